@@ -1,0 +1,121 @@
+"""``python -m ipr``: the argv of a kernelspec.
+
+Knows the order of the first moments, and the exit codes. An interrupt must
+not end us from the first instruction on; the inner kernel is started before
+anything heavy is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+
+# Not typing's: nothing here may cost time before the first kernel starts.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import signal
+    from types import FrameType
+    from typing import Any
+else:
+    try:
+        # The C half of "signal": the other half is enums, 6 ms of them.
+        import _signal as signal
+    except ImportError:
+        import signal
+
+#: Interrupts that came before there was anybody to pass them on to.
+_early_interrupts: list[int] = []
+
+
+def _note_interrupt(number: int, _frame: FrameType | None) -> None:
+    _early_interrupts.append(number)
+
+
+_COMMANDS = frozenset({"list", "install", "remove", "wizard", "wiz", "check"})
+
+
+def main(argv: list[str]) -> int:
+    """Run the daemon, or what ``ipr-spec`` does.
+
+    :param argv: without the program's name.
+    :returns: the exit code: 0 ended as asked, 1 could not, 2 wrong usage.
+    """
+    if argv and argv[0] in _COMMANDS:
+        from ipr import spec_cli
+
+        return spec_cli.main(argv)
+    signal.signal(signal.SIGINT, _note_interrupt)
+
+    import ipr
+    from ipr import connection, early, options
+
+    try:
+        values, command = options.parse(argv, ipr.__version__)
+        if not values["connection_file"]:
+            raise options.BadOption(
+                "-f CONNECTION_FILE is missing; for a kernel by hand there is"
+                " 'twistd -n ipr'"
+            )
+    except options.BadOption as error:
+        return _complain(error, 2)
+    try:
+        outer = connection.read(values["connection_file"])
+    except connection.BadConnectionFile as error:
+        return _complain(error, 1)
+    planned = early.plan(values, command, outer)
+    planned = early.prepare(planned, values["inner_transport"])
+
+    # From here on the inner kernel's own start hides what we import.
+    return _run(planned, values)
+
+
+def _run(planned: Any, values: dict[str, Any]) -> int:
+    from twisted.internet import reactor as some_reactor
+
+    from ipr import notebooklog
+    from ipr.process import Stderr
+    from ipr.service import CannotListen, IprService
+
+    reactor: Any = some_reactor
+    log = notebooklog.to_stderr(Stderr())
+    log.set_level(values["log_level"])
+    log.begin()
+
+    def over() -> None:
+        if reactor.running:
+            reactor.stop()
+
+    service = IprService(reactor, planned, values, log, over)
+    try:
+        service.startService()
+    except (CannotListen, ValueError) as error:
+        return _complain(error, 1)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(service.interrupt)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(service.shut_down, f"signal {number}")
+
+    def take_signals() -> None:
+        # Once the reactor runs: it puts its own handler for SIGTERM in, which
+        # would drop every connection before the last replies are out.
+        signal.signal(signal.SIGTERM, end)
+        signal.signal(signal.SIGHUP, end)
+
+    # Before it runs: Twisted keeps a SIGINT handler that is not Python's own.
+    signal.signal(signal.SIGINT, interrupt)
+    reactor.callWhenRunning(take_signals)
+    if _early_interrupts:
+        reactor.callWhenRunning(service.interrupt)
+    if not service.ended:
+        reactor.run()
+    return 0
+
+
+def _complain(error: Exception, code: int) -> int:
+    sys.stderr.write(f"ipr: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

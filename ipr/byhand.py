@@ -1,0 +1,85 @@
+"""The service that ``twistd ipr`` runs.
+
+Knows what differs from a kernel that Jupyter started: the connection file
+may be ours to remove, Ctrl-C ends it, and ``twistd`` owns log and reactor.
+Must not import ZeroMQ before it is started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from ipr import notebooklog
+from ipr.early import Plan
+
+
+class ByHand(Service):
+    """Starts the daemon in ``twistd``'s reactor.
+
+    :param made: the connection file that was made for this run, or ``""``.
+    """
+
+    def __init__(self, planned: Plan, values: Mapping[str, Any], made: str) -> None:
+        self._planned = planned
+        self._values = values
+        self._made = made
+        self._daemon: Any = None
+
+    def startService(self) -> None:
+        """Open the front, start the inner kernel, say how to connect."""
+        from twisted.internet import reactor as some_reactor
+
+        from ipr.service import CannotListen, IprService
+
+        reactor: Any = some_reactor
+        Service.startService(self)
+        log = notebooklog.Log(lambda _text: None)
+        log.set_level(self._values["log_level"])
+        log.join()
+
+        def over() -> None:
+            self._remove()
+            if reactor.running:
+                reactor.callLater(0, _stop, reactor)
+
+        self._daemon = IprService(reactor, self._planned, self._values, log, over)
+        try:
+            self._daemon.startService()
+        except (CannotListen, ValueError) as error:
+            self._remove()
+            sys.stderr.write(f"ipr: {error}\n")
+            raise SystemExit(1) from None
+        reactor.callWhenRunning(self._take_hangup, reactor)
+        path = self._planned.outer.path
+        print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the inner kernel; fires when nothing of it is left."""
+        Service.stopService(self)
+        if self._daemon is None:
+            return succeed(None)
+        stopping: Deferred[None] = self._daemon.stopService()
+        return stopping
+
+    def _take_hangup(self, reactor: Any) -> None:
+        """End when the terminal goes; Twisted itself leaves SIGHUP alone."""
+        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(_stop, reactor))
+
+    def _remove(self) -> None:
+        if self._made:
+            with suppress(OSError):
+                os.unlink(self._made)
+
+
+def _stop(reactor: Any) -> None:
+    if reactor.running:
+        with suppress(Exception):
+            reactor.stop()

@@ -1,0 +1,107 @@
+"""Says in words why an inner kernel is gone.
+
+Knows exit codes, signals and how to tell a person. Must not know how the
+facts were found.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import attrs
+
+from ipr.machine import Cause, Ending
+from ipr.messages import Failure
+
+_GOING_DOWN = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+
+_NAMES = {
+    Ending.ASKED: "KernelRestarted",
+    Ending.DIED: "DeadKernelError",
+    Ending.NEVER_STARTED: "KernelStartError",
+    Ending.SHUT_DOWN: "KernelShutDown",
+}
+
+
+@attrs.frozen
+class Facts:
+    """What is known of an end.
+
+    :ivar status: raw wait status, or None when there was none.
+    :ivar problem: why there was none.
+    :ivar ready: whether the kernel had come to be ready.
+    :ivar because: ipr's own reason, when it killed the kernel.
+    :ivar out_of_memory: whether the cgroup's OOM killer fired meanwhile.
+    :ivar peak_kib: peak resident memory, or 0.
+    :ivar tail: last lines of stderr.
+    :ivar command: the command line.
+    :ivar interrupted: it was sent an interrupt before it was ready.
+    """
+
+    status: int | None
+    problem: str = ""
+    ready: bool = False
+    because: str = ""
+    out_of_memory: bool = False
+    peak_kib: int = 0
+    tail: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    interrupted: bool = False
+
+
+def cause(facts: Facts) -> Cause:
+    """Put the facts into words."""
+    details: list[str] = []
+    number = 0
+    if facts.status is None:
+        text = f"the kernel could not be started: {facts.problem}"
+        if facts.ready:
+            text = f"the kernel is gone: {facts.problem}"
+    elif facts.because:
+        text = f"the kernel was ended by ipr because {facts.because}"
+    elif os.WIFSIGNALED(facts.status):
+        number = os.WTERMSIG(facts.status)
+        text = f"the kernel was killed by {_signal(number)}"
+        if facts.out_of_memory:
+            text += ": the job ran out of memory (the cgroup's OOM killer fired)"
+    else:
+        code = os.waitstatus_to_exitcode(facts.status)
+        text = f"the kernel exited with code {code}"
+    if not facts.ready and facts.status is not None and not facts.because:
+        text += " before it was ready"
+    if facts.peak_kib:
+        details.append(f"peak memory: {facts.peak_kib / 1024:.0f} MiB")
+    if facts.command and not facts.ready:
+        details.append(f"command: {' '.join(facts.command)}")
+    if facts.tail:
+        details.append("its last lines on stderr:")
+        details.extend(f"    {line}" for line in facts.tail)
+    return Cause(
+        Ending.DIED if facts.ready else Ending.NEVER_STARTED,
+        text,
+        tuple(details),
+        hopeless=facts.status is None and not facts.ready,
+        terminated=number in _GOING_DOWN and not facts.because,
+        excused=facts.interrupted and not facts.ready,
+    )
+
+
+def failure(cause: Cause, *, dead: bool = False) -> Failure:
+    """Make the error that a cell shows.
+
+    :param dead: nothing will restart it but ``%restart``: say so.
+    """
+    text = cause.text
+    if dead:
+        text = f"{text}; run %restart to start a new one"
+    name = _NAMES[cause.ending]
+    return Failure(name, text, (f"{name}: {text}", *cause.details))
+
+
+def _signal(number: int) -> str:
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    return f"{name} ({signal.strsignal(number)})"

@@ -1,0 +1,374 @@
+"""Connection files: the outer one is read, the inner ones are made.
+
+Knows what stands in a connection file, where the inner ones go, and that
+nobody else may read them. Must not know who uses them. It is needed before
+the first inner kernel is spawned, which hides the import of everything
+heavy: so it imports no attrs, and as little else as possible.
+
+Sources: the Jupyter client documentation, "Connection files"; ``unix(7)``
+for the length of a socket's path.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import stat
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
+
+#: Where the inner kernels' ports begin.
+LOWEST_PORT = 10000
+
+#: Longest path of a Unix socket: sun_path holds 108 bytes with its NUL.
+LONGEST_SOCKET_PATH = 107
+
+
+#: Seconds for which a folder without a lock is left alone.
+STALE_AGE = 5.0
+
+
+class BadConnectionFile(ValueError):
+    """The outer connection file cannot be used; the text says what to do."""
+
+
+class Outer(NamedTuple):
+    """What the clients' connection file says.
+
+    :ivar path: absolute, or ``""`` when there is no file.
+    :ivar ports: for tcp port numbers, for ipc suffixes; by channel.
+    :ivar raw: the whole object, with keys that only others know.
+    """
+
+    path: str
+    transport: str
+    ip: str
+    ports: dict[str, int]
+    key: str
+    signature_scheme: str
+    curve_publickey: bytes
+    curve_secretkey: bytes
+    raw: dict[str, Any]
+
+    def address(self, channel: str) -> str:
+        """Give the ZeroMQ endpoint of a channel."""
+        return address(self.transport, self.ip, self.ports[channel])
+
+
+class Inner(NamedTuple):
+    """The connection of one generation.
+
+    :ivar folder: private to it.
+    :ivar curve_publickey: of kernel and client, ``b""`` without encryption.
+    :ivar lock: descriptor of the folder; says that its daemon lives.
+    """
+
+    folder: str
+    path: str
+    transport: str
+    ip: str
+    ports: dict[str, int]
+    curve_publickey: bytes = b""
+    curve_secretkey: bytes = b""
+    lock: int = -1
+
+    def address(self, channel: str) -> str:
+        """Give the ZeroMQ endpoint of a channel."""
+        return address(self.transport, self.ip, self.ports[channel])
+
+
+def address(transport: str, ip: str, port: int) -> str:
+    """Give the endpoint as Jupyter spells it."""
+    if transport == "ipc":
+        return f"ipc://{ip}-{port}"
+    return f"{transport}://{f'[{ip}]' if ':' in ip else ip}:{port}"
+
+
+def read(path: str) -> Outer:
+    """Read the clients' connection file.
+
+    :raises BadConnectionFile: with one sentence that says what is wrong.
+    """
+    try:
+        with open(path, encoding="utf-8") as file:
+            raw = json.load(file)
+    except OSError as error:
+        raise BadConnectionFile(
+            f"cannot read the connection file {path}: {error.strerror}"
+        ) from None
+    except ValueError as error:
+        raise BadConnectionFile(
+            f"the connection file {path} is not JSON ({error});"
+            " it is the file that Jupyter writes for each kernel"
+        ) from None
+    return parsed(raw, os.path.abspath(path))
+
+
+def parsed(raw: Any, path: str) -> Outer:
+    """Check what a connection file says.
+
+    :param raw: the parsed JSON.
+    :param path: for messages, and for the names of the inner files.
+    :raises BadConnectionFile: with one sentence that says what is wrong.
+    """
+    name = path or "the connection file"
+    if not isinstance(raw, dict):
+        raise BadConnectionFile(f"{name} does not hold a JSON object")
+    if "registration_port" in raw and "shell_port" not in raw:
+        raise BadConnectionFile(
+            f"{name} asks for the registration handshake of JEP 66, which ipr"
+            " does not speak; take kernel_protocol_version out of kernel.json"
+        )
+    ports: dict[str, int] = {}
+    for channel in CHANNELS:
+        port = raw.get(f"{channel}_port")
+        if not isinstance(port, int) or isinstance(port, bool) or port < 1:
+            raise BadConnectionFile(
+                f"{name} lacks a usable {channel}_port; let Jupyter write it anew"
+            )
+        ports[channel] = port
+    transport = _text(raw, "transport", "tcp", name)
+    if transport not in ("tcp", "ipc"):
+        raise BadConnectionFile(
+            f"{name} names the transport {transport!r}; ipr knows tcp and ipc"
+        )
+    ip = _text(raw, "ip", "127.0.0.1", name)
+    return Outer(
+        path,
+        transport,
+        ip if transport == "ipc" or ip != "*" else "0.0.0.0",
+        ports,
+        _text(raw, "key", "", name),
+        _text(raw, "signature_scheme", "hmac-sha256", name) or "hmac-sha256",
+        _text(raw, "curve_publickey", "", name).encode(),
+        _text(raw, "curve_secretkey", "", name).encode(),
+        raw,
+    )
+
+
+def _text(raw: dict[str, Any], field: str, default: str, name: str) -> str:
+    found = raw.get(field, default)
+    if not isinstance(found, str):
+        raise BadConnectionFile(f"{name}: {field} must be a string")
+    return found
+
+
+def fresh(ip: str = "127.0.0.1") -> dict[str, Any]:
+    """Make up the content of an outer connection file, for use by hand."""
+    return {
+        **{f"{channel}_port": port for channel, port in free_ports(ip).items()},
+        "ip": ip,
+        "key": os.urandom(16).hex(),
+        "transport": "tcp",
+        "signature_scheme": "hmac-sha256",
+        "kernel_name": "",
+    }
+
+
+def write_private(path: str, raw: dict[str, Any]) -> None:
+    """Write a connection file that only its owner can read.
+
+    :raises FileExistsError: when there is something under that name.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
+    descriptor = os.open(path, flags, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        json.dump(raw, file, indent=2)
+
+
+def free_ports(ip: str = "127.0.0.1") -> dict[str, int]:
+    """Find ports that are free now; somebody may take them before the kernel."""
+    # Late: it costs 13 ms, and an ipykernel on this machine gets no ports.
+    import socket
+
+    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
+    top = _first_ephemeral()
+    with contextlib.ExitStack() as stack:
+        ports = {}
+        for channel in CHANNELS:
+            probe = stack.enter_context(socket.socket(family))
+            _bind_somewhere(probe, ip, top)
+            ports[channel] = probe.getsockname()[1]
+    return ports
+
+
+def _bind_somewhere(probe: Any, ip: str, top: int) -> None:
+    for _ in range(20 if top > LOWEST_PORT + 1000 else 0):
+        span = top - LOWEST_PORT
+        port = LOWEST_PORT + int.from_bytes(os.urandom(4), "big") % span
+        with contextlib.suppress(OSError):
+            probe.bind((ip, port))
+            return
+    probe.bind((ip, 0))
+
+
+def _first_ephemeral() -> int:
+    """Give the first port that the system takes for outgoing connections.
+
+    A socket that tries again and again to reach a port from there, as ours do
+    while a kernel waits in a queue, is one day given that very port to try
+    from, and is then connected to itself: for good, and in the kernel's way.
+    """
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            return int(file.read().split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _bases() -> list[str]:
+    named = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"))
+    return [*filter(None, named), "/tmp", "/var/tmp", os.getcwd()]
+
+
+def private_folder() -> tuple[str, int]:
+    """Make a folder that is ours alone (0700) with a short path, and lock it.
+
+    :returns: its path, and the lock's descriptor, -1 where it cannot be locked.
+    :raises OSError: when there is no place where one can be made.
+    """
+    trouble = OSError("no folder for the inner kernel's connection")
+    for base in _bases():
+        folder = os.path.join(base, f"ipr-{os.urandom(6).hex()}")
+        if len(os.fsencode(folder)) + len("/c-5") > LONGEST_SOCKET_PATH:
+            continue
+        try:
+            os.mkdir(folder, 0o700)
+        except OSError as error:
+            trouble = error
+            continue
+        return folder, _locked(folder)
+    raise trouble
+
+
+def make_inner(outer: Outer, *, ipc: bool, curve: bool = False) -> Inner:
+    """Make the connection file for the next inner kernel.
+
+    Key and signature scheme are the outer ones, so that what passes need
+    not be signed anew. The file has the outer file's name, since libraries
+    in a kernel find their notebook by it.
+
+    :param ipc: as Unix sockets in the private folder; else tcp on 127.0.0.1.
+    :param curve: encrypt tcp, so that other users of the node cannot listen;
+        for kernels that declare it.
+    :raises OSError: when there is no place to write it.
+    """
+    folder, lock = private_folder()
+    inner = Inner(folder, "", "", "", {}, lock=lock)
+    try:
+        inner = _filled(inner, outer, ipc=ipc, curve=curve)
+    except BaseException:
+        remove_inner(inner)
+        raise
+    return inner
+
+
+def _filled(inner: Inner, outer: Outer, *, ipc: bool, curve: bool) -> Inner:
+    """Choose addresses and keys, and write them down."""
+    if ipc:
+        transport, ip = "ipc", os.path.join(inner.folder, "c")
+        ports = dict(zip(CHANNELS, range(1, 6), strict=True))
+    else:
+        transport, ip = "tcp", "127.0.0.1"
+        ports = free_ports()
+    raw = {
+        name: value
+        for name, value in outer.raw.items()
+        if not name.startswith("curve_")
+    }
+    raw.update({f"{channel}_port": port for channel, port in ports.items()})
+    raw.update(transport=transport, ip=ip)
+    path = os.path.join(inner.folder, os.path.basename(outer.path) or "kernel.json")
+    inner = inner._replace(path=path, transport=transport, ip=ip, ports=ports)
+    if curve and not ipc:
+        # Late: it costs 40 ms, and an ipykernel on this machine gets ipc.
+        import zmq
+
+        public, secret = zmq.curve_keypair()
+        raw.update(curve_publickey=public.decode(), curve_secretkey=secret.decode())
+        inner = inner._replace(curve_publickey=public, curve_secretkey=secret)
+    write_private(path, raw)
+    return inner
+
+
+def remove_inner(inner: Inner) -> None:
+    """Remove the folder of a generation that is gone, sockets and all.
+
+    A kernel may have put files there; folders it made are left, and so is
+    ours then. It is no error when all is gone already.
+    """
+    _remove_flat(inner.folder)
+    if inner.lock >= 0:
+        with contextlib.suppress(OSError):
+            os.close(inner.lock)
+
+
+def _remove_flat(folder: str) -> None:
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        with contextlib.suppress(OSError):
+            if not stat.S_ISDIR(os.lstat(path).st_mode):
+                os.unlink(path)
+    with contextlib.suppress(OSError):
+        os.rmdir(folder)
+
+
+def _locked(folder: str) -> int:
+    """Lock a folder for as long as we live; -1 when it cannot be."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return -1
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return -1
+    return descriptor
+
+
+def remove_stale(bases: Sequence[str] = (), age: float = STALE_AGE) -> int:
+    """Remove folders whose daemon was killed together with its guardian.
+
+    A node's epilog, or srun's end, kills all of a job at once: then nobody is
+    left to clean up. A folder that can be locked has no daemon.
+
+    :param bases: where to look; where they are made, if none is given.
+    :param age: seconds; younger ones are left alone.
+    :returns: how many were removed.
+    """
+    import re
+
+    private = re.compile(r"ipr-[0-9a-f]{12}")
+    removed = 0
+    for base in bases or _bases():
+        try:
+            names = os.listdir(base)
+        except OSError:
+            continue
+        for name in filter(private.fullmatch, names):
+            folder = os.path.join(base, name)
+            try:
+                found = os.lstat(folder)
+            except OSError:
+                continue
+            if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
+                continue
+            if time.time() - found.st_ctime < age:
+                # Perhaps it is being made, and is going to be locked.
+                continue
+            lock = _locked(folder)
+            if lock >= 0:
+                _remove_flat(folder)
+                os.close(lock)
+                removed += 1
+    return removed

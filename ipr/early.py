@@ -1,0 +1,94 @@
+"""Starts the first inner kernel before anything heavy is imported.
+
+Knows the order in which that must happen: an interrupt must not end us from
+the first instruction on, and the kernel's own start, which takes half a
+second, hides ours. Must not import attrs, Twisted or ZeroMQ, nor anything
+that does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ipr import connection, guardian
+from ipr.connection import Inner, Outer
+from ipr.launch import Launch, NoCommand, find
+
+
+class Prepared(NamedTuple):
+    """The first inner kernel, which runs already.
+
+    :ivar started: as :func:`ipr.guardian.start` gives it.
+    """
+
+    inner: Inner
+    command: tuple[str, ...]
+    started: tuple[int, int, int, int]
+
+
+class Plan(NamedTuple):
+    """What the daemon is going to do.
+
+    :ivar launch: the inner kernel's command; None when there is none.
+    :ivar problem: why there is none, or why it could not be started.
+    """
+
+    outer: Outer
+    launch: Launch | None
+    problem: str
+    prepared: Prepared | None
+
+
+def make_inner(outer: Outer, launch: Launch, transport: str) -> Inner:
+    """Make the connection file of a generation.
+
+    :param transport: ``"auto"`` takes ipc where the kernel surely speaks it.
+    :raises OSError: when there is no place for it.
+    """
+    ipc = launch.speaks_ipc if transport == "auto" else transport == "ipc"
+    return connection.make_inner(outer, ipc=ipc, curve=launch.encrypts)
+
+
+def plan(options: Mapping[str, Any], command: list[str], outer: Outer) -> Plan:
+    """Find the command; a fault is told in the notebook, so no error here."""
+    # Jupyter has filled in {connection_file} behind -- as well; the inner
+    # kernel must get its own.
+    given = options["connection_file"]
+    if given:
+        command = [word.replace(given, "{connection_file}") for word in command]
+    try:
+        launch = find(
+            command,
+            resource_dir=options["resource_dir"],
+            kernel=options["kernel"],
+            interrupt_mode=options["interrupt_mode"],
+        )
+    except NoCommand as error:
+        return Plan(outer, None, str(error), None)
+    return Plan(outer, launch, "", None)
+
+
+def prepare(planned: Plan, transport: str) -> Plan:
+    """Fork the first inner kernel.
+
+    To be called while there is one thread. A kernel that cannot be started
+    is a problem in the plan, for the notebook to show.
+    """
+    launch = planned.launch
+    if launch is None:
+        return planned
+    try:
+        inner = make_inner(planned.outer, launch, transport)
+    except OSError as error:
+        problem = f"no place for the inner connection file: {error}"
+        return planned._replace(problem=problem)
+    command = launch.command(inner.path)
+    try:
+        environment = launch.environment(os.environ)
+        started = guardian.start(command, environment, os.getcwd(), inner.folder)
+    except (OSError, ValueError) as error:
+        connection.remove_inner(inner)
+        return planned._replace(problem=str(error))
+    return planned._replace(prepared=Prepared(inner, tuple(command), started))

@@ -1,0 +1,262 @@
+"""Where in somebody else's command line a program can be put in front of the kernel.
+
+Knows the command lines of launchers (srun) and how a shell splits a line into
+commands and words. Must not know kernelspecs, nor what is put there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+import attrs
+
+# srun(1) of Slurm 22.05 and the options that came since. A long option with a
+# value in the same word ("--mem=4G") needs no table.
+_SRUN_SHORT_WITH_VALUE = frozenset("AbBcCdDeFGiJLmMnNopqrStTwWx")
+_SRUN_SHORT_ALONE = frozenset("EhHklOQsuvVXZ")
+_SRUN_LONG_WITH_VALUE = (
+    "accel-bind account acctg-freq bb bbf bcast-exclude begin chdir"
+    " cluster-constraint clusters comment constraint container container-id core-spec"
+    " cores-per-socket cpu-bind cpu-freq cpus-per-gpu cpus-per-task deadline"
+    " delay-boot dependency distribution epilog error exclude export extra"
+    " extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket"
+    " gpus-per-task gres gres-flags het-group hint input job-name jobid licenses"
+    " mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus mpi"
+    " msg-timeout network nodefile nodelist nodes ntasks ntasks-per-core"
+    " ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output pack-group"
+    " partition power prefer priority profile prolog qos relative reservation segment"
+    " signal slurmd-debug sockets-per-node switches task-epilog task-prolog"
+    " thread-spec threads threads-per-core time time-min tmp treewidth"
+    " tres-bind tres-per-task uid wait wckey"
+)
+_SRUN_LONG_ALONE = (
+    "bcast compress contiguous disable-status exact exclusive external help hold"
+    " immediate interactive kill-on-bad-exit label nice no-allocate no-kill overcommit"
+    " overlap oversubscribe preserve-env propagate pty quiet quit-on-interrupt reboot"
+    " resv-ports send-libs share spread-job stepmgr unbuffered use-min-nodes verbose"
+    " wait-for-children whole x11"
+)
+
+
+class CannotPlace(Exception):
+    """There is no place for it that could be known; the text says why."""
+
+
+def launcher_end(
+    argv: Sequence[str], after: int | None = None, pattern: str | None = None
+) -> int:
+    """Say how many words of *argv* belong to the launcher.
+
+    :param after: that number, when the caller knows better.
+    :param pattern: a regular expression for the launcher and its own arguments,
+        matched from the start against the words with one space between them;
+        it must end where a word ends.
+    :raises CannotPlace: the launcher is not known, or nothing is left behind it.
+    """
+    if after is not None:
+        end = after
+    elif pattern is not None:
+        end = _matched_words(argv, pattern)
+    elif argv and os.path.basename(argv[0]) == "srun":
+        end = _srun_end(argv)
+    else:
+        name = argv[0] if argv else ""
+        raise CannotPlace(
+            f"its command starts with {name!r}, which is no launcher that ipr-spec"
+            " knows (it knows srun and remote_ikernel); say where the launcher's own"
+            " words end by --after N or --launcher REGEX"
+        )
+    if not 0 < end < len(argv):
+        raise CannotPlace(
+            f"of the {len(argv)} words of its command, {end} would be the launcher's:"
+            " nothing is left to be started"
+            if end
+            else "the launcher must be at least one word"
+        )
+    return end
+
+
+def _matched_words(argv: Sequence[str], pattern: str) -> int:
+    line = " ".join(argv)
+    match = re.match(pattern, line)
+    if match is None:
+        raise CannotPlace(f"--launcher {pattern!r} does not match its command: {line}")
+    matched = match.group().rstrip(" ")
+    length = -1
+    for count, word in enumerate(argv, 1):
+        length += 1 + len(word)
+        if length == len(matched):
+            return count
+    raise CannotPlace(
+        f"--launcher {pattern!r} matches {matched!r}, which ends within a word"
+    )
+
+
+def _srun_end(argv: Sequence[str]) -> int:
+    index = 1
+    while index < len(argv):
+        word = argv[index]
+        if word == "--":
+            index += 1
+            break
+        if not word.startswith("-") or word == "-":
+            break
+        if word == "--multi-prog":
+            raise CannotPlace("srun --multi-prog starts more than one command")
+        index += 1 if not _takes_next(word) else 2
+    if ":" in argv[index:]:
+        raise CannotPlace("srun starts more than one command (':')")
+    return index
+
+
+def _takes_next(word: str) -> bool:
+    """Say whether the srun option *word* has its value in the next word."""
+    if word.startswith("--"):
+        name, equals, _ = word[2:].partition("=")
+        if equals:
+            return False
+        takes = dict.fromkeys(_SRUN_LONG_ALONE.split(), False)
+        takes.update(dict.fromkeys(_SRUN_LONG_WITH_VALUE.split(), True))
+        if name in takes:
+            return takes[name]
+        # getopt_long takes an unambiguous beginning for the whole.
+        both = {value for known, value in takes.items() if known.startswith(name)}
+        if len(both) == 1:
+            return both.pop()
+        raise CannotPlace(
+            f"ipr-spec does not know the srun option {word}; say where srun's own"
+            " words end by --after N"
+        )
+    for place, letter in enumerate(word[1:], 1):
+        if letter in _SRUN_SHORT_WITH_VALUE:
+            return place == len(word) - 1
+        if letter in "IK":  # an optional value, in the same word
+            return False
+        if letter not in _SRUN_SHORT_ALONE:
+            break
+    else:
+        return False
+    raise CannotPlace(
+        f"ipr-spec does not know the srun option {word}; say where srun's own"
+        " words end by --after N"
+    )
+
+
+@attrs.frozen
+class Word:
+    """A word of a shell command: where it stands, and what it is without quotes."""
+
+    start: int
+    end: int
+    value: str
+
+
+_SEPARATORS = ";&|()\n"
+#: Words that may stand in front of a command and are not it.
+_BEFORE_A_COMMAND = "! { do elif else exec if then time until while"
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+
+
+def shell_commands(line: str) -> list[list[Word]]:
+    """Split a line as a shell would: into commands, and those into words.
+
+    Assignments, ``exec`` and the like in front of a command are left out; what is
+    in quotes or in ``$(…)`` is one word. It is enough to find a command; it is
+    not a shell.
+    """
+    commands: list[list[Word]] = []
+    words: list[Word] = []
+    at = 0
+
+    def end_command() -> None:
+        if words:
+            commands.append(words.copy())
+            words.clear()
+
+    while at < len(line):
+        char = line[at]
+        if char in _SEPARATORS and not (char == "&" and _redirects(line, at)):
+            end_command()
+            at += 1
+        elif char.isspace():
+            at += 1
+        elif char == "#":
+            at = line.find("\n", at)
+            if at < 0:
+                break
+        else:
+            word = _word(line, at)
+            at = word.end
+            if not words and (
+                _ASSIGNMENT.match(word.value) or word.value in _BEFORE_A_COMMAND.split()
+            ):
+                continue
+            words.append(word)
+    end_command()
+    return commands
+
+
+def _redirects(line: str, at: int) -> bool:
+    """Say whether the ``&`` at *at* is one of ``2>&1`` or ``&>file``."""
+    return (at > 0 and line[at - 1] in "<>") or line[at + 1 : at + 2] == ">"
+
+
+def _word(line: str, start: int) -> Word:
+    value = []
+    at = start
+    while at < len(line):
+        char = line[at]
+        if char.isspace() or char in ";|\n":
+            break
+        if char == "&" and not _redirects(line, at):
+            break
+        if char == "(" and line[at - 1 : at] == "$":
+            close = line.find(")", at)
+            close = len(line) if close < 0 else close + 1
+            value.append(line[at:close])
+            at = close
+        elif char in "()":
+            break
+        elif char == "'":
+            close = line.find("'", at + 1)
+            close = len(line) if close < 0 else close
+            value.append(line[at + 1 : close])
+            at = close + 1
+        elif char == '"':
+            at += 1
+            while at < len(line) and line[at] != '"':
+                if line[at] == "\\" and line[at + 1 : at + 2] in '"\\$`':
+                    at += 1
+                value.append(line[at : at + 1])
+                at += 1
+            at += 1
+        elif char == "\\":
+            value.append(line[at + 1 : at + 2])
+            at += 2
+        else:
+            value.append(char)
+            at += 1
+    if at == start:  # a character that begins nothing, such as a lone ")"
+        at += 1
+    return Word(start, min(at, len(line)), "".join(value))
+
+
+def quoted_at(text: str, position: int) -> bool:
+    """Say whether *position* in a shell's text is within quotes."""
+    quote = ""
+    at = 0
+    while at < position:
+        char = text[at]
+        if quote:
+            if char == "\\" and quote == '"':
+                at += 1
+            elif char == quote:
+                quote = ""
+        elif char == "\\":
+            at += 1
+        elif char in "'\"":
+            quote = char
+        at += 1
+    return bool(quote)

@@ -1,0 +1,170 @@
+"""One inner kernel: its process, its sockets, its connection file.
+
+Knows how the three belong together, and that none of them outlives the
+others. Must not know what messages mean, nor when a kernel is wanted.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ipr import connection, process
+from ipr.channels import Factory
+from ipr.connection import Inner, Outer
+from ipr.early import Prepared, make_inner
+from ipr.launch import Launch
+from ipr.process import Adopted, Ended, InnerProcess
+from ipr.sides import InnerSide
+from ipr.wire import Frame
+
+
+class Generation:
+    """The inner kernel with this number.
+
+    :ivar pid: of the kernel; 0 until it runs.
+    :ivar command: its command line, filled in.
+    :ivar ready: whether it has come to be ready.
+    :ivar interrupted: whether it was sent an interrupt before.
+    :ivar killed_because: ipr's own reason, if it was ipr that killed it.
+    """
+
+    def __init__(
+        self,
+        generation: int,
+        launch: Launch,
+        command: tuple[str, ...],
+        inner: Inner,
+        side: InnerSide,
+    ) -> None:
+        self.generation = generation
+        self.launch = launch
+        self.command = command
+        self.pid = 0
+        self.ready = False
+        self.interrupted = False
+        self.killed_because = ""
+        self.process: InnerProcess | None = None
+        self._inner = inner
+        self._side = side
+
+    @property
+    def interrupt_mode(self) -> str:
+        """``"signal"`` or ``"message"``."""
+        return self.launch.interrupt_mode
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        """Send a message to the kernel."""
+        self._side.send(channel, body)
+
+    def signal_interrupt(self) -> None:
+        """SIGINT to its process group; it may come before it is ready."""
+        if not self.ready:
+            self.interrupted = True
+        self._signal(signal.SIGINT)
+
+    def terminate(self, because: str) -> None:
+        """SIGTERM to its process group; ``because`` is for the report."""
+        self.killed_because = self.killed_because or because
+        self._signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL to everything of it."""
+        if self.process is not None:
+            self.process.kill()
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Read what it still said, then call ``done``."""
+        self._side.drain(done)
+
+    def close(self) -> None:
+        """Close its sockets, remove its files."""
+        self._side.close()
+        connection.remove_inner(self._inner)
+
+    def _signal(self, number: int) -> None:
+        if self.process is not None:
+            self.process.signal(number)
+
+
+class Starter:
+    """Makes generations.
+
+    :param reactor: spawns and reads.
+    :param factory: the ZeroMQ context.
+    :param outer: the clients' connection file.
+    :param transport: ``"auto"``, ``"ipc"`` or ``"tcp"``.
+    :param stderr: gets the inner kernels' stderr.
+    :param prepared: the first one, if it runs already.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        factory: Factory,
+        outer: Outer,
+        transport: str,
+        stderr: Callable[[bytes], None],
+        prepared: Prepared | None,
+    ) -> None:
+        self._reactor = reactor
+        self._factory = factory
+        self._outer = outer
+        self._transport = transport
+        self._stderr = stderr
+        self._prepared = prepared
+
+    def start(
+        self,
+        generation: int,
+        launch: Launch,
+        environment: Mapping[str, str],
+        cwd: str,
+        *,
+        received: Callable[[int, str, list[Frame]], None],
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Generation:
+        """Start an inner kernel.
+
+        :param environment: complete; ``cwd`` is the folder to start in.
+        :param received: called with generation, channel and frames.
+        :param lost: called with the channel that the kernel closed.
+        :param started: called with its pid.
+        :param ended: called once, with how it ended; never from in here.
+        :raises OSError: when there is no place for its files, or no process.
+        :raises ValueError: when the command cannot be run as it stands.
+        """
+        prepared, self._prepared = self._prepared, None
+        if prepared is None:
+            inner = make_inner(self._outer, launch, self._transport)
+            command = tuple(launch.command(inner.path))
+        else:
+            inner, command = prepared.inner, prepared.command
+
+        def has_started(pid: int) -> None:
+            made.pid = pid
+            started(pid)
+
+        side = InnerSide(
+            self._factory, inner, generation, partial(received, generation), lost
+        )
+        made = Generation(generation, launch, command, inner, side)
+        try:
+            order = b""
+            if prepared is None:
+                order = process.order(command, environment, cwd, inner.folder)
+            made.process = InnerProcess(
+                self._reactor, order, has_started, ended, self._stderr
+            )
+            if prepared is None:
+                process.spawn(self._reactor, made.process)
+            else:
+                Adopted(self._reactor, made.process, prepared.started)
+        except (OSError, ValueError):
+            made.close()
+            raise
+        return made

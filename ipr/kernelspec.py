@@ -1,0 +1,656 @@
+"""What ``ipr`` writes into a kernel.json, and how the file is replaced.
+
+Knows the fields of a kernel.json and what a wrapped one looks like, the earlier
+package's form included. Must not know in which folders kernelspecs lie, nor the
+command line of ``ipr-spec``; imports nothing heavy, for the daemon reads it early.
+
+The fields of a kernel.json:
+https://jupyter-client.readthedocs.io/en/latest/kernels.html#kernel-specs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import shlex
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+import attrs
+
+from ipr import farside, jsontext
+
+ORIGINAL_ARGV = "restarter_original_argv"
+ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
+#: What a bare ``python`` in the original argv stands for, as an absolute path.
+INTERPRETER = "restarter_interpreter"
+RESERVED = (ORIGINAL_ARGV, ORIGINAL_INTERRUPT_MODE, INTERPRETER)
+
+CONNECTION_FILE = "{connection_file}"
+RESOURCE_DIR = "{resource_dir}"
+#: In a command behind ``--``: the inner kernel's connection file. It has a name
+#: of its own since whoever starts a kernelspec fills in {connection_file} in the
+#: whole of argv, the part behind ``--`` included.
+INNER_CONNECTION_FILE = "{inner_connection_file}"
+
+_PLACE = ["-f", CONNECTION_FILE, "--resource-dir", RESOURCE_DIR]
+
+#: How ipr is started by a Python that has no -P (added in 3.11): without it the
+#: folder of the notebook comes first on sys.path, and an ipr.py, attr.py or
+#: json.py in it would be imported instead.
+START_WITHOUT_P = (
+    "import sys; sys.path[:] = filter(None, sys.path); import runpy; "
+    'runpy.run_module("ipr", run_name="__main__", alter_sys=True)'
+)
+_STARTS_IPR = re.compile(r"""run_module\(["']ipr["']""")
+_PYTHON_FLAG = re.compile(r"-([bBEIOPqsSuv]+$|[WX])")
+_BARE_PYTHON = re.compile(r"python(\d+(\.\d+)?)?$")
+#: Provisioners that are known to run argv; others may ignore it.
+_ARGV_PROVISIONERS = frozenset({"local-provisioner", "slurm-provisioner"})
+
+
+class SpecError(Exception):
+    """A kernelspec cannot be read, changed or used; the text says why."""
+
+
+@attrs.frozen
+class Wrapping:
+    """In what way a kernelspec is wrapped.
+
+    :ivar kind: ``around`` the whole command; ``inside`` it, behind a launcher's
+        own words or in remote_ikernel's ``--kernel_cmd``; ``earlier`` and
+        ``earlier-inside``: the same, by the package ``inplace_restarter``.
+    :ivar python: the interpreter that runs the daemon.
+    :ivar options: what has been given to the daemon beyond the files.
+    :ivar by_hand: the command stands behind ``--`` and was not put there by
+        ``install``, so nothing says what was there before.
+    """
+
+    kind: str
+    python: str
+    options: tuple[str, ...] = ()
+    by_hand: bool = False
+
+    @property
+    def earlier(self) -> bool:
+        """Whether the earlier package did it."""
+        return self.kind.startswith("earlier")
+
+    @property
+    def inside(self) -> bool:
+        """Whether the daemon runs on the far side of a launcher."""
+        return self.kind.endswith("inside")
+
+
+def starter(python: str, version: tuple[int, int] | None = None) -> list[str]:
+    """Give the words that start the daemon with the interpreter *python*.
+
+    :param version: of that interpreter; None when it is not known, then they are
+        words that every version understands.
+    """
+    if version is not None and version >= (3, 11):
+        return [python, "-P", "-m", "ipr"]
+    return [python, "-c", START_WITHOUT_P]
+
+
+def own_starter() -> list[str]:
+    """Give the words that start the daemon with the running interpreter.
+
+    :raises SpecError: this interpreter does not know its own path.
+    """
+    if not sys.executable:
+        raise SpecError("this Python does not know its own path (sys.executable)")
+    return starter(os.path.abspath(sys.executable), sys.version_info[:2])
+
+
+def _module_start(argv: Sequence[str], at: int) -> tuple[str, int] | None:
+    """Read ``PYTHON [flags] -m MODULE`` at *at*: the module, and where it ends."""
+    index = at + 1
+    while index < len(argv) and _PYTHON_FLAG.match(argv[index]):
+        index += 2 if argv[index] in ("-X", "-W") else 1
+    if index + 1 >= len(argv):
+        return None
+    if argv[index] == "-m":
+        return argv[index + 1], index + 2
+    if argv[index] == "-c" and _STARTS_IPR.search(argv[index + 1]):
+        return "ipr", index + 2
+    return None
+
+
+def _argv(spec: Mapping[str, object], field: str = "argv") -> list[str] | None:
+    value = spec.get(field)
+    if not isinstance(value, list) or not value:
+        return None
+    return value if all(isinstance(word, str) for word in value) else None
+
+
+def _options(words: Sequence[str]) -> tuple[tuple[str, ...], bool]:
+    """Take the files out of the daemon's arguments: its options, and if ``--`` came."""
+    options: list[str] = []
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word == "--":
+            return tuple(options), True
+        if word in ("-f", "--connection-file", "--resource-dir"):
+            index += 2
+            continue
+        if not word.startswith(("--connection-file=", "--resource-dir=")):
+            options.append(word)
+        index += 1
+    return tuple(options), False
+
+
+def kernel_cmd_at(argv: Sequence[str]) -> int | None:
+    """Find remote_ikernel's ``--kernel_cmd``: the index of the word that has it."""
+    for index, word in enumerate(argv):
+        if word.startswith("--kernel_cmd="):
+            return index
+        if word == "--kernel_cmd" and index + 1 < len(argv):
+            return index + 1
+    return None
+
+
+def wrapping(spec: Mapping[str, object]) -> Wrapping | None:
+    """Say how *spec* is wrapped, None if it is not."""
+    argv = _argv(spec)
+    if argv is None:
+        return None
+    start = _module_start(argv, 0)
+    if start is not None and start[0] == "ipr":
+        options, command = _options(argv[start[1] :])
+        by_hand = command and ORIGINAL_ARGV not in spec
+        return Wrapping("around", argv[0], options, by_hand)
+    if start is not None and start[0] == "inplace_restarter":
+        # Its own traits mean nothing to us; the log level does.
+        kept = tuple(
+            word
+            for word in argv[start[1] :]
+            if word.startswith("--RestarterApp.log_level=")
+        )
+        return Wrapping("earlier", argv[0], kept)
+    at = kernel_cmd_at(argv)
+    if at is not None:
+        return _far_side_wrapping(spec, argv[at])
+    for index in range(1, len(argv)):
+        start = _module_start(argv, index)
+        if start is not None and start[0] == "ipr":
+            options, command = _options(argv[start[1] :])
+            if command:
+                by_hand = ORIGINAL_ARGV not in spec
+                return Wrapping("inside", argv[index], options, by_hand)
+    return None
+
+
+def _far_side_wrapping(spec: Mapping[str, object], command: str) -> Wrapping | None:
+    by_hand = ORIGINAL_ARGV not in spec
+    for words in farside.shell_commands(_formatted(command)):
+        argv = [word.value for word in words]
+        for index in range(len(argv)):
+            start = _module_start(argv, index)
+            if start is None:
+                continue
+            if start[0] == "inplace_restarter":
+                return Wrapping("earlier-inside", argv[index])
+            options, command_follows = _options(argv[start[1] :])
+            if start[0] == "ipr" and command_follows:
+                return Wrapping("inside", argv[index], options, by_hand)
+    return None
+
+
+def _formatted(text: str) -> str:
+    # remote_ikernel runs str.format over its --kernel_cmd.
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def _for_format(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
+
+
+def fault(spec: object) -> str | None:
+    """Say what keeps Jupyter from loading *spec*, None when nothing does.
+
+    The rules are those of :class:`jupyter_client.kernelspec.KernelSpec`.
+    """
+    if not isinstance(spec, dict):
+        return "kernel.json is not a JSON object"
+    if "argv" not in spec:
+        return "kernel.json has no argv"
+    argv = spec["argv"]
+    if argv == []:
+        return "argv is empty"
+    if _argv(spec) is None:
+        return "argv is not a list of strings"
+    for field, kind, words in (
+        ("display_name", str, "a string"),
+        ("language", str, "a string"),
+        ("env", dict, "an object"),
+        ("metadata", dict, "an object"),
+    ):
+        if not isinstance(spec.get(field, kind()), kind):
+            return f"{field} is not {words}"
+    mode = spec.get("interrupt_mode", "signal")
+    if not isinstance(mode, str) or mode.lower() not in ("signal", "message"):
+        return "interrupt_mode is neither signal nor message"
+    return None
+
+
+def obstacle(spec: Mapping[str, object]) -> str | None:
+    """Say why ``ipr`` cannot be put on *spec*, one that is not wrapped yet."""
+    for field in RESERVED:
+        if field in spec:
+            return (
+                f"it has the field {field}, but its argv does not start ipr;"
+                " take that field out, or put the argv back"
+            )
+    metadata = spec.get("metadata")
+    provisioner = (
+        metadata.get("kernel_provisioner") if isinstance(metadata, dict) else None
+    )
+    name = (
+        provisioner.get("provisioner_name") if isinstance(provisioner, dict) else None
+    )
+    if name is not None and name not in _ARGV_PROVISIONERS:
+        return f"its provisioner {name!r} may not run argv (--force installs anyway)"
+    if not any(CONNECTION_FILE in word for word in _argv(spec) or ()):
+        return f"its argv does not say {CONNECTION_FILE} (--force installs anyway)"
+    return None
+
+
+def interrupt_mode(spec: Mapping[str, object]) -> str:
+    """Give the interrupt mode of an unwrapped *spec*: ``signal`` or ``message``."""
+    return str(spec.get("interrupt_mode", "signal")).lower()
+
+
+def patched(
+    spec: Mapping[str, object],
+    start: Sequence[str],
+    options: Sequence[str] = (),
+    interpreter: str | None = None,
+) -> dict[str, object]:
+    """Wrap *spec*: whatever its argv starts, the daemon does instead.
+
+    :param start: see :func:`starter`.
+    :param options: further arguments for the daemon.
+    :param interpreter: see :func:`bare_interpreter`.
+    """
+    return replaced(spec, [*start, *_PLACE, *options], interpreter)
+
+
+def patched_inside(
+    spec: Mapping[str, object],
+    start: Sequence[str],
+    options: Sequence[str] = (),
+    after: int | None = None,
+    pattern: str | None = None,
+) -> dict[str, object]:
+    """Wrap what the launcher in *spec* starts, so that the daemon runs over there.
+
+    In remote_ikernel's ``--kernel_cmd`` the daemon is put in front of the command
+    that names the connection file; else behind the launcher's own words.
+
+    :param after: how many words are the launcher's own, in ``--kernel_cmd`` of the
+        command there.
+    :param pattern: a regular expression for them instead.
+    :raises SpecError: it is not known where that is.
+    """
+    argv = _argv(spec) or []
+    if interrupt_mode(spec) == "message" and "--interrupt-mode" not in options:
+        # The kernel.json may not be readable over there.
+        options = ["--interrupt-mode", "message", *options]
+    at = kernel_cmd_at(argv)
+    try:
+        if at is not None:
+            new = argv.copy()
+            name, equals, command = argv[at].partition("=")
+            if not (equals and name == "--kernel_cmd"):
+                name, equals, command = "", "", argv[at]
+            command = _inside_shell(command, start, options, after, pattern)
+            new[at] = name + equals + command
+        else:
+            end = farside.launcher_end(argv, after, pattern)
+            inner = [
+                word.replace(CONNECTION_FILE, INNER_CONNECTION_FILE)
+                for word in argv[end:]
+            ]
+            if inner == argv[end:]:
+                raise SpecError(f"behind its launcher nothing says {CONNECTION_FILE}")
+            new = [*argv[:end], *start, *_PLACE, *options, "--", *inner]
+    except farside.CannotPlace as error:
+        raise SpecError(str(error)) from None
+    return replaced(spec, new)
+
+
+_HOST_CONNECTION_FILE = "{host_connection_file}"
+
+
+def _inside_shell(
+    line: str,
+    start: Sequence[str],
+    options: Sequence[str],
+    after: int | None,
+    pattern: str | None,
+) -> str:
+    """Put the daemon into a shell's line, as ``--kernel_cmd`` holds one."""
+    for place in (_HOST_CONNECTION_FILE, CONNECTION_FILE):
+        commands = [
+            words
+            for words in farside.shell_commands(line)
+            if any(place in word.value for word in words)
+        ]
+        if commands:
+            break
+    else:
+        raise SpecError(f"its --kernel_cmd does not say {_HOST_CONNECTION_FILE}")
+    words = commands[-1]
+    argv = [word.value for word in words]
+    index = 0
+    if after is not None or pattern is not None or os.path.basename(argv[0]) == "srun":
+        index = farside.launcher_end(argv, after, pattern)
+    begin, end = words[index].start, words[-1].end
+    inner = line[begin:end]
+    if place not in inner:
+        raise SpecError(f"behind its launcher nothing says {place}")
+    pieces = inner.split(place)
+    filled = pieces[0]
+    for piece in pieces[1:]:
+        # Braces mean something to some shells, and to str.format.
+        name = _for_format(INNER_CONNECTION_FILE)
+        filled += name if farside.quoted_at(filled, len(filled)) else f"'{name}'"
+        filled += piece
+    own = " ".join(
+        [
+            *(_shell_word(word) for word in start),
+            "-f",
+            place,
+            *(_shell_word(word) for word in options),
+            "--",
+        ]
+    )
+    return f"{line[:begin]}{own} {filled}{line[end:]}"
+
+
+def _shell_word(word: str) -> str:
+    # "~/venv/bin/python" and "$HOME/…" are for the far side's shell to expand.
+    if not re.fullmatch(r"[\w@%+=:,./~$-]+", word):
+        word = shlex.quote(word)
+    return _for_format(word)
+
+
+def replaced(
+    spec: Mapping[str, object], argv: list[str], interpreter: str | None = None
+) -> dict[str, object]:
+    """Give *spec* with another argv, and with what is needed to go back.
+
+    The interrupt mode becomes ``message``: a signal would have to get through
+    whatever launched the daemon (srun swallows it, remote_ikernel dies of it).
+    """
+    new: dict[str, object] = {}
+    for key, value in spec.items():
+        if key == "argv":
+            new["argv"] = argv
+            new[ORIGINAL_ARGV] = value
+            if interpreter is not None:
+                new[INTERPRETER] = interpreter
+            if "interrupt_mode" not in spec:
+                new["interrupt_mode"] = "message"
+        elif key == "interrupt_mode":
+            new["interrupt_mode"] = "message"
+            new[ORIGINAL_INTERRUPT_MODE] = value
+        else:
+            new[key] = value
+    return new
+
+
+def restored(spec: Mapping[str, object]) -> dict[str, object]:
+    """Undo :func:`patched`, :func:`ipr.farside.patched_inside` or the earlier package.
+
+    :raises SpecError: *spec* is not wrapped, or does not say what was there before.
+    """
+    wrapped = wrapping(spec)
+    if wrapped is None:
+        raise SpecError("it is not wrapped")
+    if wrapped.kind == "earlier-inside" and ORIGINAL_ARGV not in spec:
+        return _without_earlier_far_side(spec)
+    if wrapped.by_hand:
+        raise SpecError(
+            "it was written by hand (its command stands behind --),"
+            " so nothing says what to go back to"
+        )
+    original = _argv(spec, ORIGINAL_ARGV)
+    if original is None:
+        how = "is not a list of strings" if ORIGINAL_ARGV in spec else "is missing"
+        raise SpecError(
+            f"its field {ORIGINAL_ARGV} {how}, so nothing says what to go back to;"
+            " put the kernel's own command into argv by hand"
+        )
+    if wrapping({"argv": original}) is not None:
+        raise SpecError(
+            f"its field {ORIGINAL_ARGV} starts ipr once more;"
+            " put the kernel's own command there by hand"
+        )
+    new = {key: value for key, value in spec.items() if key not in RESERVED}
+    new["argv"] = original
+    if ORIGINAL_INTERRUPT_MODE in spec:
+        new["interrupt_mode"] = spec[ORIGINAL_INTERRUPT_MODE]
+    elif not wrapped.earlier and spec.get("interrupt_mode") == "message":
+        del new["interrupt_mode"]
+    return new
+
+
+def _without_earlier_far_side(spec: Mapping[str, object]) -> dict[str, object]:
+    """Undo what the earlier package did to a command of remote_ikernel.
+
+    It put its own name in the place of the first ``ipykernel_launcher``.
+    """
+    argv = list(_argv(spec) or ())
+    at = kernel_cmd_at(argv)
+    assert at is not None
+    argv[at] = argv[at].replace("-m inplace_restarter", "-m ipykernel_launcher", 1)
+    return {**spec, "argv": argv}
+
+
+def bare_interpreter(argv: Sequence[str], folder: str) -> str | None:
+    """Say which interpreter a bare ``python`` in *argv* stands for.
+
+    jupyter_client starts the interpreter of the *server* for it
+    (``KernelManager.format_kernel_cmd``), which is in the environment that the
+    kernelspec lies in. ``ipr`` may live in another one.
+
+    :param folder: of the kernelspec, ``PREFIX/share/jupyter/kernels/NAME``.
+    :return: an absolute path; None if the first word is another one, or if the
+        kernelspec does not lie in an environment with such an interpreter.
+    """
+    if not argv or not _BARE_PYTHON.match(argv[0]):
+        return None
+    parts = os.path.abspath(folder).split(os.sep)
+    if parts[-4:-1] != ["share", "jupyter", "kernels"]:
+        return None
+    prefix = os.sep.join(parts[:-4]) or os.sep
+    names = [argv[0]]
+    if argv[0] in ("python", "python3"):
+        # Both mean the server's; Debian has no "python".
+        names += ["python3", "python"]
+    for name in names:
+        path = os.path.join(prefix, "bin", name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def rewritten(text: str, new: Mapping[str, object]) -> str:
+    """Write *new* in the layout of *text*, the kernel.json that it was made from.
+
+    What moves between argv and ``restarter_original_argv`` moves as it is
+    written, so that going back gives the same bytes.
+    """
+    return jsontext.spliced(
+        text,
+        new,
+        {
+            ORIGINAL_ARGV: "argv",
+            "argv": ORIGINAL_ARGV,
+            ORIGINAL_INTERRUPT_MODE: "interrupt_mode",
+            "interrupt_mode": ORIGINAL_INTERRUPT_MODE,
+        },
+    )
+
+
+def decoded(data: bytes) -> tuple[str, dict[str, object]]:
+    """Read the bytes of a kernel.json: its text, and what it says.
+
+    :raises SpecError: they are not what Jupyter can read, with the place.
+    """
+    if not data.strip():
+        raise SpecError("kernel.json is empty")
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise SpecError(f"kernel.json is not UTF-8 (line {line})") from None
+    try:
+        spec = json.loads(text)
+    except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise SpecError("kernel.json begins with a byte order mark") from None
+        raise SpecError(
+            f"kernel.json is not valid JSON (line {error.lineno})"
+        ) from None
+    except RecursionError:
+        raise SpecError("kernel.json is nested too deeply") from None
+    except ValueError as error:  # a number with thousands of digits
+        raise SpecError(f"kernel.json cannot be read: {error}") from None
+    if not isinstance(spec, dict):
+        raise SpecError("kernel.json is not a JSON object")
+    return text, spec
+
+
+def why(error: OSError) -> str:
+    """Say in a few words what the operating system had against it."""
+    words = {
+        errno.EACCES: "permission denied",
+        errno.EPERM: "permission denied",
+        errno.EROFS: "the file system is read-only",
+        errno.ENOSPC: "the disk is full",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EFBIG: "the file size limit is reached",
+    }
+    if error.errno in words:
+        return words[error.errno]
+    return (error.strerror or str(error)).lower()
+
+
+def replace_file(path: str, before: bytes, after: bytes) -> None:
+    """Replace the content of a file in one step.
+
+    Whatever happens in between, a full disk or the end of this process, the file
+    has the old content or the new one, whole. Mode, owner and access lists are
+    kept, a symlink stays one.
+
+    :param before: what the caller has read; if the file holds something else by
+        now, somebody else is writing it, and it is left alone.
+    :raises SpecError: it could not be done, nothing has changed.
+    """
+    path = os.path.realpath(path)
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f".{name}.ipr")
+    try:
+        os.stat(path)
+        if not os.access(path, os.W_OK):
+            # Its folder would let us replace it, but somebody has meant it so.
+            raise PermissionError(errno.EACCES, "")
+        with _locked(temporary) as fd:
+            try:
+                _check_unchanged(path, before)
+                _write(fd, after)
+                _copy_attributes(path, fd)
+                os.fsync(fd)
+                os.rename(temporary, path)
+            except BaseException:
+                os.unlink(temporary)
+                raise
+        _sync_folder(folder)
+    except OSError as error:
+        raise SpecError(f"cannot write {path}: {why(error)}") from error
+
+
+def _check_unchanged(path: str, before: bytes) -> None:
+    with open(path, "rb") as file:
+        if file.read() != before:
+            raise SpecError(
+                f"{path} has changed just now, somebody else is writing it; try again"
+            )
+
+
+@contextlib.contextmanager
+def _locked(temporary: str) -> Iterator[int]:
+    """Open the file that will take the other one's place, for us alone.
+
+    A lock goes away with the process that held it, so what a killed one left
+    behind is in nobody's way.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+    while True:
+        fd = os.open(temporary, flags, 0o600)
+        try:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise SpecError(
+                    f"{os.path.dirname(temporary)} is being written by another"
+                    " ipr-spec; try again"
+                ) from None
+            except OSError:
+                pass  # a file system without locks
+            if _is_at(fd, temporary):
+                yield fd
+                return
+        finally:
+            os.close(fd)
+
+
+def _is_at(fd: int, path: str) -> bool:
+    # False when the one before us has put it in place between our two steps.
+    try:
+        return os.path.samestat(os.fstat(fd), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _write(fd: int, data: bytes) -> None:
+    os.ftruncate(fd, 0)
+    while data:
+        data = data[os.write(fd, data) :]
+
+
+def _copy_attributes(source: str, fd: int) -> None:
+    status = os.stat(source)
+    if hasattr(os, "listxattr"):
+        # Access lists are in there. Not every file system has them.
+        with contextlib.suppress(OSError):
+            for name in os.listxattr(source):
+                with contextlib.suppress(OSError):
+                    os.setxattr(fd, name, os.getxattr(source, name))
+    own = os.fstat(fd)
+    # In a folder of a group the owner can be somebody else; the group is kept.
+    for uid, gid in ((status.st_uid, status.st_gid), (-1, status.st_gid)):
+        if (own.st_uid, own.st_gid) == (status.st_uid, status.st_gid):
+            break
+        with contextlib.suppress(PermissionError):
+            os.fchown(fd, uid, gid)
+            break
+    os.fchmod(fd, status.st_mode & 0o7777)
+
+
+def _sync_folder(folder: str) -> None:
+    # So that the rename survives a power cut; not every file system can do it.
+    with contextlib.suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)

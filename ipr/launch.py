@@ -1,0 +1,303 @@
+"""What to start as the inner kernel.
+
+Knows kernel.json and how jupyter_client fills in a kernel's command. Must
+not know how it is started. Needed before the first inner kernel is spawned:
+so no attrs, and Jupyter's own packages only where a kernelspec has to be
+searched for.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+ORIGINAL_ARGV = "restarter_original_argv"
+ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
+INTERPRETER = "restarter_interpreter"
+
+_PYTHON = re.compile(r"python(\d+(\.\d+)?)?(\.exe)?")
+#: Commands that start a kernel elsewhere, sooner or later.
+_LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "bsub"))
+_LAUNCHERS |= frozenset(("oarsub", "flux", "condor_submit", "ssh"))
+_FIELD = re.compile(r"\{([A-Za-z0-9_]+)\}")
+
+
+class NoCommand(ValueError):
+    """There is nothing to start; the text says where was looked."""
+
+
+class Launch(NamedTuple):
+    """A kernel's command, not yet filled in.
+
+    :ivar argv: with ``{connection_file}`` and the like.
+    :ivar env: what the kernelspec adds to the environment, where whoever
+        started the daemon has not done so.
+    :ivar interrupt_mode: ``"signal"`` or ``"message"``.
+    :ivar language: for a made-up kernel_info.
+    :ivar resource_dir: the kernelspec's folder, or ``""``.
+    :ivar interpreter: what a bare ``python`` in argv means, or ``""``.
+    :ivar name: the kernelspec's name, or ``""``.
+    :ivar encrypts: whether it declares that it speaks CurveZMQ.
+    """
+
+    argv: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    interrupt_mode: str = "signal"
+    language: str = ""
+    resource_dir: str = ""
+    interpreter: str = ""
+    name: str = ""
+    encrypts: bool = False
+
+    def command(self, connection_file: str) -> list[str]:
+        """Fill in the command as ``KernelManager.format_kernel_cmd`` does."""
+        fields = {
+            "connection_file": connection_file,
+            # Behind -- in a kernelspec's own argv, where Jupyter would fill in
+            # the outer file.
+            "inner_connection_file": connection_file,
+            "prefix": sys.prefix,
+        }
+        if self.resource_dir:
+            fields["resource_dir"] = self.resource_dir
+        filled = [
+            _FIELD.sub(lambda match: fields.get(match[1], match[0]), word)
+            for word in self.argv
+        ]
+        if self.interpreter:
+            filled[0] = self.interpreter
+        return filled
+
+    def environment(self, base: Mapping[str, str]) -> dict[str, str]:
+        """Give the inner kernel's environment; ``${VAR}`` is filled in."""
+        made = dict(base)
+        if self.env:
+            # Late: a kernelspec's own start has had it done by Jupyter.
+            from string import Template
+
+            for name, value in self.env:
+                made[name] = Template(value).safe_substitute(base)
+        return made
+
+    @property
+    def may_queue(self) -> bool:
+        """Whether it may wait for a place in a cluster before it starts."""
+        program = os.path.basename(self.argv[0]) if self.argv else ""
+        return program in _LAUNCHERS or "remote_ikernel" in self.argv
+
+    @property
+    def speaks_ipc(self) -> bool:
+        """Whether it is an ipykernel on this machine, for sure.
+
+        A launcher in front of it (srun, ssh, conda run) may start it
+        elsewhere, where a Unix socket of this machine cannot be reached.
+        """
+        if len(self.argv) < 3:
+            return False
+        program = os.path.basename(self.argv[0])
+        words = list(self.argv[1:])
+        while words and words[0].startswith("-") and words[0] != "-m":
+            if words[0] in ("-W", "-X"):
+                del words[0]
+            del words[:1]
+        return (
+            _PYTHON.fullmatch(program) is not None
+            and len(words) > 1
+            and words[0] == "-m"
+            and words[1] in ("ipykernel_launcher", "ipykernel")
+        )
+
+
+def find(
+    command: Sequence[str], *, resource_dir: str, kernel: str, interrupt_mode: str
+) -> Launch:
+    """Find the inner kernel's command.
+
+    The words behind ``--`` come first; then the kernelspec named by
+    ``kernel``; then ``restarter_original_argv`` in the folder
+    ``resource_dir``; then, when that folder does not exist on this machine,
+    the kernelspec of the same name here.
+
+    :raises NoCommand: with one sentence that says what was looked for.
+    """
+    launch = _find(command, resource_dir, kernel)
+    if interrupt_mode:
+        launch = launch._replace(interrupt_mode=interrupt_mode)
+    return launch
+
+
+def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
+    if command:
+        spec = _spec_or_nothing(resource_dir)
+        return Launch(
+            tuple(command),
+            interrupt_mode=_interrupt_mode(spec),
+            language=_text(spec, "language"),
+            resource_dir=resource_dir,
+            name=os.path.basename(resource_dir.rstrip(os.sep)),
+            encrypts=_encrypts(spec),
+        )
+    if kernel:
+        return by_name(kernel)
+    if not resource_dir:
+        raise NoCommand(
+            "nothing says which kernel to start: give --resource-dir, --kernel or"
+            " a command behind --"
+        )
+    if os.path.exists(os.path.join(resource_dir, "kernel.json")):
+        return from_folder(resource_dir, wrapped=True)
+    name = os.path.basename(os.path.normpath(resource_dir))
+    try:
+        return by_name(name)
+    except NoCommand as error:
+        raise NoCommand(
+            f"{resource_dir} has no kernel.json on this machine, and {error}"
+        ) from None
+
+
+def names() -> dict[str, str]:
+    """Give the kernelspecs of this machine: name to folder, as Jupyter finds them."""
+    # Late: it costs 30 ms, and a kernelspec's own start never needs it.
+    from jupyter_core.paths import jupyter_path
+
+    found: dict[str, str] = {}
+    for base in jupyter_path("kernels"):
+        try:
+            there = os.listdir(base)
+        except OSError:
+            continue
+        for name in there:
+            folder = os.path.join(base, name)
+            if os.path.exists(os.path.join(folder, "kernel.json")):
+                found.setdefault(name, folder)
+    return found
+
+
+def by_name(name: str) -> Launch:
+    """Find a kernelspec of this machine by its name.
+
+    :raises NoCommand: when there is none; the text names those there are.
+    """
+    there = names()
+    for found, folder in there.items():
+        if found.lower() == name.lower():
+            launch = from_folder(folder, wrapped=False)
+            return launch._replace(env=_env(_read(folder)), name=found)
+    if name.lower() == "python3":
+        # As jupyter_client has it: ipykernel itself is a kernelspec.
+        return Launch(
+            (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"),
+            language="python",
+            name="python3",
+        )
+    known = f"there are {', '.join(sorted(there))}" if there else "there are none"
+    raise NoCommand(f"no kernelspec is called {name!r} here; {known}")
+
+
+def from_folder(folder: str, *, wrapped: bool) -> Launch:
+    """Read a kernelspec's folder.
+
+    :param wrapped: its argv is ipr's own, and the original one must be there.
+    :raises NoCommand: when it cannot be used.
+    """
+    spec = _read(folder)
+    original = spec.get(ORIGINAL_ARGV)
+    if original is None and not wrapped:
+        original = spec.get("argv")
+        mode = _text(spec, "interrupt_mode").lower()
+    else:
+        mode = _interrupt_mode(spec)
+    path = os.path.join(folder, "kernel.json")
+    if (
+        not isinstance(original, list)
+        or not original
+        or not all(isinstance(word, str) for word in original)
+    ):
+        raise NoCommand(
+            f"{ORIGINAL_ARGV} in {path} is missing or is no list of strings;"
+            " run 'ipr-spec list' to see what can be mended"
+        )
+    return Launch(
+        tuple(original),
+        interrupt_mode=mode if mode == "message" else "signal",
+        language=_text(spec, "language"),
+        resource_dir=folder,
+        interpreter=_interpreter(original[0], spec, folder),
+        name=os.path.basename(os.path.normpath(folder)),
+        encrypts=_encrypts(spec),
+    )
+
+
+def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
+    """Say what a bare ``python`` means: never ipr's own interpreter by chance.
+
+    jupyter_client takes it for the server's interpreter; ``ipr-spec install``
+    noted which one that was.
+    """
+    if not _PYTHON.fullmatch(word):
+        return ""
+    noted = _text(spec, INTERPRETER)
+    if noted and os.access(noted, os.X_OK):
+        return noted
+    # PREFIX/share/jupyter/kernels/NAME
+    prefix = os.path.abspath(os.path.join(folder, *[os.pardir] * 4))
+    beside = os.path.join(prefix, "bin", word)
+    if os.access(beside, os.X_OK):
+        return beside
+    # Late: it costs 15 ms, and ipr-spec has noted what is meant.
+    import shutil
+
+    return shutil.which(word) or sys.executable
+
+
+def _interrupt_mode(spec: Mapping[str, Any]) -> str:
+    # jupyter_client does not mind its case.
+    mode = _text(spec, ORIGINAL_INTERRUPT_MODE).lower()
+    return "message" if mode == "message" else "signal"
+
+
+def _encrypts(spec: Mapping[str, Any]) -> bool:
+    metadata = spec.get("metadata")
+    declared = (
+        metadata.get("supported_encryption") if isinstance(metadata, dict) else ()
+    )
+    return isinstance(declared, list) and "curve" in declared
+
+
+def _env(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    env = spec.get("env")
+    if not isinstance(env, dict):
+        return ()
+    return tuple((str(name), str(value)) for name, value in env.items())
+
+
+def _text(spec: Mapping[str, Any], field: str) -> str:
+    found = spec.get(field, "")
+    return found if isinstance(found, str) else ""
+
+
+def _spec_or_nothing(folder: str) -> dict[str, Any]:
+    if not folder:
+        return {}
+    try:
+        return _read(folder)
+    except NoCommand:
+        return {}
+
+
+def _read(folder: str) -> dict[str, Any]:
+    path = os.path.join(folder, "kernel.json")
+    try:
+        with open(path, encoding="utf-8") as file:
+            spec = json.load(file)
+    except OSError as error:
+        raise NoCommand(f"cannot read {path}: {error.strerror}") from None
+    except ValueError as error:
+        raise NoCommand(f"{path} is not JSON: {error}") from None
+    if not isinstance(spec, dict):
+        raise NoCommand(f"{path} does not hold a JSON object")
+    return spec

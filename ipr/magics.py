@@ -1,0 +1,209 @@
+"""Which cells are for ipr, and what they ask.
+
+Knows the language of ``%restart`` and ``%ipr``. Must not know how anything
+of it is done. A cell is ours when its first line, blank lines and comment
+lines aside, begins with one of the two words; every other cell is none of
+our business, and :func:`suspicious` says so from its bytes, without JSON.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+import attrs
+
+COMMENTS = ("#", "//", "--", ";")
+
+RESTART_USAGE = (
+    "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
+    " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
+)
+IPR_USAGE = "usage: %ipr status | help | debug LEVEL | debug off | exec CODE"
+
+
+@attrs.frozen
+class Changes:
+    """What the next inner kernel, and those after it, shall have otherwise.
+
+    :ivar env: names and values to set.
+    :ivar unset: names to take out.
+    :ivar env_file: path of a dotenv file, or ``""``.
+    :ivar cwd: folder to start in, or ``""``.
+    :ivar modules: environment modules to load.
+    :ivar kernel: name of another kernelspec, or ``""``.
+    :ivar reset: first forget what earlier restarts changed.
+    """
+
+    env: tuple[tuple[str, str], ...] = ()
+    unset: tuple[str, ...] = ()
+    env_file: str = ""
+    cwd: str = ""
+    modules: tuple[str, ...] = ()
+    kernel: str = ""
+    reset: bool = False
+
+
+NO_CHANGES = Changes()
+
+
+@attrs.frozen
+class Restart:
+    """``%restart``.
+
+    :ivar now: do not wait for the cells before it.
+    :ivar rest: the lines after it, for the new kernel; ``""`` if blank.
+    """
+
+    now: bool = False
+    changes: Changes = NO_CHANGES
+    rest: str = ""
+
+
+@attrs.frozen
+class Ipr:
+    """``%ipr VERB ARGUMENT``.
+
+    :ivar argument: the rest of the line, stripped.
+    :ivar rest: the lines after it.
+    """
+
+    verb: str
+    argument: str = ""
+    rest: str = ""
+
+
+@attrs.frozen
+class Help:
+    """``%restart?``, ``%ipr?`` or ``%ipr help``: ``topic`` is the word."""
+
+    topic: str
+
+
+@attrs.frozen
+class Mistake:
+    """A magic of ours that makes no sense; the text says why and what would."""
+
+    text: str
+
+
+Magic = Restart | Ipr | Help | Mistake
+
+
+def suspicious(content: bytes) -> bool:
+    """Whether the bytes of an execute_request's content may hold a magic."""
+    return b"%restart" in content or b"%ipr" in content
+
+
+def parse(code: str) -> Magic | None:
+    """Read a cell.
+
+    :param code: its source.
+    :returns: None when the cell is not ours.
+    """
+    lines = code.splitlines()
+    for number, raw in enumerate(lines):
+        line = raw.strip()
+        if not line or line.startswith(COMMENTS):
+            continue
+        rest = "\n".join(lines[number + 1 :])
+        if not rest.strip():
+            rest = ""
+        word, argument = _cut(line)
+        if word in ("%restart?", "?%restart", "%restart??"):
+            return Help("restart")
+        if word in ("%ipr?", "?%ipr", "%ipr??"):
+            return Help("ipr")
+        if word == "%restart":
+            return _restart(argument, rest)
+        if word == "%ipr":
+            return _ipr(argument, rest)
+        return None
+    return None
+
+
+def _cut(line: str) -> tuple[str, str]:
+    word, _, argument = line.replace("\t", " ").partition(" ")
+    return word, argument.strip()
+
+
+def _ipr(argument: str, rest: str) -> Magic:
+    verb, argument = _cut(argument)
+    if verb != "exec" and rest:
+        return Mistake(
+            "nothing may follow %ipr in its cell, but for %ipr exec: put the rest"
+            " into a cell of its own"
+        )
+    if verb in ("", "help"):
+        return Help("ipr")
+    if verb == "status":
+        if argument:
+            return Mistake(f"%ipr status takes no argument. {IPR_USAGE}")
+        return Ipr(verb)
+    if verb == "debug":
+        if not argument:
+            return Mistake(f"%ipr debug: which LEVEL? {IPR_USAGE}")
+        return Ipr(verb, argument, rest)
+    if verb == "exec":
+        if not (argument or rest):
+            return Mistake(f"%ipr exec: no code. {IPR_USAGE}")
+        return Ipr(verb, argument, rest)
+    return Mistake(f"%ipr does not know {verb!r}. {IPR_USAGE}")
+
+
+def _restart(argument: str, rest: str) -> Magic:
+    try:
+        words = shlex.split(argument, comments=True)
+    except ValueError as error:
+        return Mistake(f"%restart: {error}. {RESTART_USAGE}")
+    if words in (["help"], ["--help"], ["-h"], ["?"]):
+        return Help("restart")
+    now = False
+    found: dict[str, list[str]] = {}
+    reset = False
+    option = ""
+    for word in words:
+        if word in ("now", "--now") and option not in _ONE:
+            now, option = True, ""
+        elif word == "--reset":
+            reset, option = True, ""
+        elif word.startswith("--"):
+            option, equals, value = word.partition("=")
+            if option not in _KNOWN:
+                return Mistake(f"%restart does not know {word!r}. {RESTART_USAGE}")
+            found.setdefault(option, [])
+            if equals:
+                found[option].append(value)
+                option = ""
+        elif option:
+            found[option].append(word)
+            if option in _ONE:
+                option = ""
+        else:
+            return Mistake(f"%restart does not know {word!r}. {RESTART_USAGE}")
+    for name, values in found.items():
+        if not all(values) or not values or (name in _ONE and len(values) > 1):
+            wanted = "one value" if name in _ONE else "a value"
+            return Mistake(f"%restart: {name} needs {wanted}. {RESTART_USAGE}")
+    pairs: list[tuple[str, str]] = []
+    for text in found.get("--env", []):
+        name, equals, value = text.partition("=")
+        if not (name and equals):
+            return Mistake(f"%restart: --env needs NAME=VALUE, not {text!r}")
+        pairs.append((name, value))
+    return Restart(
+        now,
+        Changes(
+            tuple(pairs),
+            tuple(found.get("--unset", ())),
+            "".join(found.get("--env-file", ())),
+            "".join(found.get("--cwd", ())),
+            tuple(found.get("--module", ())),
+            "".join(found.get("--kernel", ())),
+            reset,
+        ),
+        rest,
+    )
+
+
+_ONE = frozenset({"--env-file", "--cwd", "--kernel"})
+_KNOWN = _ONE | {"--env", "--unset", "--module"}

@@ -1,0 +1,102 @@
+"""What the kernel of the operating system says about memory.
+
+Knows procfs and cgroups, versions 1 and 2. Must not know why somebody asks.
+Everything here gives 0 or None where the system does not tell. ``root`` is
+where the file systems ``proc`` and ``sys`` are mounted.
+
+Sources: the Linux documentation, "Control Group v2" (memory.events,
+memory.max, memory.peak) and "Memory Resource Controller" for version 1.
+"""
+
+from __future__ import annotations
+
+import os
+
+CGROUPS = "sys/fs/cgroup"
+
+
+def oom_kills(root: str = "/") -> int:
+    """How often the OOM killer has killed something in our cgroup.
+
+    Whoever ran out of memory, the kill is counted where the victim was; in a
+    cgroup above ours it may have been another job's.
+    """
+    for folder in _folders(root):
+        for name in ("memory.events", "memory.oom_control"):
+            path = os.path.join(folder, name)
+            if os.path.exists(path):
+                return _field(path, "oom_kill")
+    return 0
+
+
+def limit(root: str = "/") -> int | None:
+    """Bytes that our cgroup may use; None when there is no limit."""
+    found = [
+        value
+        for folder in _folders(root)
+        for name in ("memory.max", "memory.limit_in_bytes")
+        if (value := _number(os.path.join(folder, name))) is not None
+        # Version 1 says "no limit" by a number that nobody has.
+        and value < 1 << 60
+    ]
+    return min(found, default=None)
+
+
+def used(root: str = "/") -> int | None:
+    """Bytes that our cgroup uses now."""
+    for folder in _folders(root):
+        for name in ("memory.current", "memory.usage_in_bytes"):
+            value = _number(os.path.join(folder, name))
+            if value is not None:
+                return value
+    return None
+
+
+def resident(pid: int) -> tuple[int, int]:
+    """Give the resident memory of a process, now and at its peak, in bytes."""
+    path = f"/proc/{pid}/status"
+    return _field(path, "VmRSS:") * 1024, _field(path, "VmHWM:") * 1024
+
+
+def _folders(root: str) -> list[str]:
+    """Our cgroup's folder and those above it, nearest first."""
+    try:
+        with open(os.path.join(root, "proc/self/cgroup"), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        base = os.path.join(root, CGROUPS, "memory" if controllers else "")
+        while True:
+            folder = os.path.join(base, path.lstrip("/"))
+            if os.path.isdir(folder):
+                found.append(folder)
+            if path in ("/", ""):
+                break
+            path = os.path.dirname(path)
+    return found
+
+
+def _number(path: str) -> int | None:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return int(file.read())
+    except (OSError, ValueError):
+        return None
+
+
+def _field(path: str, name: str) -> int:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for line in file:
+                words = line.split()
+                if words and words[0] == name:
+                    return int(words[1])
+    except (OSError, ValueError, IndexError):
+        pass
+    return 0

@@ -1,0 +1,190 @@
+"""The Jupyter vocabulary: the messages that ipr itself says.
+
+Knows the names and contents of messages, from the Jupyter messaging
+specification. Must not know sockets, signatures or any state: each function
+gives a :class:`Draft`, and somebody else puts a header on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+
+EMPTY: Mapping[str, Any] = {}
+
+
+@attrs.frozen
+class Draft:
+    """A message without header and parent.
+
+    :ivar msg_type: for instance ``"status"``.
+    :ivar content: what stands in the content frame.
+    :ivar metadata: what stands in the metadata frame.
+    """
+
+    msg_type: str
+    content: Mapping[str, Any]
+    metadata: Mapping[str, Any] = EMPTY
+
+
+@attrs.frozen
+class Failure:
+    """An error as clients show it.
+
+    :ivar ename: the short name; never ``SystemExit`` (qtconsole would quit).
+    :ivar evalue: one sentence.
+    :ivar traceback: lines to show; the sentence itself when empty.
+    """
+
+    ename: str
+    evalue: str
+    traceback: tuple[str, ...] = ()
+
+    def content(self) -> dict[str, Any]:
+        """Give the three fields that every kind of error carries."""
+        lines = self.traceback or (f"{self.ename}: {self.evalue}",)
+        return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
+
+
+def reply_type(msg_type: str) -> str:
+    """``execute_request`` -> ``execute_reply``."""
+    return msg_type.removesuffix("_request") + "_reply"
+
+
+def status(state: str) -> Draft:
+    """``busy`` or ``idle`` (never ``dead``: JupyterLab gives up for good)."""
+    return Draft("status", {"execution_state": state})
+
+
+BUSY = status("busy")
+IDLE = status("idle")
+
+
+def execute_input(code: str, execution_count: int) -> Draft:
+    """Tell all clients what runs."""
+    return Draft("execute_input", {"code": code, "execution_count": execution_count})
+
+
+def stream(text: str, name: str = "stdout") -> Draft:
+    """Text under a cell."""
+    return Draft("stream", {"name": name, "text": text})
+
+
+def display(data: Mapping[str, str], display_id: str, *, update: bool = False) -> Draft:
+    """Show, or show anew, the display ``display_id``.
+
+    :param data: MIME type to text.
+    """
+    return Draft(
+        "update_display_data" if update else "display_data",
+        {
+            "data": dict(data),
+            "metadata": {},
+            "transient": {"display_id": display_id},
+        },
+    )
+
+
+def error(failure: Failure) -> Draft:
+    """The error as the cell shows it (the reply alone is not shown)."""
+    return Draft("error", failure.content())
+
+
+def execute_ok(execution_count: int) -> Draft:
+    """The reply of a cell that went well.
+
+    Consoles compute with ``execution_count``: it is never left out.
+    """
+    return Draft(
+        "execute_reply",
+        {
+            "status": "ok",
+            "execution_count": execution_count,
+            "user_expressions": {},
+            "payload": [],
+        },
+    )
+
+
+def execute_error(failure: Failure, execution_count: int) -> Draft:
+    """The reply of a cell that failed."""
+    return Draft(
+        "execute_reply",
+        {
+            "status": "error",
+            **failure.content(),
+            "execution_count": execution_count,
+            "user_expressions": {},
+            "payload": [],
+        },
+    )
+
+
+def execute_aborted() -> Draft:
+    """The reply of a cell that was queued behind one that failed.
+
+    Without execution_count, as ipykernel's: the cell was never run.
+    """
+    return Draft(
+        "execute_reply",
+        {"status": "aborted"},
+        {"status": "aborted"},
+    )
+
+
+def error_reply(msg_type: str, failure: Failure) -> Draft:
+    """An error reply to a request of any type."""
+    return Draft(reply_type(msg_type), {"status": "error", **failure.content()})
+
+
+def ok_reply(msg_type: str, **fields: Any) -> Draft:
+    """A reply with status ok to a request of any type."""
+    return Draft(reply_type(msg_type), {"status": "ok", **fields})
+
+
+def shutdown_reply(*, restart: bool) -> Draft:
+    """On control as a reply; on iopub it clears JupyterLab's input guard."""
+    return Draft("shutdown_reply", {"status": "ok", "restart": restart})
+
+
+def comm_close(comm_id: str) -> Draft:
+    """Tell the client that its comm has no other end."""
+    return Draft("comm_close", {"comm_id": comm_id, "data": {}})
+
+
+def iopub_welcome(subscription: str) -> Draft:
+    """JEP 65: what a new subscriber gets."""
+    return Draft("iopub_welcome", {"subscription": subscription})
+
+
+def kernel_info(
+    *, version: str, language: str, banner: str, help_links: Sequence[Any] = ()
+) -> Draft:
+    """A kernel_info_reply made up before any kernel could be asked.
+
+    Every field that some client insists on is there (``facts``: JupyterLab,
+    nbclient, qtconsole and jupyter_client each fail on another missing one).
+
+    :param version: of ipr.
+    :param language: from the kernelspec.
+    :param banner: shown by consoles; says why the kernel did not answer.
+    """
+    return Draft(
+        "kernel_info_reply",
+        {
+            "status": "ok",
+            "protocol_version": "5.3",
+            "implementation": "ipr",
+            "implementation_version": version,
+            "language_info": {
+                "name": language or "unknown",
+                "version": "",
+                "mimetype": "text/plain",
+                "file_extension": ".py" if language == "python" else ".txt",
+            },
+            "banner": banner,
+            "help_links": list(help_links),
+        },
+    )

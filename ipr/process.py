@@ -1,0 +1,261 @@
+"""The inner kernel's process.
+
+Knows how to start it under a guardian, how to signal it, how it ended, and
+the last lines of its stderr. Must not know ZeroMQ, or when a kernel is
+restarted. The pipes to the guardian, and what goes through them, are those of
+:mod:`ipr.guardian`.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+import attrs
+from twisted.internet import process as twisted_process
+from twisted.internet.interfaces import IDelayedCall
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+
+from ipr import guardian
+
+#: Lines and bytes of stderr that are kept for error reports.
+TAIL_LINES = 20
+TAIL_BYTES = 4096
+
+#: Seconds for the guardian's pipes to end after it did: a stray process that
+#: could not be killed may hold them open for ever.
+PIPES_TIME = 0.5
+
+_STDERR = 2
+
+
+@attrs.frozen
+class Ended:
+    """How the inner kernel ended.
+
+    :ivar status: the raw wait status; None when it never ran, or when its
+        guardian was killed and nobody knows.
+    :ivar problem: why it never ran, or what befell the guardian.
+    :ivar peak_kib: peak resident memory, KiB; 0 when unknown.
+    :ivar tail: its last lines on stderr.
+    :ivar left: processes that could not be killed.
+    """
+
+    status: int | None
+    problem: str = ""
+    peak_kib: int = 0
+    tail: tuple[str, ...] = ()
+    left: tuple[int, ...] = ()
+
+
+class InnerProcess(ProcessProtocol):
+    """One inner kernel, as its guardian reports it.
+
+    :param clock: for the one timer, ``PIPES_TIME``.
+    :param order: from :func:`ipr.guardian.encode_order`; ``b""`` when the
+        guardian has it already.
+    :param started: called with the kernel's pid once its program runs.
+    :param ended: called once, when nothing of it is left.
+    :param stderr: gets its stderr as it comes.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        order: bytes,
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+        stderr: Callable[[bytes], None],
+    ) -> None:
+        self.pid = 0
+        self._clock = clock
+        self._order = order
+        self._started = started
+        self._ended = ended
+        self._stderr = stderr
+        self._reports = b""
+        self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
+        self._line = b""
+        self._outcome = Ended(None, "its guardian process was killed")
+        self._late: IDelayedCall | None = None
+        self._over = False
+
+    # What the rest of ipr calls.
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the kernel's process group, if it still runs."""
+        self._command(b"signal %d\n" % number)
+
+    def kill(self) -> None:
+        """SIGKILL the kernel and everything below it."""
+        self._command(b"kill\n")
+
+    def tail(self) -> tuple[str, ...]:
+        """Give the last lines of stderr."""
+        lines = [*self._tail, *([self._line] if self._line.strip() else [])]
+        text = b"\n".join(lines)[-TAIL_BYTES:].decode(errors="replace")
+        return tuple(text.splitlines())
+
+    def _command(self, line: bytes) -> None:
+        if self.transport is not None and not self._over:
+            # The pipe may have ended a moment before we hear that all has.
+            with suppress(KeyError):
+                self.transport.writeToChild(guardian.COMMAND_FD, line)
+
+    # What Twisted calls.
+
+    def connectionMade(self) -> None:
+        """Send the order."""
+        if self._order and self.transport is not None:
+            self.transport.writeToChild(guardian.COMMAND_FD, self._order)
+            self._order = b""
+
+    def childDataReceived(self, childFD: int, data: bytes) -> None:
+        """Take stderr, or reports of the guardian."""
+        if childFD == _STDERR:
+            self._stderr(data)
+            *lines, self._line = (self._line + data).split(b"\n")
+            self._line = self._line[-TAIL_BYTES:]
+            self._tail.extend(lines)
+            return
+        *reports, self._reports = (self._reports + data).split(b"\n")
+        for report in reports:
+            self._take(report)
+
+    def _take(self, report: bytes) -> None:
+        word, _, rest = report.partition(b" ")
+        if word == b"started":
+            self.pid = int(rest)
+            self._started(self.pid)
+        elif word == b"failed":
+            _, _, sentence = rest.partition(b" ")
+            self._outcome = Ended(None, sentence.decode(errors="replace"))
+        elif word == b"left":
+            left = tuple(int(pid) for pid in rest.split())
+            self._outcome = attrs.evolve(self._outcome, left=left)
+        elif word == b"exited":
+            status, peak = rest.split()
+            self._outcome = attrs.evolve(
+                self._outcome, status=int(status), problem="", peak_kib=int(peak)
+            )
+
+    def processExited(self, reason: Failure) -> None:
+        """Give the pipes a moment to end, whoever holds them."""
+        self._late = self._clock.callLater(PIPES_TIME, self._finish)
+
+    def processEnded(self, reason: Failure) -> None:
+        """All is read."""
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self._late is not None and self._late.active():
+            self._late.cancel()
+        if self.transport is not None:
+            self.transport.loseConnection()
+        self._ended(attrs.evolve(self._outcome, tail=self.tail()))
+
+
+class Adopted(twisted_process.Process):
+    """A guardian that was forked before Twisted was imported.
+
+    Twisted's own class forks in its constructor; this one takes what
+    :func:`ipr.guardian.start` gave.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        protocol: InnerProcess,
+        started: tuple[int, int, int, int],
+    ) -> None:
+        twisted_process._BaseProcess.__init__(self, protocol)
+        self._reactor = reactor
+        self.proto = protocol
+        self.pid, command, report, stderr = started
+        self.status = -1
+        reader: Any = self.processReaderFactory
+        writer: Any = self.processWriterFactory
+        self.pipes: dict[int, Any] = {}
+        for child, descriptor in ((_STDERR, stderr), (guardian.REPORT_FD, report)):
+            self.pipes[child] = reader(reactor, self, child, descriptor)
+        self.pipes[guardian.COMMAND_FD] = writer(
+            reactor, self, guardian.COMMAND_FD, command, forceReadHack=True
+        )
+        ProcessProtocol.makeConnection(protocol, self)
+        twisted_process.registerReapProcessHandler(self.pid, self)
+
+
+def spawn(
+    reactor: Any,
+    protocol: InnerProcess,
+) -> None:
+    """Start a guardian for ``protocol``.
+
+    :raises OSError: when no process can be made.
+    """
+    argv = guardian.command_line()
+    # Until it has a session of its own it is in our process group: a signal to
+    # that must not hit it. It empties its mask itself.
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        reactor.spawnProcess(
+            protocol,
+            argv[0],
+            argv,
+            env={"PATH": os.defpath, "LC_ALL": "C"},
+            childFDs={
+                0: 0,
+                1: 1,
+                2: "r",
+                guardian.COMMAND_FD: "w",
+                guardian.REPORT_FD: "r",
+            },
+        )
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def order(
+    argv: Sequence[str], environment: Mapping[str, str], cwd: str, remove: str
+) -> bytes:
+    """Encode what a guardian shall start; see there.
+
+    :raises ValueError: when it cannot be started as it stands.
+    """
+    return guardian.encode_order(argv, environment, cwd, remove)
+
+
+class Stderr:
+    """Passes the inner kernel's stderr on to ipr's own, never blocking.
+
+    Who reads our stderr may have stopped reading; then what does not fit is
+    dropped, since a daemon that waits for that answers nobody.
+    """
+
+    def __init__(self, descriptor: int = _STDERR) -> None:
+        self._descriptor = descriptor
+        self.dropped = 0
+
+    def __call__(self, data: bytes) -> None:
+        """Write as much as can be written now."""
+        view = memoryview(data)
+        while view:
+            try:
+                ready = select.select((), (self._descriptor,), (), 0)[1]
+                # A pipe that is writable has room for PIPE_BUF bytes.
+                done = os.write(self._descriptor, view[:4096]) if ready else 0
+            except (OSError, ValueError):
+                done = 0
+            if not done:
+                self.dropped += len(view)
+                return
+            view = view[done:]

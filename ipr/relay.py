@@ -1,0 +1,1103 @@
+"""Passes messages between the clients and the inner kernel.
+
+Knows which message goes where, which are ipr's own business, and what is
+held back while there is no inner kernel. Must not know how a kernel is
+started or stopped (:mod:`ipr.restarter`), files, or the global reactor.
+
+What is only relayed stays the very frames that came. No client identity
+goes in: on the way out the client is found by the parent's msg_id.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, ClassVar, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+
+from ipr import answers, magichelp, magics, messages
+from ipr.answers import Publish, Steps
+from ipr.author import Author
+from ipr.causes import failure
+from ipr.cells import Cell, RestartCell
+from ipr.ledger import Ledger, Request
+from ipr.machine import Cause, Ending
+from ipr.messages import Draft, Failure
+from ipr.wire import (
+    CONTENT,
+    DELIMITER,
+    HEADER,
+    SIGNATURE,
+    Envelope,
+    Frame,
+    Malformed,
+    Replays,
+    Signer,
+    quick_count,
+    split,
+)
+
+#: Seconds after which a kernel_info_request is answered without a kernel.
+KERNEL_INFO_TIME = 30.0
+#: Seconds between questions to a kernel that is starting.
+PROBE_TIME = 0.5
+#: Probes after an answer until a kernel that publishes nothing counts as ready.
+SILENT_PROBES = 3
+#: Subshells of the kernel before that get a stand-in at once.
+MOST_STAND_INS = 32
+#: Seconds that a cell has to end once an interrupt urged a waiting restart.
+URGED_TIME = 2.0
+#: Seconds until a cell that restarts says so; most are done by then.
+PROGRESS_TIME = 0.3
+
+
+class FrontSide(Protocol):
+    """What the relay needs of the clients' sockets."""
+
+    def send(self, channel: str, frames: list[Frame]) -> None:
+        """Send to one client; its identities come first."""
+
+    def publish(self, frames: list[Frame]) -> None:
+        """Send to all subscribers; the topic comes first."""
+
+
+class Inner(Protocol):
+    """What the relay needs of the current inner kernel."""
+
+    generation: int
+    pid: int
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        """Send to the kernel; without identities."""
+
+    @property
+    def interrupt_mode(self) -> str:
+        """``"signal"`` or ``"message"``."""
+
+    def signal_interrupt(self) -> None:
+        """SIGINT to its process group."""
+
+
+class Decider(Protocol):
+    """What the relay asks of the restarter."""
+
+    def restart(self, *, urgent: bool) -> None:
+        """A %restart has its turn."""
+
+    def ready(self, generation: int) -> None:
+        """That inner kernel answers, and its iopub is heard."""
+
+    def shut_down(self) -> None:
+        """End the daemon."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+
+class Changer(Protocol):
+    """Who works out what a ``%restart`` wants otherwise."""
+
+    def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
+        """Check it; fires with what puts it in force, or fails with words."""
+
+
+class Commands(Protocol):
+    """Who carries out ``%ipr``."""
+
+    def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
+        """Carry it out, and end the cell."""
+
+
+class Relay:
+    """Every message passes here once.
+
+    :param front: the clients' sockets.
+    :param signer: with the connection file's key.
+    :param author: writes what ipr says itself.
+    :param call_later: the clock.
+    :param synthetic_info: gives a kernel_info_reply for when no kernel could
+        be asked yet; called with the reason, or ``""``.
+    :param max_held: bytes of requests that are kept.
+    """
+
+    def __init__(
+        self,
+        front: FrontSide,
+        signer: Signer,
+        author: Author,
+        call_later: Callable[..., IDelayedCall],
+        synthetic_info: Callable[[str], Draft],
+        max_held: int,
+    ) -> None:
+        self._front = front
+        self._signer = signer
+        self._author = author
+        self._call_later = call_later
+        self._synthetic_info = synthetic_info
+        self._max_held = max_held
+        self.decider: Decider
+        self.commands: Commands
+        self.changer: Changer
+        #: Whether each message is worth a DEBUG record.
+        self.tracing = False
+
+        self.ledger = Ledger()
+        self.inner: Inner | None = None
+        #: The cause, while there is no kernel and none is coming.
+        self.refusing: Cause | None = None
+        self.open = False
+        self.count = 0
+        self.subscribers = 0
+        self._replays = Replays()
+        self._session_known = False
+        self._info: Draft | None = None
+        self._info_seen = self._iopub_seen = self._probe_idle = False
+        self._silent_probes = 0
+        self._own: set[str] = set()
+        self._subshells: set[str] = set()
+        self._replacements: dict[str, str | None] = {}
+        self._replacing: dict[str, str] = {}
+        self._stale: set[str] = set()
+        self._probing: IDelayedCall | None = None
+        self._expecting: IDelayedCall | None = None
+        self._refuse_later: Cause | None = None
+
+        self._held: deque[tuple[str, Envelope]] = deque()
+        self._held_bytes = 0
+        self._curious: dict[str, tuple[Request, IDelayedCall]] = {}
+        self._welcomes: list[bytes] = []
+        self._completing: dict[str, tuple[magichelp.Completion, str]] = {}
+        #: The %restart that waits for its turn, and those under way.
+        self.waiting: RestartCell | None = None
+        self._urging: IDelayedCall | None = None
+        self._restarting: list[RestartCell] = []
+        #: Those whose options are being worked out.
+        self._settling: list[RestartCell] = []
+        self._restart_begun = 0.0
+        self._old_pid = 0
+        self._progress: IDelayedCall | None = None
+        self._phase = ""
+
+    @property
+    def held(self) -> int:
+        """How many requests wait for a kernel."""
+        return len(self._held)
+
+    # --- from the clients ---------------------------------------------------
+
+    def front_received(self, channel: str, frames: list[Frame]) -> None:
+        """Take what a client sent, or a subscription on iopub."""
+        if channel == "iopub":
+            self._subscription(frames)
+            return
+        try:
+            envelope = split(frames)
+            if not self._signer.verifies(envelope.body):
+                raise Malformed("its signature does not fit the connection file's key")
+            if self._signer.signs and not self._replays.fresh(envelope.body[SIGNATURE]):
+                raise Malformed("it was sent before (the same signature)")
+            msg_type: str = envelope.header["msg_type"]
+        except Malformed as error:
+            _log.warn(
+                "Dropped a message on {channel}: {error}", channel=channel, error=error
+            )
+            return
+        if channel == "stdin":
+            if msg_type == "input_reply":
+                with suppress(Malformed):
+                    self._input_reply(envelope)
+            return
+        if self.tracing:
+            _trace("client", channel, msg_type, envelope.size)
+        own = self._INTERCEPTED.get(msg_type)
+        if own is not None and own(self, channel, envelope):
+            return
+        if self.open and not self._held and self.waiting is None:
+            self._forward(channel, envelope)
+        elif self.open:
+            self._behind_a_restart(channel, envelope)
+        elif self.refusing is not None:
+            request = Request.of(channel, envelope)
+            self._refuse(request, failure(self.refusing, dead=True))
+        else:
+            self._hold(channel, envelope)
+
+    def _forward(self, channel: str, envelope: Envelope) -> None:
+        inner = self.inner
+        if inner is None:
+            self._hold(channel, envelope)
+            return
+        header, body = envelope.header, envelope.body
+        subshell = header.get("subshell_id")
+        if subshell and subshell not in self._subshells:
+            # JupyterLab goes on naming a subshell of the kernel before.
+            header = {**header, "subshell_id": self._replacement(subshell)}
+            body = self._signer.resign(body, header=header)
+        elif header["msg_type"] == "delete_subshell_request" and self._replacements:
+            body = self._replaced_deletion(envelope)
+        try:
+            inner.send(channel, body)
+        finally:
+            # Behind the sending, here and below: the other side works
+            # meanwhile, and nothing can come in between in the same turn.
+            # What could not be sent is answered when that kernel is finished.
+            self.ledger.enter(Request.of(channel, envelope, inner.generation))
+
+    def _replacement(self, stale: str) -> str | None:
+        """Give the subshell that stands in for one of the kernel before.
+
+        None, which is the main shell, until it is there: widgets would answer
+        only between cells, but they would answer.
+        """
+        if stale not in self._replacements:
+            self._replacements[stale] = None
+            features = self.info().content.get("supported_features", ())
+            if "kernel subshells" in features:
+                draft = Draft("create_subshell_request", {})
+                self._replacing[self.send_own("control", draft)] = stale
+        return self._replacements[stale]
+
+    def _replaced_deletion(self, envelope: Envelope) -> list[Frame]:
+        content = envelope.content
+        named = self._replacements.pop(str(content.get("subshell_id")), None)
+        if named is None:
+            return envelope.body
+        return self._signer.resign(
+            envelope.body, content={**content, "subshell_id": named}
+        )
+
+    def _hold(self, channel: str, envelope: Envelope) -> None:
+        size = envelope.size
+        if self._held_bytes + size > self._max_held:
+            why = Failure(
+                "TooMuchHeld",
+                "the kernel is restarting, and more requests wait for it than"
+                f" ipr keeps ({self._max_held >> 20} MiB); send it again later",
+            )
+            self._refuse(Request.of(channel, envelope), why)
+            return
+        self._held_bytes += size
+        self._held.append((channel, envelope))
+
+    def _behind_a_restart(self, channel: str, envelope: Envelope) -> None:
+        """Only cells queue behind a %restart; a widget may go on."""
+        if envelope.header["msg_type"] == "execute_request" and channel == "shell":
+            self._hold(channel, envelope)
+        else:
+            self._forward(channel, envelope)
+
+    def _pump(self) -> None:
+        """Pass on what was held, in order, up to the next %restart."""
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        while held:
+            channel, envelope = held.popleft()
+            if self.open and self.waiting is None:
+                own = self._INTERCEPTED.get(envelope.header["msg_type"])
+                if own is None or not own(self, channel, envelope):
+                    self._forward(channel, envelope)
+            elif self.open:
+                self._behind_a_restart(channel, envelope)
+            else:
+                self._hold(channel, envelope)
+
+    def _input_reply(self, envelope: Envelope) -> None:
+        parent = envelope.parent_id
+        if not self.open or self.inner is None or not self.ledger.inputs:
+            _log.info("Dropped an input_reply: nobody asked")
+            return
+        if parent and parent not in self.ledger.inputs:
+            _log.info("Dropped an input_reply to a question of an earlier kernel")
+            return
+        self.ledger.input_given(parent)
+        self.inner.send("stdin", envelope.body)
+
+    def _subscription(self, frames: list[Frame]) -> None:
+        event = frames[0]
+        if len(frames) != 1 or event[:1] not in (b"\x00", b"\x01"):
+            return
+        if event[:1] == b"\x00":
+            self.subscribers -= 1
+            return
+        self.subscribers += 1
+        self._stop_expecting()
+        if self._session_known or self.refusing is not None:
+            self._welcome(event[1:])
+        else:
+            # It must carry the session of the kernel that is coming.
+            self._welcomes.append(event[1:])
+
+    def expect_subscriber(self, seconds: float) -> None:
+        """Let the first kernel not be ready before somebody listens.
+
+        A client that was there first tries to connect each of its sockets ten
+        times a second. The inner kernel is up soon after we listen: without
+        this a first cell may run before the client's iopub is there.
+
+        :param seconds: how long to wait at most.
+        """
+        self._expecting = self._call_later(seconds, self._stop_expecting)
+
+    def _stop_expecting(self) -> None:
+        timer, self._expecting = self._expecting, None
+        if timer is not None:
+            if timer.active():
+                timer.cancel()
+            cause, self._refuse_later = self._refuse_later, None
+            if cause is not None:
+                self.refuse(cause)
+            self._check_ready()
+
+    def _welcome(self, topic: bytes) -> None:
+        draft = messages.iopub_welcome(topic.decode(errors="replace"))
+        body = self._author.body(draft, b"{}")
+        self._front.publish([topic, *body] if topic else body)
+
+    # --- ipr's own business -------------------------------------------------
+
+    def _execute(self, channel: str, envelope: Envelope) -> bool:
+        """Look for a magic; every other cell passes."""
+        content = envelope.body[CONTENT]
+        if not magics.suspicious(
+            content if isinstance(content, bytes) else bytes(content)
+        ):
+            return False
+        try:
+            code = envelope.content.get("code")
+        except Malformed:
+            return False
+        magic = magics.parse(code) if isinstance(code, str) else None
+        if magic is None:
+            return False
+        if isinstance(magic, magics.Restart):
+            return self._restart_cell(channel, envelope, magic)
+        request = Request.of(channel, envelope)
+        cell = Cell(self.post, request, self._number(request))
+        cell.begin()
+        if isinstance(magic, magics.Mistake):
+            cell.fail(Failure("UsageError", magic.text))
+        else:
+            self.commands.run(cell, magic)
+        return True
+
+    def _restart_cell(
+        self, channel: str, envelope: Envelope, magic: magics.Restart
+    ) -> bool:
+        urgent = magic.now or channel == "control"
+        if not urgent:
+            if not self.open and self.refusing is None:
+                # Another restart is under way: this one comes after it.
+                self._hold(channel, envelope)
+                return True
+            if self.open and self.waiting is not None:
+                self._hold(channel, envelope)
+                return True
+        request = Request.of(channel, envelope)
+        cell = RestartCell(
+            self.post,
+            request,
+            self._restart_number(request),
+            magic,
+            self._author.new_id(),
+            envelope.body,
+        )
+        cell.begin()
+        if magic.changes != magics.NO_CHANGES:
+            self._settle(cell, urgent=urgent)
+        elif self.open and not urgent and self.ledger.executing:
+            self.waiting = cell
+            cell.wait_shown()
+        else:
+            self._go(cell, urgent=urgent)
+        return True
+
+    def _settle(self, cell: RestartCell, *, urgent: bool) -> None:
+        """Find out whether what it wants can be had, before anything is done.
+
+        Cells after it queue behind it meanwhile.
+        """
+        cell.settling = True
+        # No cell before it that fails takes it along, if it waits for none.
+        cell.urged = urgent
+        if self.waiting is None:
+            self.waiting = cell
+        self._settling.append(cell)
+
+        def settled(apply: Callable[[], None]) -> None:
+            cell.settling = False
+            self._settling.remove(cell)
+            if cell.ended:
+                # A cell before it failed meanwhile, or the daemon goes.
+                return
+            cell.apply = apply
+            if cell is self.waiting and not urgent:
+                self._turn()
+                if cell is self.waiting and cell.urged and self._urging is None:
+                    self._urged()
+            else:
+                self._go(cell, urgent=urgent)
+
+        def wrong(reason: Any) -> None:
+            self._settling.remove(cell)
+            cell.fail(Failure("WrongChange", reason.getErrorMessage()))
+            if cell is self.waiting:
+                another = self._let_next_wait()
+                self._calm()
+                if self.open and not another:
+                    self._pump()
+
+        self.changer.prepare(cell.restart.changes).addCallbacks(settled, wrong)
+
+    def _let_next_wait(self) -> bool:
+        """The waiting %restart is not going to be: perhaps there is another."""
+        others = (cell for cell in self._settling if not cell.ended)
+        self.waiting = next(others, None)
+        return self.waiting is not None
+
+    def _go(self, cell: RestartCell, *, urgent: bool) -> None:
+        cell.apply()
+        # What is held behind it must not slip through to the old kernel: the
+        # restarter may be busy, and hold() come a moment later.
+        self.open = False
+        if cell is self.waiting:
+            self.waiting = None
+            self._calm()
+            self.post(cell.request, (Publish(messages.BUSY),))
+        self._note_beginning()
+        self._restarting.append(cell)
+        self.decider.restart(urgent=urgent)
+
+    def _note_beginning(self) -> None:
+        if not self._restarting:
+            self._restart_begun = self.decider.now()
+            self._old_pid = self.inner.pid if self.inner is not None else 0
+            self._progress = self._call_later(PROGRESS_TIME, self._show_progress)
+
+    def _turn(self) -> None:
+        """Let the waiting %restart go when nothing runs before it."""
+        cell = self.waiting
+        if cell is None or cell.settling or not (self.open or self.refusing):
+            return
+        if self.ledger.executing:
+            cell.wait_shown()
+        else:
+            self._go(cell, urgent=False)
+
+    def phase(self, text: str) -> None:
+        """Note what the restart is doing, for its cells to show."""
+        self._phase = text
+        if self._progress is None:
+            for cell in self._restarting:
+                cell.progress(text)
+
+    def _show_progress(self) -> None:
+        self._progress = None
+        for cell in self._restarting:
+            cell.progress(self._phase)
+
+    def _kernel_info(self, channel: str, envelope: Envelope) -> bool:
+        """Answer on control always, on shell while the kernel cannot."""
+        if self.open and channel == "shell":
+            return False
+        request = Request.of(channel, envelope)
+        if self._info is not None:
+            self.post(request, answers.refused(request, _NOTHING, 0, self._info))
+        elif self.refusing is not None:
+            self._refuse(request, _NOTHING)
+        elif request.msg_id not in self._curious:
+            timer = self._call_later(KERNEL_INFO_TIME, self._satisfy, request.msg_id)
+            self._curious[request.msg_id] = (request, timer)
+        return True
+
+    def _satisfy(self, msg_id: str) -> None:
+        request, timer = self._curious.pop(msg_id)
+        if timer.active():
+            timer.cancel()
+        self._refuse(request, _NOTHING)
+
+    def _interrupt_request(self, channel: str, envelope: Envelope) -> bool:
+        inner = self.inner
+        if self.open and inner is not None and inner.interrupt_mode == "message":
+            self._urge()
+            self._forward(channel, envelope)
+            return True
+        self.interrupt()
+        request = Request.of(channel, envelope)
+        self._refuse(request, _NOTHING)
+        return True
+
+    def interrupt(self) -> None:
+        """Interrupt the inner kernel as its kernelspec says, once."""
+        self._urge()
+        inner = self.inner
+        if inner is None:
+            return
+        if inner.interrupt_mode == "message":
+            self.send_own("control", Draft("interrupt_request", {}))
+        else:
+            inner.signal_interrupt()
+
+    def _urge(self) -> None:
+        """Somebody is tired of waiting: the %restart waits 2 s at most."""
+        if self.waiting is not None and not self.waiting.urged:
+            self.waiting.urged = True
+            self._urging = self._call_later(URGED_TIME, self._urged)
+
+    def _urged(self) -> None:
+        self._urging = None
+        cell = self.waiting
+        if cell is not None and not cell.settling and self.open:
+            self._go(cell, urgent=True)
+
+    def _calm(self) -> None:
+        if self._urging is not None:
+            self._urging.cancel()
+            self._urging = None
+
+    def _shutdown_request(self, channel: str, envelope: Envelope) -> bool:
+        request = Request.of(channel, envelope)
+        draft = messages.shutdown_reply(restart=request.field("restart", False))
+        steps = answers.answered(request, answers.Reply(draft), Publish(draft))
+        self.post(request, steps)
+        self.decider.shut_down()
+        return True
+
+    def _complete(self, channel: str, envelope: Envelope) -> bool:
+        """Complete our own words; the kernel's are put before them."""
+        if b"%" not in bytes(envelope.body[CONTENT]):
+            return False
+        request = Request.of(channel, envelope)
+        code = request.field("code", "")
+        cursor = request.field("cursor_pos", len(code))
+        ours = magichelp.complete(code, cursor)
+        if ours is None:
+            return False
+        if self.open and not ours.alone:
+            self._completing[request.msg_id] = (ours, code)
+            return False
+        draft = Draft("complete_reply", magichelp.reply(ours))
+        self.post(request, answers.answered(request, answers.Reply(draft)))
+        return True
+
+    def _inspect(self, channel: str, envelope: Envelope) -> bool:
+        """Explain our own words."""
+        if b"%" not in bytes(envelope.body[CONTENT]):
+            return False
+        request = Request.of(channel, envelope)
+        code = request.field("code", "")
+        text = magichelp.inspect(code, request.field("cursor_pos", len(code)))
+        if text is None:
+            return False
+        content = {"found": True, "data": {"text/plain": text}, "metadata": {}}
+        draft = messages.ok_reply("inspect_request", **content)
+        self.post(request, answers.answered(request, answers.Reply(draft)))
+        return True
+
+    def _is_complete(self, channel: str, envelope: Envelope) -> bool:
+        """Say that a line of ours is whole, whatever its kernel makes of it."""
+        if not magics.suspicious(bytes(envelope.body[CONTENT])):
+            return False
+        request = Request.of(channel, envelope)
+        magic = magics.parse(request.field("code", ""))
+        if magic is None:
+            return False
+        draft = Draft("is_complete_reply", {"status": "complete"})
+        self.post(request, answers.answered(request, answers.Reply(draft)))
+        return True
+
+    _INTERCEPTED: ClassVar[dict[str, Callable[[Relay, str, Envelope], bool]]] = {
+        "execute_request": _execute,
+        "kernel_info_request": _kernel_info,
+        "complete_request": _complete,
+        "inspect_request": _inspect,
+        "is_complete_request": _is_complete,
+        "interrupt_request": _interrupt_request,
+        "shutdown_request": _shutdown_request,
+    }
+
+    # --- to the clients -----------------------------------------------------
+
+    def post(self, request: Request, steps: Steps) -> None:
+        """Send messages of ipr's own with ``request`` as their parent."""
+        for step in steps:
+            body = self._author.body(step.draft, request.header_frame)
+            if isinstance(step, Publish):
+                self._front.publish([self._author.topic(step.draft), *body])
+            else:
+                self._front.send(request.channel, [*request.identities, *body])
+
+    def whisper(self, request: Request, draft: Draft) -> None:
+        """Publish a log record: as post, but never the cause of another."""
+        body = self._author.body(draft, request.header_frame)
+        self._front.publish([self._author.topic(draft), *body])
+
+    def forget_info(self) -> None:
+        """The next kernel is another kind: ask it who it is."""
+        self._info = None
+
+    def announce(self, draft: Draft, parent_type: str) -> None:
+        """Publish something that belongs to no request of a client."""
+        parent = self._author.foreign(parent_type)
+        body = self._author.body(draft, parent)
+        self._front.publish([self._author.topic(draft), *body])
+
+    def _refuse(self, request: Request, why: Failure) -> None:
+        self.post(
+            request, answers.refused(request, why, self._number(request), self.info())
+        )
+
+    def _number(self, request: Request) -> int:
+        """Give the execution_count for an answer of ipr's own.
+
+        JupyterLab 4.6 takes 0 for "not run": the cell would keep its star.
+        """
+        return max(self.count, 1) if request.from_notebook else self.count
+
+    def _restart_number(self, request: Request) -> int:
+        """Give the execution_count of a %restart.
+
+        After 0 consoles begin with ``In [1]`` again.
+        """
+        return self.count + 1 if request.from_notebook else 0
+
+    def info(self) -> Draft:
+        """Give the kernel_info_reply as far as known."""
+        if self._info is not None:
+            return self._info
+        return self._synthetic_info(self.refusing.text if self.refusing else "")
+
+    # --- to the inner kernel, on ipr's own account --------------------------
+
+    def send_own(self, channel: str, draft: Draft) -> str:
+        """Ask the inner kernel something; the answers go to nobody.
+
+        :returns: the msg_id.
+        """
+        msg_id, body = self._author.request(draft)
+        if self.inner is not None:
+            self._own.add(msg_id)
+            self.inner.send(channel, body)
+        return msg_id
+
+    def _probe(self) -> None:
+        self._probing = None
+        if self._info_seen:
+            # It answered, but no idle came with it. There are kernels that say
+            # none for kernel_info, and perhaps some that say nothing at all.
+            self._silent_probes += 1
+            if self._iopub_seen or self._silent_probes > SILENT_PROBES:
+                self._probe_idle = True
+                self._check_ready()
+                return
+        self._probing = self._call_later(PROBE_TIME, self._probe)
+        self.send_own("shell", Draft("kernel_info_request", {}))
+
+    # --- from the inner kernel ----------------------------------------------
+
+    def inner_received(
+        self, generation: int, channel: str, frames: list[Frame]
+    ) -> None:
+        """Take what an inner kernel sent."""
+        if self.inner is None or generation != self.inner.generation:
+            return
+        if self.tracing:
+            _trace_frames(channel, frames)
+        if channel == "iopub":
+            self._published(frames)
+            return
+        try:
+            envelope = split(frames)
+            if not self._session_known:
+                self._learn_session(envelope)
+            if channel == "stdin":
+                self._input_request(envelope)
+            else:
+                self._reply(channel, envelope)
+        except Malformed as error:
+            _log.warn(
+                "Dropped a message of the kernel on {channel}: {error}",
+                channel=channel,
+                error=error,
+            )
+
+    def _published(self, frames: list[Frame]) -> None:
+        try:
+            header = frames[frames.index(DELIMITER) + HEADER]
+        except (ValueError, IndexError):
+            _log.warn("Dropped a message of the kernel on iopub: no delimiter")
+            return
+        if not self._iopub_seen:
+            self._first_published(frames)
+        if (
+            b'"status"' in header
+            or b'"execute_input"' in header
+            or b'"error"' in header
+            or b'"iopub_welcome"' in header
+            or b'"shutdown_reply"' in header
+        ):
+            try:
+                envelope = split(frames)
+                if b'"status"' in header and _IS_STATUS.search(header) is not None:
+                    self._status(envelope, frames)
+                    return
+                if not self._noted(envelope):
+                    return
+            except Malformed as error:
+                _log.warn(
+                    "Dropped a message of the kernel on iopub: {error}", error=error
+                )
+                return
+        self._front.publish(frames)
+
+    def _first_published(self, frames: list[Frame]) -> None:
+        try:
+            envelope = split(frames)
+            self._learn_session(envelope)
+            self._iopub_seen = envelope.header["msg_type"] != "iopub_welcome"
+        except Malformed:
+            return
+
+    def _noted(self, envelope: Envelope) -> bool:
+        """Note a message on iopub that matters; False: it goes no further."""
+        kind = envelope.header["msg_type"]
+        if kind == "iopub_welcome":
+            return False
+        parent = envelope.parent_id
+        if parent in self._own:
+            return False
+        request = self.ledger.find(parent)
+        if request is None:
+            return True
+        if request.closed:
+            return False
+        if kind == "execute_input":
+            count = quick_count(bytes(envelope.body[CONTENT]))
+            if count is None:
+                count = envelope.content.get("execution_count")
+            if isinstance(count, int):
+                request.execution_count = self.count = count
+            return not request.adopted
+        if kind == "error":
+            request.errored = True
+            return True
+        return True
+
+    def _status(self, envelope: Envelope, frames: list[Frame]) -> None:
+        """Pass on a status, unless it is ipr's own affair, and note it."""
+        parent = envelope.parent_id
+        content = bytes(envelope.body[CONTENT])
+        request = self.ledger.find(parent)
+        if request is None:
+            if parent not in self._own:
+                self._front.publish(frames)
+            elif not self._probe_idle and b'"idle"' in content:
+                self._probe_idle = True
+                self._check_ready()
+        elif request.closed:
+            return
+        elif b'"busy"' in content:
+            if not (request.idle or request.adopted):
+                self._front.publish(frames)
+            self.ledger.busy(request)
+        elif b'"idle"' in content:
+            if not request.idle:
+                self._front.publish(frames)
+            self.ledger.idled(request)
+        else:
+            self._front.publish(frames)
+
+    def _reply(self, channel: str, envelope: Envelope) -> None:
+        parent = envelope.parent_id
+        request = self.ledger.find(parent)
+        if request is None:
+            if parent in self._own:
+                self._own_answer(envelope)
+            else:
+                _log.info(
+                    "Dropped a {kind} of the kernel: nobody asked for it",
+                    kind=envelope.header["msg_type"],
+                )
+            return
+        # Before the ledger may give up the request's content.
+        stops = self.waiting is not None and self._stops(request, envelope)
+        if channel == "control":
+            self._note_subshell(request, envelope)
+        if request.replied:
+            _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
+            return
+        if self._completing:
+            self._merge_completion(envelope)
+        self._front.send(request.channel, request.identities + envelope.body)
+        self.ledger.replied(request)
+        if self.waiting is not None:
+            if stops:
+                self._abort_held()
+            self._turn()
+
+    def _merge_completion(self, envelope: Envelope) -> None:
+        found = self._completing.pop(envelope.parent_id, None)
+        if found is not None:
+            merged = magichelp.merge(envelope.content, *found)
+            envelope.body = self._signer.resign(envelope.body, content=merged)
+
+    def _own_answer(self, envelope: Envelope) -> None:
+        stale = self._replacing.pop(envelope.parent_id, "")
+        if stale:
+            made = envelope.content.get("subshell_id")
+            if isinstance(made, str) and stale in self._replacements:
+                self._replacements[stale] = made
+            return
+        if envelope.header["msg_type"] != "kernel_info_reply":
+            return
+        self._info = Draft("kernel_info_reply", envelope.content)
+        self._info_seen = True
+        self._check_ready()
+
+    def _check_ready(self) -> None:
+        """Ready: it answered, and the idle of that answer came through iopub.
+
+        All that it published before, ``starting`` among it, is out then: it
+        must not come after the end of the %restart, or JupyterLab shows it for
+        ever.
+        """
+        if self._expecting is not None:
+            return
+        if self.inner is not None and self._info_seen and self._probe_idle:
+            self.decider.ready(self.inner.generation)
+
+    def _learn_session(self, envelope: Envelope) -> None:
+        session = envelope.header.get("session")
+        if isinstance(session, str) and session:
+            self._author.session = session
+            self._session_known = True
+            # What ipr says must look like what the kernel says.
+            version = envelope.header.get("version")
+            if isinstance(version, str) and version:
+                self._author.version = version
+
+    def _note_subshell(self, request: Request, envelope: Envelope) -> None:
+        if request.msg_type == "create_subshell_request":
+            made = envelope.content.get("subshell_id")
+            if isinstance(made, str):
+                self._subshells.add(made)
+        elif request.msg_type == "delete_subshell_request":
+            self._subshells.discard(request.field("subshell_id", ""))
+
+    def _input_request(self, envelope: Envelope) -> None:
+        request = self.ledger.find(envelope.parent_id)
+        if request is None or request.closed:
+            _log.warn("Dropped an input_request: nobody runs that cell")
+            return
+        self.ledger.input_asked(request, envelope.header["msg_id"])
+        self._front.send("stdin", request.identities + envelope.body)
+
+    # --- what a cell's failure does to a restart that waits -----------------
+
+    def _stops(self, request: Request, envelope: Envelope) -> bool:
+        """Whether cells queued behind it would be aborted by the kernel."""
+        return (
+            request.msg_type == "execute_request"
+            and b'"error"' in bytes(envelope.body[CONTENT])
+            and envelope.content.get("status") == "error"
+            and request.field("stop_on_error", True)
+        )
+
+    def _abort_held(self) -> None:
+        """Do to the cells that ipr holds what ipykernel does to its own queue.
+
+        A restart that an interrupt has urged goes on: the interrupt is what
+        made the cell before it fail.
+        """
+        waiting = self.waiting
+        if waiting is not None and not waiting.urged:
+            waiting.abort()
+            self._let_next_wait()
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for channel, envelope in held:
+            if envelope.header["msg_type"] == "execute_request":
+                request = Request.of(channel, envelope)
+                self.post(request, answers.aborted(request))
+            else:
+                self._hold(channel, envelope)
+        if self.waiting is None:
+            self._pump()
+
+    # --- what the restarter does --------------------------------------------
+
+    def opened(self, inner: Inner) -> None:
+        """A new inner kernel is coming up: ask it until it answers."""
+        self.inner = inner
+        self.refusing = self._refuse_later = None
+        self.count = 0
+        self._session_known = self._info_seen = self._iopub_seen = False
+        self._probe_idle = False
+        self._silent_probes = 0
+        self._stale = self._subshells | set(self._replacements)
+        self._own.clear()
+        self._completing.clear()
+        self._replacements.clear()
+        self._replacing.clear()
+        self._subshells.clear()
+        self._probe()
+
+    def hold(self, *, coming: bool) -> None:
+        """There is no kernel for now: keep what comes.
+
+        :param coming: whether another one follows.
+        """
+        self.open = False
+        if self.waiting is not None and not self.waiting.settling:
+            # The kernel it waited for went by itself; a restart it is.
+            cell, self.waiting = self.waiting, None
+            self._calm()
+            cell.apply()
+            self._note_beginning()
+            self._restarting.append(cell)
+            # Whatever the limits say of deaths.
+            self.decider.restart(urgent=False)
+        # JupyterLab refuses every cell, %restart too, while it believes that
+        # an input() waits; only this frees it. qtconsole clears its screen at it:
+        # right for a restart, but not for a death without an input().
+        wanted = self._restarting or self.ledger.inputs
+        if coming and wanted and self._session_known:
+            self.announce(messages.shutdown_reply(restart=True), "shutdown_request")
+
+    def finish(self, generation: int, cause: Cause) -> None:
+        """Answer what an inner kernel left unanswered; nothing of it follows."""
+        why = failure(cause)
+        if cause.ending is Ending.DIED:
+            self.ledger.presume_started(generation)
+        for request in self.ledger.unfinished(generation):
+            # A cell that died before it could say its number had the next one.
+            count = request.execution_count or self.count + 1
+            self.post(request, answers.lost(request, why, count, self.info()))
+            self.ledger.close(request)
+        self.inner = None
+        self._stop_probing()
+
+    def release(self, generation: int) -> None:
+        """The kernel is ready: tell who waits for it, pass on what was held."""
+        self._stop_probing()
+        self.open = True
+        self._welcome_all()
+        # Before anybody needs them: a widget sends no second message before
+        # the first is done, which on the main shell is after the running cell.
+        for stale in sorted(self._stale)[:MOST_STAND_INS]:
+            self._replacement(stale)
+        self._stale = set()
+        for msg_id in list(self._curious):
+            self._satisfy(msg_id)
+        cells, self._restarting = self._restarting, []
+        self._end_progress()
+        took = self.decider.now() - self._restart_begun
+        pid = self.inner.pid if self.inner is not None else 0
+        for cell in cells:
+            before = f"pid {self._old_pid} -> " if self._old_pid else "pid "
+            cell.conclude(f"restarted in place: {before}{pid}, {took:.2f} s")
+            if cell.restart.rest:
+                self._run_rest(cell)
+            else:
+                cell.succeed()
+        if not cells and generation > 1:
+            # JupyterLab would show "starting" until the next cell.
+            self.announce(messages.IDLE, "execute_request")
+        self._pump()
+        self._turn()
+
+    def _run_rest(self, cell: RestartCell) -> None:
+        """Run the lines after %restart under the very same request."""
+        request, inner = cell.request, self.inner
+        if inner is None:
+            return
+        content = {**request.content, "code": cell.restart.rest}
+        body = self._signer.resign(cell.body, content=content)
+        request.generation = inner.generation
+        request.adopted = True
+        cell.hand_over()
+        self.ledger.enter(request)
+        inner.send("control" if request.channel == "control" else "shell", body)
+
+    def refuse(self, cause: Cause) -> None:
+        """No kernel, and none is coming: answer with the cause from now on."""
+        if self._expecting is not None:
+            # As with a kernel that is ready too soon: nobody would hear why.
+            self._refuse_later = cause
+            return
+        self._stop_probing()
+        self.open = False
+        self.refusing = cause
+        self._welcome_all()
+        for msg_id in list(self._curious):
+            self._satisfy(msg_id)
+        why = failure(cause, dead=cause.ending is not Ending.SHUT_DOWN)
+        cells, self._restarting = self._restarting, []
+        self._end_progress()
+        for cell in cells:
+            cell.fail(why)
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        for channel, envelope in held:
+            request = Request.of(channel, envelope)
+            if (
+                cells
+                and request.msg_type == "execute_request"
+                and request.field("stop_on_error", True)
+            ):
+                self.post(request, answers.aborted(request))
+            else:
+                self._refuse(request, why)
+        self.announce(messages.IDLE, "execute_request")
+
+    def end(self, cause: Cause) -> None:
+        """The daemon goes: answer everything that is still open."""
+        self._stop_expecting()
+        self.refuse(cause)
+        if self.waiting is not None:
+            self.waiting.fail(failure(cause))
+            self.waiting = None
+        for cell in self._settling:
+            cell.fail(failure(cause))
+        self._calm()
+
+    def _welcome_all(self) -> None:
+        topics, self._welcomes = self._welcomes, []
+        for topic in topics:
+            self._welcome(topic)
+
+    def _stop_probing(self) -> None:
+        if self._probing is not None:
+            self._probing.cancel()
+            self._probing = None
+
+    def _end_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.cancel()
+            self._progress = None
+
+
+def _trace(origin: str, channel: str, msg_type: str, size: int) -> None:
+    _log.debug(
+        "{channel} {arrow} {msg_type}, {size} bytes",
+        channel=channel,
+        arrow="client -> kernel" if origin == "client" else "kernel -> client",
+        msg_type=msg_type,
+        size=size,
+    )
+
+
+def _trace_frames(channel: str, frames: list[Frame]) -> None:
+    try:
+        envelope = split(frames)
+        _trace("kernel", channel, envelope.header["msg_type"], envelope.size)
+    except Malformed as error:
+        _log.debug("{channel}: {error}", channel=channel, error=error)
+
+
+_IS_STATUS = re.compile(rb'"msg_type"\s*:\s*"status"')
+
+_NOTHING = Failure("NoKernel", "there is no kernel")
+
+_log = Logger()

@@ -1,0 +1,380 @@
+"""Builds the daemon and wires it: the one place that knows all the parts.
+
+Must not know option parsing, nor decide anything that the machine decides.
+Nothing of ZeroMQ is touched before :meth:`IprService.startService`, since
+``twistd`` may fork before.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import os
+import platform
+import sys
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import zmq
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import LoopingCall
+from twisted.logger import Logger
+
+import ipr
+import twisted
+from ipr import allocation, connection, guardian, memory, messages
+from ipr.author import Author
+from ipr.channels import Factory
+from ipr.commands import IprCommands
+from ipr.early import Plan
+from ipr.generation import Generation, Starter
+from ipr.machine import Limits
+from ipr.magics import Changes
+from ipr.messages import Draft
+from ipr.notebooklog import Log
+from ipr.process import Ended, Stderr
+from ipr.relay import Relay
+from ipr.restarter import Restarter
+from ipr.sides import Front
+from ipr.status import Row, size, span
+from ipr.surroundings import Surroundings, changed
+from ipr.wire import Frame, Signer
+
+#: Milliseconds that the last replies get to leave.
+LINGER = 600
+#: Seconds that a kernel gets to be ready, where nothing else is said.
+START_TIMEOUT = 60.0
+#: Seconds after the start at which what others left behind is removed.
+TIDY_TIME = 5.0
+#: Seconds for which the first kernel waits for somebody to listen.
+SUBSCRIBER_TIME = 0.3
+#: Seconds between looks whether our parent is still there.
+PARENT_TIME = 1.0
+
+
+class CannotListen(Exception):
+    """A front address cannot be bound; the text says which and why."""
+
+
+class IprService(Service):
+    """The daemon.
+
+    :param reactor: everything runs on it.
+    :param planned: what to start, and, perhaps, what runs already.
+    :param options: by :attr:`ipr.options.Option.key`.
+    :param log: the daemon's log.
+    :param over: called when the daemon has ended by itself.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        planned: Plan,
+        options: Mapping[str, Any],
+        log: Log,
+        over: Callable[[], None],
+    ) -> None:
+        self.reactor = reactor
+        self.outer = planned.outer
+        self.surroundings = self._first = Surroundings(planned.launch)
+        self.problem = planned.problem
+        self.options = options
+        self.log = log
+        self.started_at = 0.0
+        self.relay: Relay
+        self.restarter: Restarter
+        self._prepared = planned.prepared
+        self._over = over
+        self.ended = False
+        self._waiting: list[Deferred[None]] = []
+        self._parent = os.getppid()
+        self._parent_watch: LoopingCall | None = None
+        self._alone_since: float | None = None
+
+    # --- Service ------------------------------------------------------------
+
+    def startService(self) -> None:
+        """Open the front, and start the first inner kernel.
+
+        :raises CannotListen: when a front address is taken.
+        """
+        Service.startService(self)
+        reactor, options = self.reactor, self.options
+        guardian.become_subreaper()
+        self.started_at = reactor.seconds()
+        self._factory = Factory(reactor)
+        signer = Signer(self.outer.key.encode(), self.outer.signature_scheme)
+        author = Author(signer, _new_id, _now)
+        try:
+            self._front = Front(
+                self._factory, self.outer, self._front_received, self._front_lost
+            )
+        except zmq.ZMQError as error:
+            self._factory.shutdown()
+            raise CannotListen(
+                f"cannot listen where {self.outer.path or 'the connection file'}"
+                f" says: {error.strerror}; does another kernel use it?"
+            ) from None
+        relay = self.relay = Relay(
+            self._front,
+            signer,
+            author,
+            reactor.callLater,
+            self._synthetic_info,
+            options["max_held"] << 20,
+        )
+        self._starter = Starter(
+            reactor,
+            self._factory,
+            self.outer,
+            options["inner_transport"],
+            Stderr(),
+            self._prepared,
+        )
+        self.restarter = relay.decider = Restarter(
+            reactor, self._limits(), relay, self._start, memory.oom_kills, self._leave
+        )
+        relay.commands = IprCommands(self)
+        relay.changer = self
+        self.log.debugging_changed = self._debugging
+        self._debugging(self.log.debugging)
+        relay.expect_subscriber(SUBSCRIBER_TIME)
+        self.restarter.begin()
+        # When there is time for it: it is nobody's who waits for a kernel.
+        self._tidying = reactor.callLater(TIDY_TIME, _tidy)
+        self._watch()
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the inner kernel, then all else; fires when it is done."""
+        Service.stopService(self)
+        if self.ended:
+            return succeed(None)
+        done: Deferred[None] = Deferred()
+        self._waiting.append(done)
+        self.restarter.shut_down()
+        return done
+
+    # --- for the entry ------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Pass on a SIGINT."""
+        self.relay.interrupt()
+
+    def shut_down(self, why: str) -> None:
+        """End, as if a client had asked."""
+        _log.info("Shutting down: {why}", why=why)
+        self.restarter.shut_down()
+
+    # --- for cells ----------------------------------------------------------
+
+    @property
+    def may_exec(self) -> bool:
+        """Whether ``%ipr exec`` is allowed here."""
+        return not self.options["no_exec"]
+
+    def _debugging(self, wanted: bool) -> None:
+        self.relay.tracing = wanted
+
+    def prepare(self, changes: Changes) -> Deferred[Callable[[], None]]:
+        """Work out what a ``%restart`` wants; fires with what does it."""
+
+        def applied(made: Surroundings) -> Callable[[], None]:
+            def apply() -> None:
+                if made.launch != self.surroundings.launch:
+                    self.relay.forget_info()
+                self.surroundings = made
+
+            return apply
+
+        working = changed(self.reactor, self._first, self.surroundings, changes)
+        return working.addCallback(applied)
+
+    def status(self) -> Deferred[list[Row]]:
+        """Tell how the daemon stands."""
+        return allocation.described(self.reactor, os.environ).addCallback(self._rows)
+
+    def _rows(self, allocation: str) -> list[Row]:
+        restarter, relay = self.restarter, self.relay
+        kernel, now = restarter.kernel, self.reactor.seconds()
+        rows = [
+            Row("state", restarter.public_state()),
+            Row("generation", str(restarter.state.generation)),
+        ]
+        if relay.refusing is not None:
+            cause = relay.refusing
+            rows.append(Row("why", "\n".join((cause.text, *cause.details))))
+        if kernel is not None:
+            rows += [
+                Row("inner kernel", f"pid {kernel.pid}"),
+                Row("command", " ".join(kernel.command)),
+                Row("interrupted by", kernel.interrupt_mode),
+            ]
+            resident, peak = memory.resident(kernel.pid)
+            if resident:
+                value = f"{size(resident)}, at its peak {size(peak)}"
+                rows.append(Row("its memory", value))
+        used, limit = memory.used(), memory.limit()
+        if used is not None:
+            of = f" of {size(limit)}" if limit is not None else ", no limit"
+            rows.append(Row("memory of the job", f"{size(used)}{of}"))
+        began = [
+            f"{number}: {span(now - when)} ago, {why}"
+            for when, number, why in list(restarter.history)[-10:]
+        ]
+        rows += [
+            Row("kernels so far", "\n".join(began)),
+            Row("changes", "\n".join(self.surroundings.told) or "none"),
+            Row("folder", self.surroundings.folder()),
+            Row("requests", f"{len(relay.ledger)} running, {relay.held} held"),
+            Row("clients", str(relay.subscribers)),
+            Row("connection file", self.outer.path),
+            Row("daemon", f"pid {os.getpid()}, up {span(now - self.started_at)}"),
+            Row("its interpreter", sys.executable),
+            Row("versions", versions()),
+            Row("log level", self.log.level),
+        ]
+        if allocation:
+            rows.append(Row("Slurm", allocation))
+        return rows
+
+    # --- wiring -------------------------------------------------------------
+
+    def _limits(self) -> Limits:
+        options = self.options
+        launch = self.surroundings.launch
+        start_timeout = options["start_timeout"]
+        if start_timeout < 0:
+            queues = launch is not None and launch.may_queue
+            start_timeout = 0.0 if queues else START_TIMEOUT
+        return Limits(
+            restart_limit=options["restart_limit"],
+            stable_start_time=options["stable_start_time"],
+            start_timeout=start_timeout,
+            autorestart=not options["no_autorestart"],
+        )
+
+    def _front_received(self, channel: str, frames: list[Frame]) -> None:
+        self.relay.front_received(channel, frames)
+
+    def _front_lost(self, sentence: str) -> None:
+        _log.critical("A front socket failed: {sentence}", sentence=sentence)
+        self.shut_down("a front socket failed")
+
+    def _start(
+        self,
+        generation: int,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Generation:
+        launch = self.surroundings.launch
+        if launch is None or (self.problem and self._prepared is None):
+            problem, self.problem = self.problem, ""
+            if problem:
+                raise ValueError(problem)
+        if launch is None:
+            raise ValueError("no command")
+
+        def has_ended(how: Ended) -> None:
+            if how.status is None:
+                # Its guardian was killed: what it guarded is ours now.
+                for _ in range(5):
+                    if not guardian.sweep(frozenset()):
+                        break
+            ended(how)
+
+        return self._starter.start(
+            generation,
+            launch,
+            self.surroundings.environment(os.environ),
+            self.surroundings.folder(),
+            received=self.relay.inner_received,
+            lost=lost,
+            started=started,
+            ended=has_ended,
+        )
+
+    def _synthetic_info(self, reason: str) -> Draft:
+        banner = f"ipr {ipr.__version__}"
+        if reason:
+            banner = f"{banner}: {reason}"
+        launch = self.surroundings.launch
+        language = launch.language if launch is not None else ""
+        return messages.kernel_info(
+            version=ipr.__version__, language=language, banner=banner
+        )
+
+    # --- when to go ---------------------------------------------------------
+
+    def _watch(self) -> None:
+        """Look whether anybody still wants us."""
+        orphan = bool(os.environ.get("JPY_PARENT_PID"))
+        if not orphan and not self.options["abandoned_timeout"]:
+            return
+        self._parent_watch = LoopingCall(self._look, orphan)
+        self._parent_watch.clock = self.reactor
+        self._parent_watch.start(PARENT_TIME, now=False)
+
+    def _look(self, orphan: bool) -> None:
+        # JPY_PARENT_PID may be another host's number: only a change counts.
+        if orphan and os.getppid() != self._parent:
+            self.shut_down("the Jupyter server that started us is gone")
+            return
+        limit = self.options["abandoned_timeout"]
+        if not limit or self.relay.subscribers > 0:
+            self._alone_since = None
+            return
+        now = self.reactor.seconds()
+        if self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since >= limit:
+            self._alone_since = now
+            why = f"no client has been connected for {limit:g} s"
+            giving = allocation.give_back(self.reactor, os.environ)
+            giving.addCallback(lambda _result: self.shut_down(why))
+
+    def _leave(self) -> None:
+        if self.ended:
+            return
+        self.ended = True
+        if self._tidying.active():
+            self._tidying.cancel()
+        if self._parent_watch is not None and self._parent_watch.running:
+            self._parent_watch.stop()
+        self._front.close(LINGER)
+        self._factory.shutdown()
+        waiting, self._waiting = self._waiting, []
+        for done in waiting:
+            done.callback(None)
+        self._over()
+
+
+def versions() -> str:
+    """Name the versions that matter."""
+    return (
+        f"ipr {ipr.__version__}, Python {platform.python_version()}, Twisted"
+        f" {twisted.__version__}, pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}"
+    )
+
+
+def _tidy() -> None:
+    """Do what can wait until the first cells have run."""
+    connection.remove_stale()
+    # What is there now stays: the collector need not look at it with each
+    # message, and there is little garbage in cycles after it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 100)
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.timezone.utc).isoformat()
+
+
+_log = Logger()

@@ -1,0 +1,247 @@
+"""The two sides: five sockets for the clients, and those of one inner kernel.
+
+Knows the names of the channels and which socket types and options each side
+needs. Must not know messages. The front lives as long as the daemon; an
+inner side as long as its kernel, and nothing of it is used again: a DEALER
+that is kept delivers old requests to the new kernel.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import zmq
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from ipr.channels import Channel, ChannelClosed, Factory, Frames, Heartbeat
+from ipr.connection import Inner, Outer
+from ipr.wire import Frame
+
+#: Called with a channel's name and the frames that came.
+Received = Callable[[str, Frames], None]
+
+#: Seconds for which a kernel that runs may have one of its sockets closed.
+LOST_TIME = 3.0
+
+_MONITORED = int(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
+
+
+class Front:
+    """The sockets that the clients connect to.
+
+    :param outer: where to listen, and the curve keys if there are any.
+    :param received: called for shell, control and stdin, and for the
+        subscriptions that come in on iopub.
+    :param lost: called with a sentence when a socket failed for good.
+    :raises zmq.ZMQError: when an address cannot be bound; nothing is left.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        outer: Outer,
+        received: Received,
+        lost: Callable[[str], None],
+    ) -> None:
+        self._closed = False
+        self._channels: dict[str, Channel] = {}
+        self.heartbeat: Heartbeat | None = None
+        curve: dict[int, int | bytes] = {}
+        if outer.curve_secretkey:
+            curve = {
+                zmq.CURVE_SERVER: 1,
+                zmq.CURVE_PUBLICKEY: outer.curve_publickey,
+                zmq.CURVE_SECRETKEY: outer.curve_secretkey,
+            }
+        try:
+            for name in ("shell", "control", "stdin", "iopub"):
+                options: dict[int, int | bytes] = {**_ipv6(outer.ip), **curve}
+                if name == "iopub":
+                    kind = zmq.XPUB
+                    options[zmq.XPUB_VERBOSER] = 1
+                else:
+                    # A client that reconnects under its old identity (the
+                    # Jupyter server does) takes its place.
+                    kind = zmq.ROUTER
+                    options[zmq.ROUTER_HANDOVER] = 1
+                channel = Channel(
+                    factory,
+                    kind,
+                    partial(received, name),
+                    _named_loss(lost, name),
+                    options=options,
+                )
+                self._channels[name] = channel
+                channel.bind(outer.address(name))
+            self.heartbeat = Heartbeat(
+                outer.address("hb"), {**_ipv6(outer.ip), **curve}
+            )
+        except zmq.ZMQError:
+            self.close(0)
+            raise
+        #: The hot path: straight to the socket.
+        self.publish = self._channels["iopub"].send
+
+    def send(self, channel: str, frames: Sequence[Frame]) -> None:
+        """Send to one client; its identities come first."""
+        if self._closed:
+            return
+        self._channels[channel].send(frames)
+
+    def close(self, linger: int) -> None:
+        """Close all; unsent messages get ``linger`` milliseconds."""
+        self._closed = True
+        for channel in self._channels.values():
+            channel.close(linger)
+        if self.heartbeat is not None:
+            self.heartbeat.close()
+            self.heartbeat = None
+
+
+class InnerSide:
+    """The sockets of one inner kernel: DEALERs, a SUB, and their monitors.
+
+    All DEALERs have one identity: a kernel sends input_request on stdin to
+    the identity that it knows from shell.
+
+    :param received: called for shell, control, stdin and iopub.
+    :param lost: called with a channel's name when the kernel closed it for
+        longer than ``LOST_TIME``.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        inner: Inner,
+        generation: int,
+        received: Received,
+        lost: Callable[[str], None],
+    ) -> None:
+        self._clock: Any = factory.reactor
+        self._lost = lost
+        self._timers: dict[str, IDelayedCall] = {}
+        self._connected: set[str] = set()
+        self._drained: Callable[[], None] | None = None
+        self._channels: dict[str, Channel] = {}
+        self._monitors: list[Channel] = []
+        identity = f"{generation}-{os.urandom(8).hex()}".encode()
+        for name in ("iopub", "shell", "control", "stdin"):
+            kind = zmq.SUB if name == "iopub" else zmq.DEALER
+            options: dict[int, int | bytes] = {zmq.RECONNECT_IVL: 10}
+            if inner.curve_publickey:
+                options[zmq.CURVE_SERVERKEY] = inner.curve_publickey
+                options[zmq.CURVE_PUBLICKEY] = inner.curve_publickey
+                options[zmq.CURVE_SECRETKEY] = inner.curve_secretkey
+            if name == "iopub":
+                options[zmq.SUBSCRIBE] = b""
+            channel = Channel(
+                factory,
+                kind,
+                partial(received, name),
+                _named_loss(self._failed, name),
+                identity=None if name == "iopub" else identity,
+                options=options,
+                orderly=True,
+            )
+            self._channels[name] = channel
+            self._monitors.append(self._monitor(factory, channel, name))
+            channel.connect(inner.address(name))
+        #: The hot path: straight to the socket.
+        self.shell = self._channels["shell"].send
+
+    def send(self, channel: str, body: Sequence[Frame]) -> None:
+        """Send to the kernel; without identities.
+
+        :raises ChannelClosed: when it is gone.
+        """
+        self._channels[channel].send(body)
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Read all that a kernel sent that is gone, then call ``done``.
+
+        A connection's end is reported after all that came through it, so
+        when every socket has lost its connection nothing more can come.
+        """
+        self._drained = done
+        self._check_drained()
+
+    def close(self) -> None:
+        """Close all, at once."""
+        self._drained = None
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+        for channel in self._channels.values():
+            if not channel.closed:
+                channel.socket.disable_monitor()
+            channel.close(0)
+        for monitor in self._monitors:
+            monitor.close(0)
+
+    def _monitor(self, factory: Factory, channel: Channel, name: str) -> Channel:
+        address = f"inproc://monitor-{id(channel):x}-{os.urandom(4).hex()}"
+        channel.socket.monitor(address, _MONITORED)
+        monitor = Channel(
+            factory,
+            zmq.PAIR,
+            lambda frames: self._event(name, frames),
+            _named_loss(self._failed, name),
+        )
+        monitor.connect(address)
+        return monitor
+
+    def _event(self, name: str, frames: Frames) -> None:
+        event = int.from_bytes(frames[0][:2], sys.byteorder)
+        if event == zmq.EVENT_CONNECTED:
+            self._connected.add(name)
+            timer = self._timers.pop(name, None)
+            if timer is not None:
+                timer.cancel()
+        elif event == zmq.EVENT_DISCONNECTED:
+            self._connected.discard(name)
+            if self._drained is not None:
+                self._check_drained()
+            elif name not in self._timers:
+                self._timers[name] = self._clock.callLater(
+                    LOST_TIME, self._stayed_away, name
+                )
+
+    def _stayed_away(self, name: str) -> None:
+        # Told again and again: while it starts nobody minds, later they do.
+        self._timers[name] = self._clock.callLater(LOST_TIME, self._stayed_away, name)
+        self._lost(name)
+
+    def _failed(self, sentence: str) -> None:
+        _log.error("An inner socket failed: {sentence}", sentence=sentence)
+        self._lost(sentence.partition(":")[0])
+
+    def _check_drained(self) -> None:
+        if self._connected:
+            return
+        for channel in self._channels.values():
+            channel.drain()
+        done, self._drained = self._drained, None
+        if done is not None:
+            done()
+
+
+def _named_loss(lost: Callable[[str], None], name: str) -> Callable[[Failure], None]:
+    def fail(reason: Failure) -> None:
+        lost(f"{name}: {reason.getErrorMessage()}")
+
+    return fail
+
+
+def _ipv6(ip: str) -> dict[int, int | bytes]:
+    return {zmq.IPV6: 1} if ":" in ip else {}
+
+
+__all__ = ["ChannelClosed", "Front", "InnerSide", "Received"]
+
+_log = Logger()

@@ -1,0 +1,351 @@
+"""The folders in which kernelspecs lie: finding, reading, copying one.
+
+Knows where Jupyter looks for kernelspecs and what a copy made by ``ipr-spec`` has in
+it. Must not know what is written into a kernel.json, nor a command line.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.util
+import json
+import os
+import shutil
+import stat
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+
+import attrs
+
+from ipr import __version__, kernelspec
+from ipr.kernelspec import SpecError
+
+#: In a copied folder: says that it is one, where it came from and what was copied.
+MARKER = "ipr-copy.json"
+#: Some kernelspec folders hold a whole environment; that is not to be copied.
+COPY_LIMIT = 100 * 2**20
+
+
+class NotWritable(SpecError):
+    """The kernelspec may be read but not changed."""
+
+
+@attrs.frozen
+class Kernelspec:
+    """A kernelspec as found on disk.
+
+    :ivar data: the bytes of its kernel.json, empty if they could not be read.
+    :ivar fault: why Jupyter cannot use it, None if it can.
+    """
+
+    name: str
+    folder: str
+    data: bytes = b""
+    text: str = ""
+    spec: dict[str, object] = attrs.field(factory=dict)
+    fault: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Where its kernel.json is."""
+        return os.path.join(self.folder, "kernel.json")
+
+    def check_writable(self) -> None:
+        """Say beforehand if it cannot be changed.
+
+        :raises NotWritable: by this user, in this place.
+        """
+        path = os.path.realpath(self.path)
+        for place in (path, os.path.dirname(path)):
+            if not os.access(place, os.W_OK):
+                raise NotWritable(f"{place} may not be written by you")
+
+
+def kernel_dirs() -> list[str]:
+    """Give the folders in which Jupyter looks for kernelspecs, the first one first.
+
+    As ``jupyter_client.kernelspec.KernelSpecManager.kernel_dirs``, which takes
+    five times as long to import.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a migration that is not ours
+        from jupyter_core.paths import jupyter_path
+
+        dirs: list[str] = jupyter_path("kernels")
+    if importlib.util.find_spec("IPython") is not None:
+        own = os.environ.get("IPYTHONDIR", os.path.join("~", ".ipython"))
+        dirs.append(os.path.join(os.path.expanduser(own), "kernels"))
+    return dirs
+
+
+def user_dir() -> str:
+    """Give the folder of the user's own kernelspecs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from jupyter_core.paths import jupyter_data_dir
+
+        return os.path.join(jupyter_data_dir(), "kernels")
+
+
+def prefix_dir(prefix: str) -> str:
+    """Give the folder of the kernelspecs of an environment."""
+    return os.path.join(os.path.abspath(prefix), "share", "jupyter", "kernels")
+
+
+def _entries(folder: str) -> Iterator[tuple[str, str, bool]]:
+    """Go through the kernelspecs of one folder: name, path, has it a kernel.json."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return
+    for name in names:
+        path = os.path.join(folder, name)
+        spec = os.path.join(path, "kernel.json")
+        if os.path.isfile(spec):
+            yield name.lower(), path, True
+        elif not name.startswith((".", "__")) and (
+            os.path.isdir(path) or os.path.islink(path)
+        ):
+            yield name.lower(), path, False
+
+
+def find_all(dirs: Sequence[str]) -> dict[str, str]:
+    """Find the kernelspecs in *dirs*: names and folders.
+
+    A folder without a kernel.json is in it too, if no other has that name: whoever
+    misses a kernel will want to know.
+    """
+    found: dict[str, str] = {}
+    without: dict[str, str] = {}
+    for folder in dirs:
+        for name, path, complete in _entries(folder):
+            (found if complete else without).setdefault(name, path)
+    for name, path in without.items():
+        if not os.path.exists(os.path.join(path, MARKER)):  # half deleted
+            found.setdefault(name, path)
+    return found
+
+
+def find(name: str, dirs: Sequence[str]) -> Kernelspec:
+    """Find one kernelspec by its name and read it.
+
+    :raises SpecError: there is none; says which names come near.
+    """
+    check_name(name)
+    found = find_all(dirs)
+    folder = found.get(name.lower())
+    if folder is None:
+        raise SpecError(_no_such(name, found, dirs))
+    return read(name.lower(), folder)
+
+
+def check_name(name: str) -> None:
+    """Refuse what cannot be a kernel's name.
+
+    :raises SpecError: it is empty or has a path in it.
+    """
+    if not name or "/" in name or os.sep in name or name in (".", "..") or "\0" in name:
+        raise SpecError("this is not a kernel's name; 'ipr-spec list' shows the names")
+
+
+def _no_such(name: str, found: dict[str, str], dirs: Sequence[str]) -> str:
+    if name.lower() == "python3" and importlib.util.find_spec("ipykernel"):
+        return (
+            "it has no kernel.json, Jupyter takes it from ipykernel itself; make one"
+            f" by: {sys.executable} -m ipykernel install --sys-prefix"
+        )
+    near = difflib.get_close_matches(name.lower(), found, cutoff=0.5)
+    if not near and len(found) <= 8:
+        if found:
+            known = ", ".join(map(repr, sorted(found)))
+            return f"there is no such kernel; there are {known}"
+        return "there is no such kernel in " + ", ".join(dirs)
+    if near:
+        return f"there is no such kernel; did you mean {' or '.join(map(repr, near))}?"
+    return "there is no such kernel; 'ipr-spec list' shows those there are"
+
+
+def read(name: str, folder: str) -> Kernelspec:
+    """Read a kernelspec; what is wrong with it is in the result."""
+    path = os.path.join(folder, "kernel.json")
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return Kernelspec(name, folder, fault="kernel.json is not a file")
+        with open(path, "rb") as file:
+            data = file.read()
+    except FileNotFoundError:
+        if os.path.lexists(path) or not os.path.exists(folder):
+            return Kernelspec(name, folder, fault="it is a symlink that leads nowhere")
+        return Kernelspec(name, folder, fault="kernel.json is missing")
+    except OSError as error:
+        fault = f"kernel.json cannot be read: {kernelspec.why(error)}"
+        return Kernelspec(name, folder, fault=fault)
+    try:
+        text, spec = kernelspec.decoded(data)
+    except SpecError as error:
+        return Kernelspec(name, folder, data, fault=str(error))
+    return Kernelspec(name, folder, data, text, spec, kernelspec.fault(spec))
+
+
+def copied_from(folder: str) -> str | None:
+    """Say from where ``ipr-spec`` copied *folder*, None if it did not."""
+    marker = _marker(folder)
+    return None if marker is None else str(marker.get("copy_of"))
+
+
+def _marker(folder: str) -> dict[str, object] | None:
+    try:
+        with open(os.path.join(folder, MARKER), encoding="utf-8") as file:
+            marker = json.load(file)
+    except (OSError, ValueError):
+        return None
+    if not isinstance(marker, dict) or not isinstance(marker.get("files"), dict):
+        return None
+    # Somebody may have copied the copy; that one is not ours to delete.
+    place = marker.get("folder")
+    try:
+        ours = isinstance(place, str) and os.path.samefile(place, folder)
+    except OSError:
+        ours = False
+    return marker if ours else None
+
+
+def copy(source: str, target: str, spec: bytes) -> None:
+    """Copy a kernelspec's folder, with *spec* for its kernel.json.
+
+    For Jupyter the copy is there when its kernel.json is, which comes last and in
+    one step.
+
+    :raises SpecError: it could not be done; nothing of it is left.
+    """
+    if os.path.exists(os.path.join(target, "kernel.json")):
+        raise SpecError(f"{target} is there already")
+    files = _files(source)
+    try:
+        if _marker(target) is not None:
+            _discard(target)  # a copy or a removal was killed half-way
+        elif os.path.isdir(target) and not os.listdir(target):
+            os.rmdir(target)  # the same, at its very end
+        if os.path.lexists(target):
+            raise SpecError(f"{target} is there already, and ipr-spec did not make it")
+        os.makedirs(target)
+    except OSError as error:
+        raise SpecError(f"cannot make {target}: {kernelspec.why(error)}") from error
+    try:
+        marker = {
+            "made_by": f"ipr-spec {__version__}",
+            "copy_of": os.path.abspath(source),
+            "folder": os.path.abspath(target),
+            "files": {},
+        }
+        # First without the files: from here on it is known to be ours.
+        _write(os.path.join(target, MARKER), _json(marker))
+        digests = {"kernel.json": ""}
+        for name in files:
+            to = os.path.join(target, name)
+            os.makedirs(os.path.dirname(to), exist_ok=True)
+            shutil.copyfile(os.path.join(source, name), to)
+            digests[name] = _digest(to)
+        marker["files"] = digests
+        _write(os.path.join(target, MARKER), _json(marker))
+        temporary = os.path.join(target, ".kernel.json.ipr")
+        _write(temporary, spec)
+        os.rename(temporary, os.path.join(target, "kernel.json"))
+    except BaseException as error:
+        shutil.rmtree(target, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise SpecError(
+                f"cannot copy {source} to {target}: {kernelspec.why(error)}"
+            ) from error
+        raise
+
+
+def _files(folder: str) -> list[str]:
+    """List the files of a kernelspec but its kernel.json, relative to its folder."""
+    found: list[str] = []
+    size = 0
+    for where, dirs, names in os.walk(folder, followlinks=False):
+        dirs[:] = [name for name in dirs if name != "__pycache__"]
+        for name in names:
+            path = os.path.join(where, name)
+            relative = os.path.relpath(path, folder)
+            if relative in ("kernel.json", MARKER) or not os.path.isfile(path):
+                continue
+            size += os.path.getsize(path)
+            if size > COPY_LIMIT:
+                raise SpecError(
+                    f"{folder} holds more than {COPY_LIMIT >> 20} MiB;"
+                    " copy what is needed of it by hand"
+                )
+            found.append(relative)
+    return found
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value, indent=1).encode() + b"\n"
+
+
+def _write(path: str, data: bytes) -> None:
+    with open(path, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _digest(path: str) -> str:
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
+
+
+def check_deletable(folder: str) -> None:
+    """See to it that a copy holds nothing but what was copied.
+
+    :raises SpecError: it is no copy by ``ipr-spec``, or there is more in it.
+    """
+    marker = _marker(folder)
+    if marker is None:
+        raise SpecError(f"{folder} is not a copy that ipr-spec made")
+    files = marker["files"]
+    assert isinstance(files, dict)
+    try:
+        others = [
+            name
+            for name in _files(folder)
+            if name not in files or files[name] != _digest(os.path.join(folder, name))
+        ]
+    except OSError as error:
+        raise SpecError(f"cannot read {folder}: {kernelspec.why(error)}") from error
+    if others:
+        raise SpecError(
+            f"{folder} holds files that ipr-spec did not put there"
+            f" ({', '.join(sorted(others)[:5])}); move them away first"
+        )
+
+
+def delete(folder: str) -> None:
+    """Delete a copy that :func:`copy` made.
+
+    :raises SpecError: it could not be done, or there is something else in it.
+    """
+    check_deletable(folder)
+    try:
+        # In this order: Jupyter no longer sees it, and the marker goes last.
+        os.unlink(os.path.join(folder, "kernel.json"))
+        _discard(folder)
+    except OSError as error:
+        raise SpecError(f"cannot delete {folder}: {kernelspec.why(error)}") from error
+
+
+def _discard(folder: str) -> None:
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if name == MARKER:
+            continue
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path)
+        else:
+            os.unlink(path)
+    os.unlink(os.path.join(folder, MARKER))
+    os.rmdir(folder)

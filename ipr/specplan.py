@@ -1,0 +1,344 @@
+"""What ``ipr-spec`` is about to do to a kernelspec, as a value.
+
+Knows how wishes of a user become a new kernel.json, a copy or a deletion. Must not
+know the command line, nor print: the same steps are shown by ``--dry-run``, by the
+wizard and after they were done.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+
+import attrs
+
+from ipr import kernelspec, specfolders
+from ipr.kernelspec import SpecError
+from ipr.specfolders import Kernelspec
+
+INSTALLED = "installed"
+INSIDE = "inside"
+EARLIER = "earlier"
+INSTALLABLE = "installable"
+IMPOSSIBLE = "impossible"
+
+
+@attrs.frozen
+class Standing:
+    """How it stands with one kernelspec.
+
+    :ivar state: one of the five constants above.
+    :ivar detail: in words; for an impossible one, why.
+    """
+
+    found: Kernelspec
+    state: str
+    detail: str = ""
+    wrapping: kernelspec.Wrapping | None = None
+
+
+def standing(found: Kernelspec) -> Standing:
+    """Say how it stands with a kernelspec."""
+    if found.fault is not None:
+        return Standing(found, IMPOSSIBLE, found.fault)
+    wrapped = kernelspec.wrapping(found.spec)
+    if wrapped is None:
+        obstacle = kernelspec.obstacle(found.spec)
+        if obstacle is not None:
+            return Standing(found, IMPOSSIBLE, obstacle)
+        return Standing(found, INSTALLABLE)
+    if wrapped.by_hand:
+        state = INSIDE if wrapped.inside else INSTALLED
+        return Standing(found, state, "written by hand", wrapped)
+    try:
+        kernelspec.restored(found.spec)
+    except SpecError as error:
+        return Standing(found, IMPOSSIBLE, str(error), wrapped)
+    if wrapped.earlier:
+        where = "on the far side" if wrapped.inside else ""
+        return Standing(found, EARLIER, where, wrapped)
+    if wrapped.inside:
+        argv = found.spec["argv"]
+        assert isinstance(argv, list)
+        far = kernelspec.kernel_cmd_at(argv) is not None
+        detail = "remote_ikernel" if far else os.path.basename(argv[0])
+        return Standing(found, INSIDE, detail, wrapped)
+    detail = ""
+    if not os.path.exists(wrapped.python):
+        detail = (
+            f"{wrapped.python} is gone, it cannot start;"
+            f" 'ipr-spec install {found.name}' mends it"
+        )
+    else:
+        source = specfolders.copied_from(found.folder)
+        if source is not None:
+            detail = f"a copy of {source}"
+    return Standing(found, INSTALLED, detail, wrapped)
+
+
+def survey(dirs: Sequence[str]) -> list[Standing]:
+    """Say how it stands with all kernelspecs in *dirs*, in the order of their names."""
+    return [
+        standing(specfolders.read(name, folder))
+        for name, folder in sorted(specfolders.find_all(dirs).items())
+    ]
+
+
+@attrs.frozen
+class Wish:
+    """How ``ipr`` is to be installed.
+
+    :ivar target: the kernels folder it is to be in; None for wherever it lies.
+    :ivar options: arguments for the daemon; None to keep what there is.
+    :ivar inside: behind the launcher.
+    :ivar python: the interpreter that runs the daemon there.
+    :ivar after: how many words are the launcher's.
+    :ivar pattern: a regular expression for them.
+    :ivar force: although it may not work.
+    """
+
+    target: str | None = None
+    options: tuple[str, ...] | None = None
+    inside: bool = False
+    python: str | None = None
+    after: int | None = None
+    pattern: str | None = None
+    force: bool = False
+
+    @property
+    def special(self) -> bool:
+        """Whether it says more than that ``ipr`` is to be there."""
+        return any(
+            value is not None
+            for value in (self.options, self.python, self.after, self.pattern)
+        )
+
+
+@attrs.frozen
+class Step:
+    """One thing to do; done by :func:`perform`.
+
+    :ivar will: what it does, as in "install on 'x'".
+    :ivar done: the same, once it is done.
+    :ivar before, after: the bytes of kernel.json; before is None for a copy, after
+        for a deletion, both for nothing to do.
+    :ivar source: of a copy, its folder.
+    """
+
+    name: str
+    folder: str
+    will: str
+    done: str
+    before: bytes | None = None
+    after: bytes | None = None
+    source: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The kernel.json that it is about."""
+        return os.path.join(self.folder, "kernel.json")
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.before is None and self.after is None
+
+
+def _nothing(found: Kernelspec, words: str) -> Step:
+    return Step(found.name, found.folder, words, words)
+
+
+def _locate(name: str, target: str | None, dirs: Sequence[str]) -> Kernelspec:
+    """Find a kernelspec, a complete one in *target* before all others."""
+    specfolders.check_name(name)
+    if target is not None:
+        folder = specfolders.find_all([target]).get(name.lower())
+        if folder is not None and os.path.exists(os.path.join(folder, "kernel.json")):
+            return specfolders.read(name.lower(), folder)
+    return specfolders.find(name, dirs)
+
+
+def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
+    """Plan to put ``ipr`` on the kernelspec *name*.
+
+    :param dirs: where Jupyter looks, the first one first.
+    :raises SpecError: it cannot be done; the text says why.
+    """
+    found = _locate(name, wish.target, dirs)
+    if found.fault is not None:
+        raise SpecError(found.fault)
+    wrapped = kernelspec.wrapping(found.spec)
+    if wrapped is None:
+        obstacle = kernelspec.obstacle(found.spec)
+        reserved = any(field in found.spec for field in kernelspec.RESERVED)
+        if obstacle is not None and (reserved or not wish.force):
+            raise SpecError(obstacle)
+        base = found.spec
+    else:
+        base = kernelspec.restored(found.spec)
+        if wrapped.kind == "inside" and not wish.special:
+            return _nothing(found, f"is installed on the far side of {name!r} already")
+    here = wish.target is None or _same(os.path.dirname(found.folder), wish.target)
+    if wish.target is not None and not here:
+        target = os.path.join(wish.target, found.name)
+        _check_precedence(found, wish.target, dirs)
+        base = _with_resource_dir(base, found.folder)
+    else:
+        target = found.folder
+    new = _wrapped(found, base, wrapped, wish)
+    if new == found.spec:
+        return _nothing(found, f"is installed on {name!r} already")
+    after = kernelspec.rewritten(found.text, new).encode()
+    if not here:
+        return Step(
+            found.name,
+            target,
+            f"copy {name!r} from {found.folder} to {target} and install on the copy",
+            f"installed on {name!r}, on a copy in {target}",
+            after=after,
+            source=found.folder,
+        )
+    found.check_writable()
+    if wrapped is None:
+        will, done = f"install on {name!r}", f"installed on {name!r}"
+    elif wrapped.earlier:
+        will = f"upgrade {name!r} from the earlier package"
+        done = f"upgraded {name!r} from the earlier package"
+    else:
+        will, done = f"bring {name!r} up to date", f"brought {name!r} up to date"
+    return Step(found.name, found.folder, will, done, found.data, after)
+
+
+def trial(found: Kernelspec, wish: Wish) -> bytes:
+    """Give the kernel.json that *found* would have in another folder, with ``ipr``.
+
+    :raises SpecError: there can be none.
+    """
+    wrapped = kernelspec.wrapping(found.spec)
+    base = found.spec if wrapped is None else kernelspec.restored(found.spec)
+    base = _with_resource_dir(base, found.folder)
+    new = _wrapped(found, base, wrapped, wish)
+    return kernelspec.rewritten(found.text, new).encode()
+
+
+def _same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:
+        return os.path.abspath(one) == os.path.abspath(other)
+
+
+def _wrapped(
+    found: Kernelspec,
+    base: dict[str, object],
+    wrapped: kernelspec.Wrapping | None,
+    wish: Wish,
+) -> dict[str, object]:
+    options = wish.options
+    if options is None:
+        options = wrapped.options if wrapped is not None else ()
+    argv = base["argv"]
+    assert isinstance(argv, list)
+    if wish.inside or (wrapped is not None and wrapped.inside):
+        if wish.python is not None:
+            start = kernelspec.starter(wish.python)
+        elif kernelspec.kernel_cmd_at(argv) is not None:
+            start = kernelspec.starter("python")  # whatever it is over there
+        else:
+            start = kernelspec.own_starter()
+        return kernelspec.patched_inside(base, start, options, wish.after, wish.pattern)
+    interpreter = found.spec.get(kernelspec.INTERPRETER)
+    if not (isinstance(interpreter, str) and os.path.exists(interpreter)):
+        interpreter = None
+        if not _same(os.path.dirname(found.folder), specfolders.user_dir()):
+            # A user's own kernelspecs belong to no environment.
+            interpreter = kernelspec.bare_interpreter(argv, found.folder)
+    return kernelspec.patched(base, kernelspec.own_starter(), options, interpreter)
+
+
+def _with_resource_dir(spec: dict[str, object], folder: str) -> dict[str, object]:
+    """Make ``{resource_dir}`` of a copy mean the folder that it was copied from."""
+    folder = os.path.abspath(folder)
+
+    def filled(value: object) -> object:
+        if isinstance(value, str):
+            return value.replace(kernelspec.RESOURCE_DIR, folder)
+        if isinstance(value, list):
+            return [filled(item) for item in value]
+        if isinstance(value, dict):
+            return {key: filled(item) for key, item in value.items()}
+        return value
+
+    return {
+        key: filled(value) if key in ("argv", "env") else value
+        for key, value in spec.items()
+    }
+
+
+def _check_precedence(found: Kernelspec, target: str, dirs: Sequence[str]) -> None:
+    """Refuse a copy that Jupyter would never use."""
+    lies = os.path.dirname(found.folder)
+    for folder in dirs:
+        if _same(folder, target):
+            return
+        if _same(folder, lies):
+            break
+    if any(_same(folder, target) for folder in dirs):
+        raise SpecError(
+            f"a copy in {target} would never be used: {lies} comes first (jupyter"
+            " --paths shows the order; JUPYTER_PATH and JUPYTER_PREFER_ENV_PATH"
+            " change it)"
+        )
+
+
+def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
+    """Plan to take ``ipr`` off the kernelspec *name*.
+
+    :raises SpecError: it cannot be done; the text says why.
+    """
+    found = _locate(name, None, dirs if target is None else [target])
+    if found.fault is not None and kernelspec.wrapping(found.spec) is None:
+        raise SpecError(found.fault)
+    source = specfolders.copied_from(found.folder)
+    if source is not None:
+        specfolders.check_deletable(found.folder)
+        found.check_writable()
+        return Step(
+            found.name,
+            found.folder,
+            f"delete the copy of {name!r} in {found.folder}",
+            f"removed {name!r}: the copy in {found.folder} is deleted,"
+            f" {source} counts again",
+            before=found.data,
+        )
+    if kernelspec.wrapping(found.spec) is None:
+        if kernelspec.ORIGINAL_ARGV in found.spec:
+            raise SpecError(str(kernelspec.obstacle(found.spec)))
+        return _nothing(found, f"is not installed on {name!r}")
+    new = kernelspec.restored(found.spec)
+    found.check_writable()
+    after = kernelspec.rewritten(found.text, new).encode()
+    return Step(
+        found.name,
+        found.folder,
+        f"remove from {name!r}",
+        f"removed from {name!r}",
+        found.data,
+        after,
+    )
+
+
+def perform(step: Step) -> None:
+    """Do what a step says.
+
+    :raises SpecError: it could not be done; nothing has changed.
+    """
+    if step.idle:
+        return
+    if step.after is None:
+        specfolders.delete(step.folder)
+    elif step.before is None:
+        assert step.source is not None
+        specfolders.copy(step.source, step.folder, step.after)
+    else:
+        kernelspec.replace_file(step.path, step.before, step.after)

@@ -1,0 +1,66 @@
+"""How the daemon stands, as a person reads it.
+
+Knows how to put facts into a table of text or HTML. Must not know where the
+facts come from.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+
+import attrs
+
+
+@attrs.frozen
+class Row:
+    """One line of the table."""
+
+    name: str
+    value: str
+
+
+def as_text(rows: Sequence[Row]) -> str:
+    """Give the table as text."""
+    width = max((len(row.name) for row in rows), default=0)
+    lines = []
+    for row in rows:
+        first, *more = row.value.splitlines() or [""]
+        lines.append(f"{row.name:<{width}}  {first}")
+        lines.extend(f"{'':<{width}}  {line}" for line in more)
+    return "\n".join(lines)
+
+
+def as_html(rows: Sequence[Row]) -> str:
+    """Give the table as HTML."""
+    body = "".join(
+        f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(row.name)}"
+        "</th><td style='text-align:left'>"
+        f"{html.escape(row.value).replace(chr(10), '<br>')}</td></tr>"
+        for row in rows
+    )
+    return f"<table>{body}</table>"
+
+
+def size(count: int) -> str:
+    """``123456789`` -> ``"117.7 MiB"``."""
+    value = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            whole = unit in ("B", "KiB")
+            return f"{value:.0f} {unit}" if whole else f"{value:.1f} {unit}"
+        value /= 1024
+    raise AssertionError
+
+
+def span(seconds: float) -> str:
+    """``3723`` -> ``"1 h 2 min"``."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    hours, rest = divmod(whole, 3600)
+    if hours < 48:
+        return f"{hours} h {rest // 60} min"
+    return f"{hours // 24} d {hours % 24} h"

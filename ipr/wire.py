@@ -1,0 +1,277 @@
+"""Frames on the wire, and their signatures.
+
+Knows the layout of a Jupyter message as ZeroMQ frames, and how it is signed.
+Must not know ZeroMQ, Twisted, or what a message means.
+
+The layout, from the Jupyter messaging specification ("The Wire Protocol")::
+
+    identity, ...           zero or more, put on and taken off by ROUTER sockets
+                            (on iopub: the topic)
+    b"<IDS|MSG>"            the delimiter
+    signature               hex HMAC of the next four frames, or empty
+    header                  JSON object
+    parent header           JSON object (or null, from xeus)
+    metadata                JSON object
+    content                 JSON object
+    buffer, ...             zero or more, not signed
+
+What is only relayed stays the very frames that came: they are cut apart and
+looked at, never built anew.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from functools import lru_cache
+from typing import Any
+
+import attrs
+
+DELIMITER = b"<IDS|MSG>"
+
+# Indices into Envelope.body.
+SIGNATURE, HEADER, PARENT, METADATA, CONTENT = 1, 2, 3, 4, 5
+SIGNED = slice(HEADER, CONTENT + 1)
+LEAST = CONTENT + 1
+
+# A frame is bytes, or, where it is only relayed, whatever the socket gave
+# that has the buffer protocol and a length (zmq.Frame).
+Frame = Any
+JSON = dict[str, Any]
+
+
+class Malformed(ValueError):
+    """The frames are no Jupyter message; the text says why."""
+
+
+@attrs.define(slots=True, eq=False)
+class Envelope:
+    """One message, cut at the delimiter and parsed when asked.
+
+    :ivar identities: the frames before the delimiter.
+    :ivar body: the delimiter and all that follows, as it came.
+    """
+
+    identities: list[bytes]
+    body: list[Frame]
+    _header: JSON | None = None
+    _parent: JSON | None = None
+
+    @property
+    def header(self) -> JSON:
+        """The header.
+
+        :raises Malformed: when it is no JSON object with a ``msg_id`` and a
+            ``msg_type`` that are strings.
+        """
+        if self._header is None:
+            header = parse_object(self.body[HEADER], "header")
+            if not (
+                isinstance(header.get("msg_id"), str)
+                and isinstance(header.get("msg_type"), str)
+            ):
+                raise Malformed("the header lacks msg_id or msg_type")
+            self._header = header
+        return self._header
+
+    @property
+    def parent(self) -> JSON:
+        """The parent header; ``{}`` where it is null (xeus sends that).
+
+        :raises Malformed: when it is not JSON, or neither object nor null.
+        """
+        if self._parent is None:
+            self._parent = parse_object(self.body[PARENT], "parent header")
+        return self._parent
+
+    @property
+    def parent_id(self) -> str:
+        """The parent's ``msg_id``, or ``""``.
+
+        :raises Malformed: as :attr:`parent`.
+        """
+        frame = self.body[PARENT]
+        quick = quick_id(frame) if isinstance(frame, bytes) else None
+        if quick is not None:
+            return quick
+        found = self.parent.get("msg_id", "")
+        return found if isinstance(found, str) else ""
+
+    @property
+    def content(self) -> JSON:
+        """The content, parsed anew at each call.
+
+        :raises Malformed: when it is no JSON object.
+        """
+        return parse_object(self.body[CONTENT], "content")
+
+    @property
+    def size(self) -> int:
+        """Bytes of all frames together."""
+        return sum(map(len, self.body)) + sum(map(len, self.identities))
+
+
+def parse_object(frame: Frame, what: str) -> JSON:
+    """Parse one JSON object; null counts as an empty one.
+
+    :param frame: UTF-8 JSON.
+    :param what: the frame's name, for the error.
+    :raises Malformed: when it is anything else.
+    """
+    try:
+        value = json.loads(frame if isinstance(frame, bytes) else bytes(frame))
+    except (ValueError, RecursionError) as error:
+        raise Malformed(f"the {what} is not JSON: {error}") from None
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise Malformed(f"the {what} is not a JSON object")
+    return value
+
+
+@lru_cache(256)
+def quick_id(frame: bytes) -> str | None:
+    """Find the ``msg_id`` of a header without parsing it; None: parse it.
+
+    Ten times cheaper than JSON, and sure: the key stands there once, and
+    nothing in the frame is escaped. Remembered, since a kernel repeats the
+    same parent header in all that it says of a request.
+    """
+    found = _ID.findall(frame)
+    if len(found) != 1 or b"\\" in frame:
+        return None
+    try:
+        text: str = found[0].decode()
+    except UnicodeDecodeError:
+        return None
+    return text
+
+
+def quick_count(frame: Frame) -> int | None:
+    """Find the ``execution_count`` of an execute_input; None: parse it.
+
+    In the code beside it the same words would have escaped quotes.
+    """
+    found = _COUNT.findall(frame)
+    return int(found[0]) if len(found) == 1 else None
+
+
+_ID = re.compile(rb'"msg_id"\s*:\s*"([^"\\]*)"')
+_COUNT = re.compile(rb'"execution_count"\s*:\s*(\d{1,18})\b')
+
+
+def split(frames: list[Frame]) -> Envelope:
+    """Cut a multipart message at the delimiter.
+
+    :param frames: the message as received.
+    :raises Malformed: when the delimiter is missing or too few frames follow.
+    """
+    try:
+        cut = frames.index(DELIMITER)
+    except ValueError:
+        raise Malformed("no delimiter <IDS|MSG>") from None
+    if len(frames) - cut < LEAST:
+        raise Malformed(f"{len(frames) - cut} frames from the delimiter on, not 6")
+    return Envelope(frames[:cut], frames[cut:])
+
+
+def dumps(value: JSON) -> bytes:
+    """JSON as one frame: UTF-8; lone surrogates come out as escapes."""
+    try:
+        return json.dumps(value, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, default=str).encode()
+
+
+class Signer:
+    """Signs and verifies with the key of one connection file.
+
+    The key schedule is computed once and copied for each message.
+
+    :param key: ``key`` of the connection file, as bytes; empty switches
+        signatures off, as everywhere in Jupyter.
+    :param scheme: ``signature_scheme``, for instance ``hmac-sha256``.
+    :raises ValueError: when the scheme is unknown.
+    """
+
+    def __init__(self, key: bytes, scheme: str = "hmac-sha256") -> None:
+        prefix, _, name = scheme.partition("-")
+        if prefix != "hmac" or name not in hashlib.algorithms_available:
+            raise ValueError(
+                f"unknown signature_scheme {scheme!r} in the connection file;"
+                " the usual one is 'hmac-sha256'"
+            )
+        self._keyed = hmac.new(key, digestmod=name) if key else None
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key at all."""
+        return self._keyed is not None
+
+    def sign(self, signed: list[Frame]) -> bytes:
+        """Give the signature over header, parent, metadata and content."""
+        if self._keyed is None:
+            return b""
+        digest = self._keyed.copy()
+        for frame in signed:
+            digest.update(frame)
+        return digest.hexdigest().encode()
+
+    def verifies(self, body: list[Frame]) -> bool:
+        """Whether the signature frame of ``body`` fits the signed frames."""
+        if self._keyed is None:
+            return True
+        return hmac.compare_digest(bytes(body[SIGNATURE]), self.sign(body[SIGNED]))
+
+    def body(
+        self, header: bytes, parent: bytes, metadata: bytes, content: bytes
+    ) -> list[Frame]:
+        """Give a whole signed body, without buffers."""
+        signed = [header, parent, metadata, content]
+        return [DELIMITER, self.sign(signed), *signed]
+
+    def resign(
+        self,
+        body: list[Frame],
+        *,
+        header: JSON | None = None,
+        content: JSON | None = None,
+    ) -> list[Frame]:
+        """Give ``body`` with another header or content, signed anew."""
+        changed = list(body)
+        if header is not None:
+            changed[HEADER] = dumps(header)
+        if content is not None:
+            changed[CONTENT] = dumps(content)
+        changed[SIGNATURE] = self.sign(changed[SIGNED])
+        return changed
+
+
+class Replays:
+    """The signatures seen lately, as ``jupyter_client.session.Session`` keeps.
+
+    A signature is remembered after it was verified, so that nobody without
+    the key can fill the memory.
+
+    :param limit: how many are kept; the oldest go first.
+    """
+
+    def __init__(self, limit: int = 65536) -> None:
+        self._limit = limit
+        self._seen: dict[bytes, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def fresh(self, signature: bytes) -> bool:
+        """Remember ``signature``; False when it was there before."""
+        seen = self._seen
+        if signature in seen:
+            return False
+        seen[signature] = None
+        if len(seen) > self._limit:
+            del seen[next(iter(seen))]
+        return True

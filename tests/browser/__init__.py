@@ -1,0 +1,1 @@
+"""A person at JupyterLab, as far as a program can be one."""

@@ -1,0 +1,849 @@
+"""``%restart`` from end to end, on a wrapped ipykernel: what every client sees, what
+becomes of the cells before and after it, and what is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from itertools import groupby
+from typing import Any
+
+import psutil
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.harness import Client, Kernel, Place
+
+HISTORY = {"hist_access_type": "tail", "n": 1, "raw": True, "output": False}
+SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
+DEAF = (
+    "import signal, time\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "print('on', flush=True)\n"
+    "time.sleep(60)"
+)
+#: What may stand in the cell of a %restart while it waits, and after it.
+OUTPUT = {"stream", "display_data", "update_display_data", "clear_output"}
+OK = {"status": "ok", "execution_count": 0, "user_expressions": {}, "payload": []}
+
+
+@pytest.fixture
+def kernel(place: Place) -> Kernel:
+    return place.start("wrapped")
+
+
+@pytest.fixture
+def client(kernel: Kernel) -> Iterator[Client]:
+    client = kernel.client()
+    yield client
+    if kernel.process.poll() is None:
+        # Whatever the test did: nothing unanswered, nothing answered twice, and no
+        # status that makes a front end give the kernel up.
+        client.fence()
+        client.assert_once()
+        states = {m.state for m in client.received}
+        assert not states & {"dead", "restarting"}
+        assert_sessions_follow(client)
+
+
+def assert_sessions_follow(client: Client) -> None:
+    """On each channel the session ids follow each other and never come back."""
+    for channel in harness.CHANNELS:
+        sessions = [
+            session
+            for session, _ in groupby(
+                m.header["session"]
+                for m in client.received
+                if m.channel == channel and m.type != "iopub_welcome"
+            )
+        ]
+        assert len(sessions) == len(set(sessions)), (channel, sessions, client.story())
+
+
+def id_of(message: harness.Received) -> str:
+    return str(message.header["msg_id"])
+
+
+def statuses(client: Client, msg_id: str) -> list[str]:
+    return [m.state for m in client.iopub(msg_id) if m.state is not None]
+
+
+def error_of(client: Client, msg_id: str) -> harness.Json:
+    """The error that ended a cell; it comes as iopub message and as reply, equal."""
+    (reply,) = client.replies(msg_id)
+    (shown,) = [m for m in client.iopub(msg_id) if m.type == "error"]
+    assert reply.content["status"] == "error"
+    for name in ("ename", "evalue", "traceback"):
+        assert reply.content[name] == shown.content[name]
+    assert isinstance(reply.content["execution_count"], int)
+    assert isinstance(reply.content["traceback"], list)
+    assert client.types(msg_id)[-2:] == ["error", "idle"]
+    return reply.content
+
+
+# --------------------------------------------------------------------------------
+# While nothing runs
+
+
+def test_in_place(kernel: Kernel, client: Client) -> None:
+    client.run("x = 1")
+    old = client.inner_pid()
+    assert old != kernel.pid
+    with open(kernel.connection_file) as file:
+        connection = file.read()
+
+    restart = client.execute("%restart")
+    assert client.finish(restart) == OK
+
+    types = client.types(restart)
+    assert types[:2] == ["busy", "execute_input"]
+    assert types[-1] == "idle"
+    assert set(types[2:-1]) <= OUTPUT, types
+    echo = client.iopub(restart)[1].content
+    assert echo == {"code": "%restart", "execution_count": 0}
+    # Frees the input prompt of JupyterLab, and resets a qtconsole quietly.
+    (told,) = [m for m in client.received if m.type == "shutdown_reply"]
+    assert told.channel == "iopub"
+    assert told.content == {"status": "ok", "restart": True}
+    assert told.parent["msg_type"] == "shutdown_request"
+    assert told.parent["msg_id"] != restart
+
+    new = client.inner_pid()
+    assert new != old
+    assert kernel.process.poll() is None
+    assert not harness.is_alive(old)
+    text = client.shown(restart)
+    assert str(old) in text, text
+    assert str(new) in text, text
+    assert re.search(r"\d\.\d+ ?s", text), text
+    with open(kernel.connection_file) as file:
+        assert file.read() == connection
+
+    cell = client.run("x")
+    assert error_of(client, cell)["ename"] == "NameError"
+    # The count begins anew: inner_pid() stored no history.
+    assert client.replies(cell)[0].content["execution_count"] == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "  %restart  \n",
+        "\n\n\t\n%restart\n\n",
+        "# why not\n\n# another one\n%restart",
+        "%restart  # with a reason",
+    ],
+)
+def test_white_space_and_comments(client: Client, code: str) -> None:
+    old = client.inner_pid()
+    restart = client.execute(code)
+    assert client.finish(restart) == OK
+    (echo,) = [m for m in client.iopub(restart) if m.type == "execute_input"]
+    assert echo.content["code"] == code
+    assert client.inner_pid() != old
+
+
+def test_silent(client: Client) -> None:
+    old = client.inner_pid()
+    restart = client.execute("%restart", silent=True)
+    assert client.finish(restart) == OK
+    assert "execute_input" not in client.types(restart)
+    assert statuses(client, restart) == ["busy", "idle"]
+    assert client.inner_pid() != old
+
+
+def test_wrong_usage_is_told(client: Client) -> None:
+    old = client.inner_pid()
+    cell = client.run("%restart tomorrow")
+    assert "tomorrow" in error_of(client, cell)["evalue"]
+    assert client.inner_pid() == old
+
+
+def test_on_control(client: Client) -> None:
+    """ipykernel executes cells on control as well."""
+    old = client.inner_pid()
+    restart = client.execute("%restart", channel="control")
+    assert client.finish(restart) == OK
+    assert client.inner_pid() != old
+
+
+# --------------------------------------------------------------------------------
+# With cells before and after
+
+
+def test_takes_its_turn(client: Client) -> None:
+    pid = "__import__('os').getpid()"
+    before = [
+        client.execute(f"import time; time.sleep(0.5); x = 1; print('first', {pid})"),
+        client.execute(f"print('second', x, {pid})"),
+    ]
+    restart = client.execute("%restart")
+    after = [
+        client.execute(f"print('third', 'x' in dir(), {pid})"),
+        client.execute(f"x = 2; print('fourth', {pid})"),
+        client.execute(f"print('fifth', x, {pid})"),
+    ]
+    order = [*before, restart, *after]
+    client.finish(*order)
+
+    replied = [m.parent["msg_id"] for m in client.received if m.channel == "shell"]
+    assert replied == order
+    idle = [m.parent["msg_id"] for m in client.received if m.state == "idle"]
+    assert [msg_id for msg_id in idle if msg_id in order] == order
+    said = [client.text(msg_id).split() for msg_id in order if msg_id != restart]
+    assert [words[:-1] for words in said] == [
+        ["first"],
+        ["second", "1"],
+        ["third", "False"],
+        ["fourth"],
+        ["fifth", "2"],
+    ]
+    pids = [words[-1] for words in said]
+    assert pids == [pids[0]] * 2 + [pids[-1]] * 3
+    assert pids[0] != pids[-1]
+    assert client.replies(restart)[0].content == OK
+    counts = [client.replies(i)[0].content["execution_count"] for i in order]
+    assert counts == [1, 2, 0, 1, 2, 3]
+
+
+def test_waiting_says_so(client: Client) -> None:
+    busy = client.execute("import time; time.sleep(1.5)")
+    restart = client.execute("%restart")
+    # What it waits for, and the way out.
+    client.wait(
+        lambda: "%restart now" in client.shown(restart), "what it says of the way out"
+    )
+    assert not client.replies(busy)
+    client.finish(busy, restart)
+    assert client.replies(busy)[0].content["status"] == "ok"
+    assert client.replies(restart)[0].content == OK
+
+
+def test_rest_of_the_cell(client: Client) -> None:
+    client.run("x = 1")
+    old = client.inner_pid()
+    cell = client.execute(
+        "%restart\n\nimport os\nprint('rest', 'x' in dir(), os.getpid())\n6 * 7"
+    )
+    after = client.execute("print('after')")
+    reply = client.finish(cell, after)
+    reply = client.replies(cell)[0].content
+    assert (reply["status"], reply["execution_count"]) == ("ok", 1)
+    words = client.text(cell).split()
+    assert words[:2] == ["rest", "False"]
+    assert int(words[2]) != old
+    (result,) = [m for m in client.iopub(cell) if m.type == "execute_result"]
+    assert result.content["data"]["text/plain"] == "42"
+    assert statuses(client, cell) == ["busy", "idle"]
+    assert client.replies(after)[0].content["execution_count"] == 2
+
+
+def test_rest_of_the_cell_that_fails(client: Client) -> None:
+    cell = client.run("%restart\n1 / 0")
+    assert error_of(client, cell)["ename"] == "ZeroDivisionError"
+    assert client.finish(client.run("2"))["status"] == "ok"
+
+
+def test_rest_of_the_cell_may_ask(client: Client) -> None:
+    cell = client.execute("%restart\nprint(input('who? '))")
+    client.answer(client.input_request(cell), "me")
+    client.finish(cell)
+    assert client.text(cell).endswith("me\n")
+
+
+def test_now(client: Client) -> None:
+    old = client.inner_pid()
+    # It does not hear SIGINT: so nothing of the answers is the old kernel's.
+    running = client.execute(DEAF)
+    queued = client.execute("print('never')")
+    tolerant = client.execute("print('never either')", stop_on_error=False)
+    question = client.send("complete_request", {"code": "zi", "cursor_pos": 2})
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart now")
+    after = client.execute("import os; print('after', os.getpid())")
+    client.finish(running, queued, tolerant, question, restart, after)
+
+    lost = error_of(client, running)
+    assert lost["execution_count"] == 1
+    assert "restart" in (lost["ename"] + lost["evalue"]).lower()
+    (reply,) = client.replies(queued)
+    assert reply.content["status"] == "aborted"
+    assert statuses(client, queued) == ["busy", "idle"]
+    assert error_of(client, tolerant)["ename"] == lost["ename"]
+    assert client.replies(question)[0].content["status"] == "ok"
+    assert client.replies(restart)[0].content == OK
+    words = client.text(after).split()
+    assert words[0] == "after"
+    assert int(words[1]) != old
+    assert not harness.is_alive(old)
+
+
+def test_now_with_an_ordinary_cell(client: Client) -> None:
+    """The interrupt reaches it, and the cell shows that.
+
+    Whether its reply still comes is a race of ipykernel with itself; when it does not,
+    the reply says why, and the cell is not shown a second error.
+    """
+    running = client.execute(SLEEP)
+    queued = client.execute("print('never')")
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart now")
+    after = client.execute("print('after')")
+    client.finish(running, queued, restart, after)
+    (reply,) = client.replies(running)
+    assert reply.content["status"] == "error"
+    (shown,) = [m for m in client.iopub(running) if m.type == "error"]
+    assert shown.content["ename"] in ("KeyboardInterrupt", reply.content["ename"])
+    assert client.types(running)[-1] == "idle"
+    assert client.replies(queued)[0].content["status"] == "aborted"
+    assert client.replies(restart)[0].content == OK
+    assert client.text(after) == "after\n"
+
+
+def test_now_when_the_cell_ignores_everything(client: Client) -> None:
+    old = client.inner_pid()
+    running = client.execute(
+        "import signal, time\n"
+        "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "print('on', flush=True)\n"
+        "while True: time.sleep(60)"
+    )
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart now")
+    client.finish(running, restart, within=10)
+    error_of(client, running)
+    assert client.inner_pid() != old
+    assert not harness.is_alive(old)
+
+
+def test_twice_in_a_row(client: Client) -> None:
+    old = client.inner_pid()
+    first = client.execute("%restart")
+    second = client.execute("%restart")
+    after = client.execute("print(__import__('os').getpid())")
+    client.finish(first, second, after)
+    assert client.replies(first)[0].content == OK
+    assert client.replies(second)[0].content == OK
+    assert int(client.text(after)) != old
+
+
+def test_now_during_a_restart(client: Client) -> None:
+    old = client.inner_pid()
+    first = client.execute("%restart")
+    second = client.execute("%restart now")
+    after = client.execute("print(__import__('os').getpid())")
+    client.finish(first, second, after)
+    assert int(client.text(after)) != old
+
+
+def test_cells_pipelined_from_two_clients(kernel: Kernel, client: Client) -> None:
+    other = kernel.client()
+    mine = []
+    theirs = []
+    restart = ""
+    for number in range(5):
+        mine.append(client.execute(f"print('mine', {number})"))
+        theirs.append(other.execute(f"print('theirs', {number})"))
+        if number == 2:
+            restart = client.execute("%restart")
+    harness.receive(
+        [client, other],
+        lambda: (
+            all(map(client.is_finished, mine)) and all(map(other.is_finished, theirs))
+        ),
+        "all cells of both clients",
+    )
+    client.finish(restart)
+    assert [client.text(i) for i in mine] == [f"mine {n}\n" for n in range(5)]
+    assert [other.text(i) for i in theirs] == [f"theirs {n}\n" for n in range(5)]
+    other.fence()
+    other.assert_once()
+
+
+# --------------------------------------------------------------------------------
+# Interrupted while it waits
+
+
+def test_interrupt_while_waiting(client: Client) -> None:
+    running = client.execute(SLEEP)
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart")
+    client.wait(lambda: client.shown(restart), "that it says that it waits")
+    interrupt = harness.interrupt_by_message(client)
+    client.finish(running, interrupt, restart, within=10)
+    # By the kernel itself, before the restart went on.
+    assert error_of(client, running)["ename"] == "KeyboardInterrupt"
+    assert client.replies(interrupt)[0].content["status"] == "ok"
+    assert client.replies(restart)[0].content == OK
+    assert client.finish(client.run("1"))["execution_count"] == 1
+
+
+def test_interrupt_that_the_cell_ignores(client: Client) -> None:
+    running = client.execute(DEAF)
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart")
+    client.wait(lambda: client.shown(restart), "that it says that it waits")
+    begin = time.monotonic()
+    interrupt = harness.interrupt_by_message(client)
+    client.finish(interrupt)
+    client.finish(running, restart, within=15)
+    (ended,) = client.replies(running)
+    # Two seconds of grace, then the restart goes ahead; stopping takes its time.
+    assert 1.9 < ended.at - begin < 6, ended.at - begin
+    error_of(client, running)
+    assert client.replies(restart)[0].content == OK
+
+
+def test_interrupt_during_a_restart_is_harmless(client: Client) -> None:
+    restart = client.execute("%restart")
+    client.wait_for(restart, "execute_input")
+    interrupts = [harness.interrupt_by_message(client) for _ in range(3)]
+    after = client.execute("print('here')")
+    client.finish(restart, *interrupts, after)
+    assert client.replies(restart)[0].content["status"] == "ok"
+    assert client.text(after) == "here\n"
+
+
+# --------------------------------------------------------------------------------
+# What clients see
+
+
+def test_every_client_sees_the_same(kernel: Kernel, client: Client) -> None:
+    watchers = [kernel.client() for _ in range(3)]
+    harness.fence([client, *watchers])
+    for seen in (client, *watchers):
+        seen.forget()
+    begin = client.execute("print('begin')")
+    for round_ in range(2):
+        client.execute(f"print('before', {round_})")
+        client.execute("%restart")
+        client.execute(f"print('after', {round_})")
+    client.finish(*client.sent)
+    end = client.run("print('end')")
+
+    def stream(seen: Client) -> list[str]:
+        ids = [m.header["msg_id"] for m in seen.received if m.channel == "iopub"]
+        first, last = client.iopub(begin)[0], client.idles(end)[0]
+        return ids[
+            ids.index(first.header["msg_id"]) : ids.index(last.header["msg_id"]) + 1
+        ]
+
+    last = client.idles(end)[0].header["msg_id"]
+    harness.receive(
+        watchers,
+        lambda: all(last in map(id_of, w.received) for w in watchers),
+        "the watchers to see the last idle",
+    )
+    expected = stream(client)
+    assert len(expected) == len(set(expected))
+    for watcher in watchers:
+        assert stream(watcher) == expected
+        assert not [m for m in watcher.received if m.channel in ("shell", "stdin")]
+    assert_sessions_follow(watchers[0])
+
+
+@pytest.mark.slow
+def test_first_output_is_never_lost(kernel: Kernel, client: Client) -> None:
+    """The first cell after a restart prints at once; twenty times."""
+    watcher = kernel.client()
+    cells = []
+    for number in range(20):
+        restart = client.execute("%restart")
+        cells.append(client.execute(f"print('output', {number})\n{number}"))
+        if number % 2:
+            # Also when the front end waits for the restart, as nbclient does.
+            client.finish(restart, cells[-1])
+    client.finish(*client.sent)
+    harness.receive(
+        [watcher],
+        lambda: any(m.state == "idle" for m in watcher.of(cells[-1])),
+        "the watcher to see the last idle",
+    )
+    for seen in (client, watcher):
+        assert [seen.text(cell) for cell in cells] == [
+            f"output {number}\n" for number in range(20)
+        ]
+        assert {tuple(seen.types(cell)) for cell in cells} == {
+            ("busy", "execute_input", "stream", "execute_result", "idle")
+        }
+
+
+def test_output_just_before_is_not_lost(client: Client) -> None:
+    """What a cell printed last comes, although the kernel is stopped right after."""
+    for number in range(5):
+        cell = client.execute(f"print('x' * 100_000); print('last', {number})")
+        restart = client.execute("%restart")
+        client.finish(cell, restart)
+        assert client.text(cell).endswith(f"last {number}\n")
+        assert len(client.text(cell)) > 100_000
+
+
+def test_starting_is_forwarded(client: Client) -> None:
+    """The new kernel says ``starting``, as any kernel does, and ends idle."""
+    client.run("%restart")
+    client.fence()
+    states = [m.state for m in client.received if m.state is not None]
+    assert states.count("starting") == 1
+    assert states[-1] == "idle"
+
+
+# --------------------------------------------------------------------------------
+# Input
+
+
+def test_input_pending_at_a_restart(client: Client) -> None:
+    asking = client.execute("input('old? ')")
+    request = client.input_request(asking)
+    restart = client.execute("%restart now")
+    client.finish(asking, restart)
+    assert client.replies(asking)[0].content["status"] == "error"
+    assert len([m for m in client.iopub(asking) if m.type == "error"]) == 1
+    assert client.types(asking)[-1] == "idle"
+    assert [m for m in client.received if m.type == "shutdown_reply"]
+    # The answer comes too late, and must not answer the next question.
+    client.answer(request, "too late")
+    again = client.execute("print(input('new? '))")
+    client.answer(client.input_request(again), "in time")
+    client.finish(again)
+    assert client.text(again) == "in time\n"
+
+
+def test_restart_waits_for_an_answer(client: Client) -> None:
+    asking = client.execute("print(input('name? '))")
+    request = client.input_request(asking)
+    restart = client.execute("%restart")
+    client.wait(lambda: client.shown(restart), "that it says that it waits")
+    client.answer(request, "Zoë")
+    client.finish(asking, restart)
+    assert client.replies(asking)[0].content["status"] == "ok"
+    assert client.text(asking) == "Zoë\n"
+    assert client.replies(restart)[0].content == OK
+
+
+# --------------------------------------------------------------------------------
+# Comms, kernel_info, subshells
+
+
+def test_open_comm(client: Client) -> None:
+    register = (
+        "get_ipython().kernel.comm_manager.register_target(\n"
+        "    'echo', lambda comm, _: comm.on_msg(lambda m: comm.send(m['content'])))"
+    )
+    client.run(register)
+    comm = {"comm_id": "c1"}
+    client.finish(
+        client.send("comm_open", {**comm, "target_name": "echo", "data": {}}),
+        client.send("comm_msg", {**comm, "data": {}}),
+    )
+    client.run("%restart")
+    # ipywidgets waits for the idle of each message, whoever is there to hear it.
+    client.finish(
+        client.send("comm_msg", {**comm, "data": {}}),
+        client.send("comm_close", {**comm, "data": {}}),
+    )
+    assert client.finish(client.send("comm_info_request"))["comms"] == {}
+    client.run(register)
+    msg_id = client.send("comm_msg", {"comm_id": "c2", "data": {"n": 1}})
+    client.finish(
+        client.send("comm_open", {"comm_id": "c2", "target_name": "echo", "data": {}}),
+        msg_id,
+    )
+    msg_id = client.send("comm_msg", {"comm_id": "c2", "data": {"n": 1}})
+    client.finish(msg_id)
+    assert "comm_msg" in client.types(msg_id)
+
+
+def test_comm_messages_during_a_restart(client: Client) -> None:
+    restart = client.execute("%restart")
+    client.wait_for(restart, "busy")
+    asked = [
+        client.send("comm_open", {"comm_id": "c", "target_name": "no", "data": {}}),
+        client.send("comm_msg", {"comm_id": "c", "data": {}}),
+        client.send("comm_info_request"),
+        client.send("complete_request", {"code": "zi", "cursor_pos": 2}),
+        client.send("is_complete_request", {"code": "1"}),
+        client.send("history_request", HISTORY),
+        client.send("inspect_request", {"code": "zip", "cursor_pos": 3}),
+    ]
+    client.finish(restart, *asked)
+    # They waited for the new kernel, which is there to answer them.
+    assert client.replies(asked[3])[0].content["matches"] == ["zip"]
+    assert client.replies(asked[6])[0].content["found"] is True
+
+
+def test_kernel_info_during_a_restart(client: Client) -> None:
+    expected = client.finish(client.send("kernel_info_request"))
+    restart = client.execute("%restart")
+    client.wait_for(restart, "busy")
+    begin = time.monotonic()
+    on_control = client.send("kernel_info_request", channel="control")
+    on_shell = client.send("kernel_info_request")
+    client.wait(lambda: client.is_finished(on_control), "kernel_info on control", 5)
+    assert not client.replies(restart), "came too late to show anything"
+    client.finish(restart, on_shell)
+    assert client.replies(on_control)[0].at - begin < 0.5
+    for msg_id in (on_control, on_shell):
+        content = client.replies(msg_id)[0].content
+        # The tip of the day in its banner is another one each time.
+        assert {**content, "banner": ""} == {**expected, "banner": ""}
+
+
+def test_the_heart_beats_on(kernel: Kernel, client: Client) -> None:
+    """Clients give a kernel up after one second without a beat."""
+    beat = client.kc.hb_channel
+    beat.start()
+    beat.unpause()
+    harness.until(beat.is_beating, "the first heartbeat")
+    for _ in range(3):
+        restart = client.execute("%restart")
+
+        def finished(restart: str = restart) -> bool:
+            assert beat.is_beating(), "it stopped beating"
+            return client.is_finished(restart)
+
+        client.wait(finished, "the restart")
+
+
+def test_stale_subshell(client: Client) -> None:
+    """JupyterLab goes on sending the messages of its widgets with the old id."""
+    made = client.finish(client.send("create_subshell_request", channel="control"))
+    head = {"subshell_id": made["subshell_id"]}
+    client.finish(client.execute("print('in it')", header=head))
+    client.run("%restart")
+
+    cell = client.execute("print('still heard')", header=head)
+    comm = client.send(
+        "comm_open", {"comm_id": "c", "target_name": "no", "data": {}}, header=head
+    )
+    client.finish(cell, comm)
+    assert client.replies(cell)[0].content["status"] == "ok"
+    assert client.text(cell) == "still heard\n"
+    assert "comm_close" in client.types(comm)
+
+    # As before the restart it does not wait for the main shell: a widget moves while
+    # a cell runs.
+    running = client.execute(SLEEP)
+    client.wait_for(running, "text:on")
+    cell = client.execute("print('beside it')", header=head)
+    client.finish(cell, within=10)
+    assert not client.replies(running)
+    client.finish(harness.interrupt_by_message(client), running)
+
+    # A subshell of the new kernel is one, and the old one can be deleted.
+    new = client.finish(client.send("create_subshell_request", channel="control"))
+    assert new["subshell_id"] != made["subshell_id"]
+    cell = client.execute(
+        "import threading; print(threading.current_thread() is "
+        "threading.main_thread())",
+        header={"subshell_id": new["subshell_id"]},
+    )
+    client.finish(cell)
+    assert client.text(cell) == "False\n"
+    for content in (head, {"subshell_id": new["subshell_id"]}):
+        deleted = client.send("delete_subshell_request", content, "control")
+        assert client.finish(deleted)["status"] == "ok"
+    listed = client.finish(client.send("list_subshell_request", channel="control"))
+    assert listed["subshell_id"] == []
+
+
+def test_cell_in_a_subshell_at_a_restart(client: Client) -> None:
+    made = client.finish(client.send("create_subshell_request", channel="control"))
+    head = {"subshell_id": made["subshell_id"]}
+    cell = client.execute(SLEEP, header=head)
+    client.wait_for(cell, "text:on")
+    restart = client.execute("%restart now")
+    client.finish(cell, restart, within=10)
+    assert client.replies(cell)[0].content["status"] == "error"
+    assert client.types(cell)[-1] == "idle"
+
+
+def test_debugger_at_a_restart(client: Client) -> None:
+    """The debugger of the old kernel is gone; the new kernel's can be started."""
+
+    def debug(seq: int, command: str, **arguments: Any) -> harness.Json:
+        return client.finish(
+            client.send(
+                "debug_request",
+                {
+                    "type": "request",
+                    "seq": seq,
+                    "command": command,
+                    "arguments": arguments,
+                },
+                "control",
+            )
+        )
+
+    assert debug(1, "initialize", adapterID="")["success"]
+    assert debug(2, "attach")["success"]
+    client.run("%restart")
+    assert debug(3, "debugInfo")["body"]["isStarted"] is False
+    assert debug(4, "initialize", adapterID="")["success"]
+    assert debug(5, "attach")["success"]
+    client.run("1")
+
+
+# --------------------------------------------------------------------------------
+# What is left over
+
+
+def test_children_of_the_old_kernel_are_gone(place: Place, client: Client) -> None:
+    """In its process group, out of it, and daemonised."""
+    cell = client.run(
+        "import subprocess, sys\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
+        "a = subprocess.Popen(sleep)\n"
+        "b = subprocess.Popen(sleep, start_new_session=True)\n"
+        "c = subprocess.Popen(sleep, start_new_session=True, env={}, cwd='/')\n"
+        "print(a.pid, b.pid, c.pid)"
+    )
+    pids = [int(word) for word in client.text(cell).split()]
+    client.run("%restart")
+    harness.until(
+        lambda: not any(map(harness.is_alive, pids)),
+        f"the end of the old kernel's children {pids}",
+        5,
+    )
+
+
+@pytest.mark.slow
+def test_restarts_leave_nothing(place: Place, kernel: Kernel, client: Client) -> None:
+    """Processes, descriptors, threads and files are the same after six of them."""
+    client.run("%restart")
+
+    def counted() -> tuple[int, int, int, int]:
+        daemon = psutil.Process(kernel.pid)
+        return (
+            len(place.processes()),
+            daemon.num_fds(),
+            daemon.num_threads(),
+            len(place.leftovers()),
+        )
+
+    client.fence()
+    before = counted()
+    for _ in range(6):
+        client.run("%restart")
+    # The last one's sockets may still be on their way out.
+    harness.until(
+        lambda: counted() == before, f"{before}, and it stays at {counted()}", 5
+    )
+
+
+# --------------------------------------------------------------------------------
+# Real front ends
+
+CELLS = [
+    "import os\nfirst = os.getpid()\nprint('first', first)",
+    "%restart",
+    "import os\nprint('second', os.getpid(), 'first' in dir())",
+    "# once more\n%restart\nimport os\nprint('third', os.getpid())",
+    "%restart now",
+    "print('fourth', __import__('os').getpid())",
+]
+
+
+def notebook(place: Place, kernel_name: str) -> str:
+    book = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {
+            "kernelspec": {
+                "name": kernel_name,
+                "display_name": "x",
+                "language": "python",
+            }
+        },
+        "cells": [
+            {
+                "cell_type": "code",
+                "id": f"cell{number}",
+                "source": source,
+                "metadata": {},
+                "outputs": [],
+                "execution_count": None,
+            }
+            for number, source in enumerate(CELLS)
+        ],
+    }
+    path = os.path.join(place.work, "notebook.ipynb")
+    with open(path, "w") as file:
+        json.dump(book, file)
+    return path
+
+
+@pytest.mark.parametrize("program", ["nbclient", "papermill"])
+def test_a_notebook_runs_through(place: Place, program: str) -> None:
+    name = place.wrapped_spec()
+    source = notebook(place, name)
+    result = os.path.join(place.work, "result.ipynb")
+    command = {
+        "nbclient": [
+            sys.executable,
+            "-c",
+            "from nbclient.cli import main; main()",
+            f"--output={result}",
+            source,
+        ],
+        "papermill": [sys.executable, "-m", "papermill", source, result],
+    }[program]
+    done = subprocess.run(
+        command,
+        env=place.environment(),
+        cwd=place.work,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    with open(result) as file:
+        cells = json.load(file)["cells"]
+    # papermill puts a cell of its own first when there are parameters.
+    outputs = [cell["outputs"] for cell in cells if cell["cell_type"] == "code"]
+    texts = [
+        "".join(
+            "".join(output["text"])
+            for output in of_cell
+            if output["output_type"] == "stream" and output["name"] == "stdout"
+        )
+        for of_cell in outputs
+    ]
+    words = [texts[i].split() for i in (0, 2, 3, 5)]
+    assert [w[0] for w in words] == ["first", "second", "third", "fourth"], texts
+    assert len({w[1] for w in words}) == 4, "four kernels"
+    assert words[1][2] == "False"
+    assert not [o for of in outputs for o in of if o["output_type"] == "error"]
+    harness.until(
+        lambda: not place.processes(),
+        f"no process to be left: {place.described_processes()}",
+        5,
+    )
+
+
+def test_run_all_in_one_go(client: Client) -> None:
+    """JupyterLab sends all cells of a notebook at once."""
+    sent = [client.execute(source) for source in CELLS[:4]]
+    client.finish(*sent)
+    words = [client.text(sent[i]).split() for i in (0, 2, 3)]
+    assert [w[0] for w in words] == ["first", "second", "third"]
+    assert len({w[1] for w in words}) == 3
+    assert all(client.replies(i)[0].content["status"] == "ok" for i in sent)
+
+
+def test_connection_info_is_what_the_file_says(kernel: Kernel) -> None:
+    """The daemon listens where the manager wanted it, before and after."""
+    with open(kernel.connection_file) as file:
+        info = json.load(file)
+    assert kernel.manager.get_connection_info()["shell_port"] == info["shell_port"]
+    client = kernel.client()
+    client.run("%restart")
+    late = kernel.client()
+    assert late.value("1 + 1") == "2"
+    assert kernel.manager.is_alive()

@@ -1,0 +1,351 @@
+"""The ways in which a kernel behind ``ipr`` ends: by request, by signal, by the death
+of the daemon or of its parent.  Nothing is left over, and nobody waits for it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.harness import Client, Kernel, Place
+
+#: What DESIGN.md promises: exit code 0 within this many seconds of being asked.
+PROMPT = 2.0
+#: And after a death of the daemon, in seconds: no inner kernel is left.
+ORPHANED = 3.0
+
+#: Cells that leave a kernel in a state from which it does not go by itself.
+BUSY = {
+    "idle": "print('on')",
+    "in a cell": "import time\nprint('on', flush=True)\ntime.sleep(600)",
+    "deaf": (
+        "import signal, time\n"
+        "for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):\n"
+        "    signal.signal(number, signal.SIG_IGN)\n"
+        "print('on', flush=True)\n"
+        "while True: time.sleep(600)"
+    ),
+    "with children": (
+        "import subprocess, sys\n"
+        "sleep = [sys.executable, '-c', 'import time; time.sleep(600)']\n"
+        "subprocess.Popen(sleep)\n"
+        "subprocess.Popen(sleep, start_new_session=True)\n"
+        "subprocess.Popen(sleep, start_new_session=True, env={}, cwd='/')\n"
+        "print('on')"
+    ),
+    "at a prompt": "print('on', flush=True); input('? ')",
+}
+
+
+@contextmanager
+def running(place: Place, state: str) -> Iterator[tuple[Kernel, Client, str]]:
+    """A wrapped kernel in one of the states, its client and the id of its cell."""
+    kernel = place.start("wrapped")
+    client = kernel.client()
+    children = set()
+    cell = client.execute(BUSY[state])
+    client.wait_for(cell, "text:on")
+    if state in ("idle", "with children"):
+        client.finish(cell)
+    # By pid as well: a child that dropped its environment and its parent is not found
+    # any other way.
+    children = {process.pid for process in place.processes()} - {kernel.pid}
+    assert children
+    client.kernel = None  # Its end is what the test is about.
+    yield kernel, client, cell
+    assert_nothing_left(place, kernel, children)
+
+
+def assert_nothing_left(place: Place, kernel: Kernel, children: set[int]) -> None:
+    alive = [pid for pid in children if harness.is_alive(pid)]
+    assert not alive, (alive, place.described_processes())
+    assert not place.processes(), place.described_processes()
+    # The outer connection file belongs to the manager that wrote it.
+    outer = [kernel.connection_file] if os.path.exists(kernel.connection_file) else []
+    assert place.leftovers() == outer
+
+
+@pytest.mark.parametrize("state", BUSY)
+@pytest.mark.parametrize("restart", [False, True])
+def test_shutdown_request(place: Place, state: str, restart: bool) -> None:
+    with running(place, state) as (kernel, client, cell):
+        msg_id = client.send("shutdown_request", {"restart": restart}, "control")
+        client.wait(lambda: client.replies(msg_id), "the shutdown_reply", within=PROMPT)
+        assert kernel.exit_code(PROMPT) == 0
+        asked = client.sent[msg_id].at
+        assert time.monotonic() - asked < PROMPT
+        (reply,) = client.replies(msg_id)
+        assert reply.channel == "control"
+        assert reply.content == {"status": "ok", "restart": restart}
+        # The running cell does not spin for ever in the front end that stays.
+        client.wait(lambda: client.is_finished(cell), "the cell to be finished", 2)
+        client.assert_once(cell)
+        client.wait(lambda: client.idles(msg_id), "the idle of the request", 2)
+        told = [m for m in client.received if m.type == "shutdown_reply"]
+        assert {m.channel for m in told} == {"control", "iopub"}
+        # A qtconsole that is told restart=False quits.
+        assert all(m.content["restart"] is restart for m in told)
+
+
+@pytest.mark.parametrize("state", BUSY)
+def test_sigterm(place: Place, state: str) -> None:
+    with running(place, state) as (kernel, client, cell):
+        begin = time.monotonic()
+        harness.kill(kernel.pid, signal.SIGTERM)
+        assert kernel.exit_code(PROMPT) == 0
+        assert time.monotonic() - begin < PROMPT
+        client.wait(lambda: client.is_finished(cell), "the cell to be finished", 2)
+        client.assert_once(cell)
+
+
+def test_sighup(place: Place) -> None:
+    with running(place, "in a cell") as (kernel, _, _):
+        harness.kill(kernel.pid, signal.SIGHUP)
+        kernel.exit_code(PROMPT)
+
+
+def test_by_the_manager(place: Place) -> None:
+    """jupyter_client's own way: interrupt, shutdown_request, and it waits 2.5 s."""
+    with running(place, "in a cell") as (kernel, _, _):
+        begin = time.monotonic()
+        kernel.shutdown()
+        assert time.monotonic() - begin < 2.5
+        assert kernel.exit_code(0.1) == 0
+
+
+def test_restart_by_the_manager(place: Place) -> None:
+    """The Restart button: another daemon on the same ports, the clients stay."""
+    kernel = place.start("wrapped")
+    client = kernel.client()
+    old = client.inner_pid()
+    client.kernel = None
+    kernel.manager.restart_kernel()
+    kernel.process = kernel.manager.provisioner.process  # type: ignore[union-attr]
+    client.wait_until_ready()
+    assert client.inner_pid() != old
+    assert kernel.process.pid != kernel.pid
+    kernel.pid = kernel.process.pid
+    kernel.shutdown()
+    assert_nothing_left(place, kernel, {old})
+
+
+@pytest.mark.parametrize("state", BUSY)
+def test_sigkill_of_the_daemon(place: Place, state: str) -> None:
+    with running(place, state) as (kernel, _, _):
+        harness.kill(kernel.pid, signal.SIGKILL)
+        assert kernel.exit_code(1) == -signal.SIGKILL
+        harness.until(
+            lambda: not place.processes(),
+            f"the orphans to go: {place.described_processes()}",
+            ORPHANED,
+        )
+        harness.until(
+            lambda: not set(place.leftovers()) - {kernel.connection_file},
+            f"the files to go: {place.leftovers()}",
+            ORPHANED,
+        )
+
+
+def test_during_a_restart(place: Place) -> None:
+    """A shutdown_request that comes while the new kernel starts."""
+    with running(place, "idle") as (kernel, client, _):
+        restart = client.execute("%restart")
+        client.wait_for(restart, "execute_input")
+        msg_id = client.send("shutdown_request", {"restart": False}, "control")
+        client.wait(lambda: client.replies(msg_id), "the shutdown_reply", 2)
+        assert kernel.exit_code(PROMPT) == 0
+
+
+def test_during_the_first_start(place: Place) -> None:
+    """SIGTERM at many moments of the start: always an end, never an orphan."""
+    delays = [0.0, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6]
+    for delay in delays:
+        kernel = place.start("wrapped")
+        # The moment is the test; there is no event to wait for.
+        time.sleep(delay)
+        harness.kill(kernel.pid, signal.SIGTERM)
+        code = kernel.exit_code(PROMPT + 0.5)
+        # Before Python has got as far as our handler, SIGTERM is what ends it.
+        assert code in (0, -signal.SIGTERM), (delay, code)
+        harness.until(
+            lambda: not place.processes(),
+            f"no process to be left (after {delay} s): {place.described_processes()}",
+            ORPHANED,
+        )
+        assert place.leftovers() == [kernel.connection_file], delay
+        os.remove(kernel.connection_file)
+
+
+def test_sigint_does_not_end_it(place: Place) -> None:
+    """Not idle, not in a cell, and not while it starts either.
+
+    From its first own instruction on, that is: while Python itself starts, nothing
+    can be done.  It is past that when it has its first child.
+    """
+    kernel = place.start("wrapped")
+    harness.until(
+        lambda: place.children(kernel.pid), "the first child of the daemon", every=0.001
+    )
+    for _ in range(20):
+        harness.kill(kernel.pid, signal.SIGINT)
+        time.sleep(0.02)
+    client = kernel.client()
+    pid = client.inner_pid()
+    for _ in range(5):
+        harness.kill(kernel.pid, signal.SIGINT)
+    cell = client.execute("import time\nprint('on', flush=True)\ntime.sleep(60)")
+    client.wait_for(cell, "text:on")
+    harness.kill(kernel.pid, signal.SIGINT)
+    client.finish(cell, within=5)
+    assert client.replies(cell)[0].content["ename"] == "KeyboardInterrupt"
+    assert client.inner_pid() == pid
+    assert kernel.process.poll() is None
+
+
+def test_sigint_comes_once(place: Place) -> None:
+    """A cell that counts them gets one for each, by signal and by message."""
+    kernel = place.start("wrapped")
+    client = kernel.client()
+    cell = client.execute(
+        "import time\ncount = 0\nprint('on', flush=True)\n"
+        "end = time.monotonic() + 3\n"
+        "while time.monotonic() < end:\n"
+        "    try:\n"
+        "        time.sleep(max(0, end - time.monotonic()))\n"
+        "    except KeyboardInterrupt:\n"
+        "        count += 1; print('caught', flush=True)\n"
+        "print('count', count)"
+    )
+    client.wait_for(cell, "text:on")
+    # As jupyter_client sends it: to the process group of the daemon.
+    os.killpg(os.getpgid(kernel.pid), signal.SIGINT)
+    client.wait_for(cell, "text:caught")
+    interrupt = harness.interrupt_by_message(client)
+    client.finish(interrupt, cell)
+    assert client.text(cell).endswith("count 2\n")
+
+
+# --------------------------------------------------------------------------------
+# The parent
+
+PARENT = """
+import sys, time
+from jupyter_client.manager import KernelManager
+manager = KernelManager(kernel_name=sys.argv[1], connection_file=sys.argv[2])
+manager.start_kernel(cwd=sys.argv[3])
+print(manager.provisioner.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("state", ["idle", "in a cell"])
+def test_death_of_the_parent(place: Place, state: str) -> None:
+    """A Jupyter server that is killed takes its daemons with it."""
+    path = os.path.join(place.runtime, "kernel-of-a-server.json")
+    server = subprocess.Popen(
+        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
+        env=place.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        daemon = int(server.stdout.readline())
+        client = Client(path)
+        client.wait_until_ready()
+        inner = client.inner_pid()
+        cell = client.execute(BUSY[state])
+        client.wait_for(cell, "text:on")
+    finally:
+        server.kill()
+        server.wait()
+    harness.until(
+        lambda: not harness.is_alive(daemon),
+        "the daemon to follow its parent",
+        ORPHANED,
+    )
+    harness.until(lambda: not harness.is_alive(inner), "the inner kernel to go", 3)
+    client.close()
+    assert not place.processes(), place.described_processes()
+    # Nobody is left to remove the outer one but the daemon; it may.
+    assert set(place.leftovers()) <= {path}
+
+
+# --------------------------------------------------------------------------------
+# twistd, by hand
+
+
+@contextmanager
+def twistd(
+    place: Place, *options: str
+) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """``twistd -n ipr`` at a terminal of nobody's; yields it and what it prints."""
+    output = os.path.join(place.root, "twistd-output")
+    with open(output, "wb") as sink:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                "from twisted.scripts.twistd import run; run()",
+                "--pidfile=",
+                "-n",
+                "ipr",
+                *options,
+            ],
+            cwd=place.work,
+            env=place.environment(),
+            stdout=sink,
+            stderr=sink,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    try:
+        yield process, output
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        with open(output, errors="replace") as file:
+            print(f"--- twistd\n{file.read()}", file=sys.stderr)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_twistd_by_hand(place: Place, number: int) -> None:
+    """It makes a connection file, says how to connect, and Ctrl-C ends it."""
+    name = place.plain_spec(name="by-hand")
+    with twistd(place, "--kernel", name) as (process, output):
+
+        def told() -> re.Match[str] | None:
+            with open(output) as file:
+                return re.search(r"jupyter console --existing (\S+)", file.read())
+
+        line = harness.until(told, "the line that says how to connect", 15)
+        path = line[1].strip("'\"")
+        if not os.path.isabs(path):
+            path = os.path.join(place.runtime, path)
+        assert os.stat(path).st_mode & 0o777 == 0o600
+        with open(path) as file:
+            assert json.load(file)["key"]
+        client = Client(path)
+        client.wait_until_ready()
+        inner = client.inner_pid()
+        client.run("%restart")
+        assert client.inner_pid() != inner
+        client.close()
+        begin = time.monotonic()
+        process.send_signal(number)
+        harness.until(lambda: process.poll() is not None, "the end of twistd", PROMPT)
+        assert time.monotonic() - begin < PROMPT
+        assert process.returncode == 0
+    assert not place.processes(), place.described_processes()
+    assert place.leftovers() == []

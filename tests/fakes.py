@@ -1,0 +1,354 @@
+"""Stand-ins written by hand. They note what is done to them; they know nothing.
+
+Those that belong together write into one list, so that a test compares the
+order across all of them.
+"""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.internet.base import DelayedCall
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, LogEvent
+from zope.interface import implementer
+
+from ipr import magics
+from ipr.cells import Cell
+from ipr.channels import ChannelClosed
+from ipr.machine import Cause
+from ipr.messages import Draft
+from ipr.process import Ended
+from ipr.wire import Envelope, Frame, Malformed, split
+
+#: What was done, in order: who, what, and with what.
+Done = list[tuple[Any, ...]]
+
+
+@implementer(ILogObserver)
+class Records:
+    """The log records that came: level and text."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[str, str]] = []
+
+    def __call__(self, event: LogEvent) -> None:
+        text = event["log_format"].format(**event)
+        self.found.append((event["log_level"].name, text))
+
+
+class FakeReactor(Clock):
+    """A clock with a list of what is to be read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: list[Any] = []
+
+    def addReader(self, reader: Any) -> None:
+        if reader not in self.readers:
+            self.readers.append(reader)
+
+    def removeReader(self, reader: Any) -> None:
+        if reader in self.readers:
+            self.readers.remove(reader)
+
+    def turn(self) -> None:
+        """Do what one turn of a reactor does.
+
+        What is scheduled meanwhile has to wait for the next one, other than
+        with ``advance(0)``.
+        """
+        self.round()
+        for reader in list(self.readers):
+            if reader in self.readers:
+                reader.doRead()
+
+    def round(self) -> None:
+        """Do what was scheduled for now, and not what that schedules."""
+        for call in self.getDelayedCalls():
+            if isinstance(call, DelayedCall) and call.getTime() <= self.seconds():
+                self.calls.remove(call)
+                call.called = True
+                call.func(*call.args, **call.kw)
+
+    def settle(self) -> None:
+        """Turn until nothing is left to be done at once."""
+        self.turn()
+        while any(call.getTime() <= self.seconds() for call in self.getDelayedCalls()):
+            self.turn()
+
+    def until(self, ready: Callable[[], object], what: str, turns: int = 200) -> None:
+        """Turn until something is so, waiting in between for a socket to wake."""
+        for _ in range(turns):
+            if ready():
+                return
+            select.select([reader.fileno() for reader in self.readers], [], [], 0.05)
+            self.turn()
+        raise AssertionError(f"waited for {what} in vain")
+
+
+class FakeFront:
+    """The clients' sockets: everything is noted, read out for a person.
+
+    :ivar frames: the same, as it was sent: channel and frames.
+    """
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self.frames: list[tuple[str, list[Frame]]] = []
+
+    def send(self, channel: str, frames: list[Frame]) -> None:
+        self.frames.append((channel, frames))
+        envelope = split(frames)
+        client = b" ".join(envelope.identities).decode()
+        self._done.append((f"{client} {channel}", parent(envelope), said(envelope)))
+
+    def publish(self, frames: list[Frame]) -> None:
+        self.frames.append(("iopub", frames))
+        try:
+            envelope = split(frames)
+            self._done.append(("iopub", parent(envelope), said(envelope)))
+        except Malformed as error:
+            self._done.append(("iopub", "", f"garbage: {error}"))
+
+
+class FakeInner:
+    """An inner kernel that notes what it is sent, and says nothing."""
+
+    def __init__(
+        self, done: Done, generation: int = 1, interrupt_mode: str = "signal"
+    ) -> None:
+        self._done = done
+        self.generation = generation
+        self.pid = 1000 + generation
+        self.interrupt_mode = interrupt_mode
+        self.bodies: list[list[Frame]] = []
+        #: Of the requests that it got: their ids by their types.
+        self.asked: dict[str, str] = {}
+        self.broken = False
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        if self.broken:
+            raise ChannelClosed
+        self.bodies.append(body)
+        envelope = split(body)
+        header = envelope.header
+        self.asked[header["msg_type"]] = header["msg_id"]
+        self._done.append(
+            (f"kernel {self.generation} {channel}", name(header), said(envelope))
+        )
+
+    def signal_interrupt(self) -> None:
+        self._done.append((f"kernel {self.generation}", "SIGINT"))
+
+
+class FakeDecider:
+    """What the relay asks of the restarter."""
+
+    def __init__(self, done: Done, clock: Clock) -> None:
+        self._done = done
+        self._clock = clock
+
+    def restart(self, *, urgent: bool) -> None:
+        self._done.append(("restart now" if urgent else "restart",))
+
+    def ready(self, generation: int) -> None:
+        self._done.append(("ready", generation))
+
+    def shut_down(self) -> None:
+        self._done.append(("shut down",))
+
+    def now(self) -> float:
+        return self._clock.seconds()
+
+
+class FakeCommands:
+    """Notes %ipr, and lets it succeed."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+
+    def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
+        self._done.append(("command", magic))
+        cell.succeed()
+
+
+class FakeChanger:
+    """Works out nothing by itself: the test says when, and what comes of it."""
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self.asked: list[Deferred[Callable[[], None]]] = []
+
+    def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
+        self._done.append(("prepare", changes))
+        self.asked.append(Deferred())
+        return self.asked[-1]
+
+    def settle(self) -> None:
+        """It can be had."""
+        self.asked.pop(0).callback(lambda: self._done.append(("apply",)))
+
+    def fail(self, why: str) -> None:
+        """It cannot."""
+        self.asked.pop(0).errback(ValueError(why))
+
+
+def name(header: Mapping[str, Any]) -> str:
+    """Name a message: a client's by its id, one of ipr's own by its type."""
+    msg_id = str(header.get("msg_id", ""))
+    return f"({header['msg_type']})" if msg_id.startswith("ipr-") else msg_id
+
+
+def parent(envelope: Envelope) -> str:
+    """Name a message's parent."""
+    return name(envelope.parent) if envelope.parent else ""
+
+
+def said(envelope: Envelope) -> str:
+    """Say in a few words what a message says."""
+    kind: str = envelope.header["msg_type"]
+    try:
+        content = envelope.content
+    except Malformed:
+        return f"{kind}, broken"
+    if kind == "status":
+        return str(content["execution_state"])
+    if kind.endswith("_request"):
+        return f"{kind}: {content['code']}" if "code" in content else kind
+    if kind in ("display_data", "update_display_data"):
+        return f"{kind}: {content['data']['text/plain']}"
+    if kind == "stream":
+        return f"stream: {content['text']}"
+    if kind == "error":
+        return f"error: {content['ename']}: {content['evalue']}"
+    if kind == "execute_input":
+        return f"execute_input {content['execution_count']}: {content['code']}"
+    if kind == "execute_reply" and content["status"] != "aborted":
+        return f"{kind} {content['status']} {content.get('execution_count')}"
+    if "status" in content:
+        return f"{kind} {content['status']}"
+    return kind
+
+
+class FakeKernel:
+    """One inner kernel for the restarter; it does what the test says.
+
+    :ivar drained: what to call when all is read; None while nobody drains.
+    """
+
+    def __init__(self, done: Done, generation: int) -> None:
+        self._done = done
+        self.generation = generation
+        self.pid = 1000 + generation
+        self.ready = False
+        self.interrupted = False
+        self.killed_because = ""
+        self.command: tuple[str, ...] = ("kernel", str(generation))
+        self.interrupt_mode = "signal"
+        self.closed = False
+        self.drained: Callable[[], None] | None = None
+        #: Of the requests that it got: their ids by their types.
+        self.asked: dict[str, str] = {}
+        self.lost: Callable[[str], None]
+        self.started: Callable[[int], None]
+        self.ended: Callable[[Ended], None]
+
+    def _note(self, *what: Any) -> None:
+        self._done.append((f"kernel {self.generation}", *what))
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        envelope = split(body)
+        self.asked[envelope.header["msg_type"]] = envelope.header["msg_id"]
+        self._note(channel, name(envelope.header), said(envelope))
+
+    def signal_interrupt(self) -> None:
+        self._note("SIGINT")
+
+    def terminate(self, because: str) -> None:
+        self.killed_because = self.killed_because or because
+        self._note("SIGTERM", because)
+
+    def kill(self) -> None:
+        self._note("SIGKILL")
+
+    def drain(self, done: Callable[[], None]) -> None:
+        self._note("drain")
+        self.drained = done
+
+    def close(self) -> None:
+        self._note("close")
+        self.closed = True
+        self.drained = None
+
+
+class FakeStart:
+    """Makes such kernels, or fails as the test says.
+
+    :ivar made: those that were made, newest last.
+    :ivar failing: what to raise instead.
+    """
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self.made: list[FakeKernel] = []
+        self.failing: Exception | None = None
+
+    def __call__(
+        self,
+        generation: int,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> FakeKernel:
+        self._done.append(("start", generation))
+        if self.failing is not None:
+            raise self.failing
+        kernel = FakeKernel(self._done, generation)
+        kernel.lost, kernel.started, kernel.ended = lost, started, ended
+        self.made.append(kernel)
+        return kernel
+
+
+class FakeMessenger:
+    """What the restarter tells the relay, noted.
+
+    :ivar failing: what to raise when something is to be finished.
+    """
+
+    def __init__(self, done: Done) -> None:
+        self._done = done
+        self.failing: Exception | None = None
+
+    def opened(self, inner: Any) -> None:
+        self._done.append(("opened", inner.generation))
+
+    def hold(self, *, coming: bool) -> None:
+        self._done.append(("hold", "another is coming" if coming else "none is coming"))
+
+    def finish(self, generation: int, cause: Cause) -> None:
+        self._done.append(("finish", generation, cause.text))
+        if self.failing is not None:
+            raise self.failing
+
+    def release(self, generation: int) -> None:
+        self._done.append(("release", generation))
+
+    def refuse(self, cause: Cause) -> None:
+        self._done.append(("refuse", cause.text))
+
+    def end(self, cause: Cause) -> None:
+        self._done.append(("end", cause.text))
+
+    def interrupt(self) -> None:
+        self._done.append(("interrupt",))
+
+    def send_own(self, channel: str, draft: Draft) -> str:
+        self._done.append(("own", channel, draft.msg_type, dict(draft.content)))
+        return "own"
+
+    def phase(self, text: str) -> None:
+        self._done.append(("phase", text))

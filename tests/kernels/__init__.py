@@ -1,0 +1,1 @@
+"""Kernels of other languages, plain and behind ``ipr``: is a row never worse?"""

@@ -1,0 +1,1 @@
+"""ipr in the places that it was made for: Slurm, ssh, two hosts."""

@@ -1,0 +1,171 @@
+"""Why an inner kernel is gone, in words."""
+
+from __future__ import annotations
+
+import signal
+
+from ipr.causes import Facts, cause, failure
+from ipr.machine import Cause, Ending
+from ipr.messages import Failure
+from tests.case import Case
+
+
+def exited(code: int) -> int:
+    """Give the wait status of an exit code."""
+    return code << 8
+
+
+class CauseTests(Case):
+    def test_exit_code(self) -> None:
+        """It ran, and exited."""
+        self.assertEqual(
+            cause(Facts(exited(3), ready=True)),
+            Cause(Ending.DIED, "the kernel exited with code 3"),
+        )
+
+    def test_exit_before_ready(self) -> None:
+        """The command is told, since it is most likely what is wrong."""
+        self.assertEqual(
+            cause(Facts(exited(1), tail=("No module",), command=("python", "-m", "x"))),
+            Cause(
+                Ending.NEVER_STARTED,
+                "the kernel exited with code 1 before it was ready",
+                (
+                    "command: python -m x",
+                    "its last lines on stderr:",
+                    "    No module",
+                ),
+            ),
+        )
+
+    def test_signal(self) -> None:
+        """By its name; with the memory it had and its last lines."""
+        self.assertEqual(
+            cause(
+                Facts(
+                    signal.SIGSEGV,
+                    ready=True,
+                    peak_kib=2048,
+                    tail=("a", "b"),
+                    command=("python",),
+                )
+            ),
+            Cause(
+                Ending.DIED,
+                "the kernel was killed by SIGSEGV (Segmentation fault)",
+                ("peak memory: 2 MiB", "its last lines on stderr:", "    a", "    b"),
+            ),
+        )
+
+    def test_core_dump(self) -> None:
+        """A dumped core sets another bit of the status."""
+        self.assertEqual(
+            cause(Facts(signal.SIGABRT | 0x80, ready=True)).text,
+            "the kernel was killed by SIGABRT (Aborted)",
+        )
+
+    def test_signal_without_name(self) -> None:
+        """Real-time signals have numbers only."""
+        self.assertEqual(
+            cause(Facts(40, ready=True)).text, "the kernel was killed by signal 40"
+        )
+
+    def test_out_of_memory(self) -> None:
+        """Only who was killed can have been killed for that."""
+        self.assertEqual(
+            cause(Facts(signal.SIGKILL, ready=True, out_of_memory=True)).text,
+            "the kernel was killed by SIGKILL (Killed): the job ran out of memory"
+            " (the cgroup's OOM killer fired)",
+        )
+        self.assertEqual(
+            cause(Facts(exited(1), ready=True, out_of_memory=True)).text,
+            "the kernel exited with code 1",
+        )
+
+    def test_killed_by_ipr(self) -> None:
+        """ipr's own reason is told, not the signal; nor is it the job's end."""
+        found = cause(Facts(signal.SIGKILL, because="it was not ready within 60 s"))
+        self.assertEqual(
+            found.text,
+            "the kernel was ended by ipr because it was not ready within 60 s",
+        )
+        again = cause(Facts(signal.SIGTERM, ready=True, because="of something"))
+        self.assertEqual((found.terminated, again.terminated), (False, False))
+
+    def test_terminated(self) -> None:
+        """SIGTERM, SIGINT and SIGHUP may be the end of the whole job."""
+        self.assertEqual(
+            [
+                cause(Facts(number, ready=True)).terminated
+                for number in (
+                    signal.SIGTERM,
+                    signal.SIGINT,
+                    signal.SIGHUP,
+                    signal.SIGKILL,
+                )
+            ],
+            [True, True, True, False],
+        )
+
+    def test_could_not_start(self) -> None:
+        """Another try would end the same."""
+        self.assertEqual(
+            cause(Facts(None, "no such file: /bin/x", command=("/bin/x",))),
+            Cause(
+                Ending.NEVER_STARTED,
+                "the kernel could not be started: no such file: /bin/x",
+                ("command: /bin/x",),
+                hopeless=True,
+            ),
+        )
+
+    def test_guardian_killed(self) -> None:
+        """It ran, and nobody knows how it ended: that is worth another try."""
+        self.assertEqual(
+            cause(Facts(None, "its guardian process was killed", ready=True)),
+            Cause(Ending.DIED, "the kernel is gone: its guardian process was killed"),
+        )
+
+    def test_excused(self) -> None:
+        """An interrupt excuses a death before ready, and none after it."""
+        self.assertEqual(
+            [
+                cause(Facts(signal.SIGINT, ready=ready, interrupted=True)).excused
+                for ready in (False, True)
+            ],
+            [True, False],
+        )
+
+
+class FailureTests(Case):
+    def test_names(self) -> None:
+        """Each ending has its name; never one that a client takes for its own."""
+        self.assertEqual(
+            [failure(Cause(ending, "why")).ename for ending in Ending],
+            [
+                "KernelRestarted",
+                "DeadKernelError",
+                "KernelStartError",
+                "KernelShutDown",
+            ],
+        )
+
+    def test_traceback(self) -> None:
+        """Name, sentence and details."""
+        self.assertEqual(
+            failure(Cause(Ending.DIED, "why", ("more", "still more"))),
+            Failure(
+                "DeadKernelError",
+                "why",
+                ("DeadKernelError: why", "more", "still more"),
+            ),
+        )
+
+    def test_dead(self) -> None:
+        """Who is told that it stays dead is told the way out."""
+        found = failure(Cause(Ending.DIED, "why"), dead=True)
+        self.assertEqual(found.evalue, "why; run %restart to start a new one")
+        self.assertEqual(
+            found.traceback,
+            ("DeadKernelError: why; run %restart to start a new one",),
+        )

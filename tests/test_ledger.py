@@ -1,0 +1,379 @@
+"""The ledger: what is open, what was seen of it, and nothing counted twice."""
+
+from __future__ import annotations
+
+from ipr.ledger import MOST_OPEN, REMEMBERED, Ledger, Request
+from ipr.wire import Envelope, Malformed
+from tests.case import Case
+from tests.requests import body, header, request
+
+
+class RequestTests(Case):
+    def test_of_an_envelope(self) -> None:
+        """An entry keeps the frames that ipr's own answers will need."""
+        frames = body(header("m1", "execute_request"), {"code": "1"})
+        made = Request.of("control", Envelope([b"a", b"b"], frames), 3)
+        self.assertEqual(
+            (
+                made.channel,
+                made.identities,
+                made.msg_id,
+                made.msg_type,
+                made.header_frame,
+                made.content,
+                made.generation,
+            ),
+            (
+                "control",
+                [b"a", b"b"],
+                "m1",
+                "execute_request",
+                frames[2],
+                {"code": "1"},
+                3,
+            ),
+        )
+
+    def test_of_a_broken_header(self) -> None:
+        """A header that is none makes no entry."""
+        envelope = Envelope([], body({"msg_id": "m1"}, {}))
+        self.raised(Malformed, Request.of, "shell", envelope)
+
+    def test_field(self) -> None:
+        """A field of another type than wanted counts as absent."""
+        made = request("m1", code="x", silent="yes")
+        self.assertEqual(
+            [
+                made.field("code", ""),
+                made.field("silent", False),
+                made.field("absent", 7),
+            ],
+            ["x", False, 7],
+        )
+
+    def test_broken_content(self) -> None:
+        """Content that is not JSON counts as empty."""
+        made = request("m1")
+        made.content_frame = b"{"
+        self.assertEqual((made.content, made.field("code", "d")), ({}, "d"))
+
+    def test_from_a_notebook(self) -> None:
+        """Notebooks name the cell in the metadata; consoles do not."""
+        frames = body(header("m1", "execute_request"), {})
+        found = []
+        for metadata in (b'{"cellId": "c"}', b"{}"):
+            frames[4] = metadata
+            found.append(Request.of("shell", Envelope([], frames)).from_notebook)
+        self.assertEqual(found, [True, False])
+
+    def test_only_requests_want_replies(self) -> None:
+        """comm messages get an idle and no reply."""
+        self.assertEqual(
+            [
+                request("m", kind).wants_reply
+                for kind in ("execute_request", "x_request", "comm_msg", "comm_open")
+            ],
+            [True, True, False, False],
+        )
+
+
+class LedgerTests(Case):
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+
+    def entered(
+        self, msg_id: str, kind: str = "execute_request", *, generation: int = 1
+    ) -> Request:
+        made = request(msg_id, kind, generation=generation)
+        self.ledger.enter(made)
+        return made
+
+    def test_finds_what_is_open(self) -> None:
+        """A request is found by its msg_id, and nothing else is."""
+        made = self.entered("m1")
+        self.assertIs(self.ledger.find("m1"), made)
+        self.assertIs(self.ledger.find("m2"), None)
+
+    def test_reply_then_idle_finishes(self) -> None:
+        """Reply and idle, in this order, finish a request."""
+        made = self.entered("m1")
+        self.assertEqual(
+            [
+                self.ledger.busy(made),
+                self.ledger.replied(made),
+                len(self.ledger),
+                self.ledger.idled(made),
+                len(self.ledger),
+            ],
+            [True, True, 1, True, 0],
+        )
+
+    def test_idle_then_reply_finishes(self) -> None:
+        """They come on two sockets, so the idle may be read first."""
+        made = self.entered("m1")
+        self.assertEqual(
+            [
+                self.ledger.idled(made),
+                len(self.ledger),
+                self.ledger.replied(made),
+                len(self.ledger),
+            ],
+            [True, 1, True, 0],
+        )
+
+    def test_idle_finishes_what_wants_no_reply(self) -> None:
+        """A comm_msg is finished by its idle."""
+        made = self.entered("m1", "comm_msg")
+        self.assertTrue(self.ledger.idled(made))
+        self.assertEqual((made.finished, len(self.ledger)), (True, 0))
+
+    def test_second_ones_are_not_sent(self) -> None:
+        """A second reply or idle, or a busy after the idle, goes no further."""
+        made = self.entered("m1")
+        self.ledger.replied(made)
+        self.ledger.idled(made)
+        self.assertEqual(
+            [
+                self.ledger.replied(made),
+                self.ledger.idled(made),
+                self.ledger.busy(made),
+            ],
+            [False, False, False],
+        )
+
+    def test_late_messages_find_their_client(self) -> None:
+        """A finished request is still found; its content is given up."""
+        made = request("m1", code="x" * 1000)
+        self.ledger.enter(made)
+        self.ledger.close(made)
+        self.assertIs(self.ledger.find("m1"), made)
+        self.assertEqual(made.content, {})
+
+    def test_finished_ones_are_forgotten_in_the_end(self) -> None:
+        """Only so many are remembered; those that finished first go first."""
+        for number in range(REMEMBERED + 1):
+            self.ledger.close(self.entered(str(number)))
+        self.assertIs(self.ledger.find("0"), None)
+        self.assertEqual(
+            [self.ledger.find(str(n)) is None for n in (1, REMEMBERED)], [False, False]
+        )
+
+    def test_an_id_that_comes_again_is_remembered_longer(self) -> None:
+        """Who finished last is forgotten last."""
+        self.ledger.close(self.entered("again"))
+        for number in range(REMEMBERED - 1):
+            self.ledger.close(self.entered(str(number)))
+        self.ledger.close(self.entered("again"))
+        self.ledger.close(self.entered("one more"))
+        self.assertFalse(self.ledger.find("again") is None)
+        self.assertIs(self.ledger.find("0"), None)
+
+    def test_unfinished_is_in_order_of_arrival(self) -> None:
+        """Those left by one generation, or all, oldest first."""
+        first = self.entered("m1", generation=1)
+        second = self.entered("m2", generation=2)
+        third = self.entered("m3", generation=1)
+        self.ledger.close(self.entered("m4", generation=1))
+        self.assertEqual(self.ledger.unfinished(1), [first, third])
+        self.assertEqual(self.ledger.unfinished(2), [second])
+        self.assertEqual(self.ledger.unfinished(), [first, second, third])
+
+    def test_close_is_all_that_was_missing(self) -> None:
+        """After close nothing of the inner kernel's may follow."""
+        made = self.entered("m1")
+        self.ledger.close(made)
+        self.assertEqual(
+            (made.replied, made.idle, made.closed, len(self.ledger)),
+            (True, True, True, 0),
+        )
+        self.assertEqual(
+            [
+                self.ledger.replied(made),
+                self.ledger.idled(made),
+                self.ledger.busy(made),
+            ],
+            [False, False, False],
+        )
+
+
+class PresumedTests(Case):
+    """A kernel that dies at once takes its busy with it."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+
+    def enter(self, *requests: Request) -> None:
+        for made in requests:
+            self.ledger.enter(made)
+
+    def test_first_of_each_shell(self) -> None:
+        """The oldest open cell of each shell is the one that ran."""
+        cells = [request("m1"), request("m2"), request("m3", channel="control")]
+        sub = request("m4")
+        sub.header["subshell_id"] = "s1"
+        subs_second = request("m5")
+        subs_second.header["subshell_id"] = "s1"
+        self.enter(*cells, sub, subs_second)
+        self.ledger.presume_started(1)
+        self.assertEqual(
+            [made.started for made in (*cells, sub, subs_second)],
+            [True, False, True, True, False],
+        )
+
+    def test_not_one_that_had_its_reply(self) -> None:
+        """Nor anything that is no cell, nor a cell of another generation."""
+        done, other = request("m1"), request("m2", "complete_request")
+        elsewhere, cell = request("m3", generation=2), request("m4")
+        self.enter(done, other, elsewhere, cell)
+        self.ledger.replied(done)
+        self.ledger.presume_started(1)
+        self.assertEqual(
+            [made.started for made in (done, other, elsewhere, cell)],
+            [False, False, False, True],
+        )
+
+
+class BoundTests(Case):
+    def test_what_is_never_answered_does_not_pile_up(self) -> None:
+        """Past the bound the oldest that is no cell is given up; cells are not."""
+        ledger = Ledger()
+        ledger.enter(request("cell"))
+        for number in range(MOST_OPEN):
+            ledger.enter(request(str(number), "history_request"))
+        self.assertEqual(len(ledger), MOST_OPEN)
+        self.assertEqual(
+            [found.msg_id for found in ledger.unfinished()[:2]], ["cell", "1"]
+        )
+
+    def test_late_answer_to_what_was_given_up(self) -> None:
+        """It still finds its client, as an answer and only once."""
+        ledger = Ledger()
+        for number in range(MOST_OPEN + 1):
+            ledger.enter(request(str(number), "history_request"))
+        found = ledger.find("0")
+        assert found is not None
+        self.assertEqual([ledger.replied(found), ledger.replied(found)], [True, False])
+
+
+class ExecutingTests(Case):
+    """What a %restart that takes its turn waits for."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+
+    def test_counts_cells_without_reply(self) -> None:
+        """Cells count until their reply, not until their idle."""
+        first, second = request("m1"), request("m2")
+        self.ledger.enter(first)
+        self.ledger.enter(second)
+        counts = [self.ledger.executing]
+        self.ledger.replied(first)
+        counts.append(self.ledger.executing)
+        self.ledger.idled(first)
+        self.ledger.idled(second)
+        counts.append(self.ledger.executing)
+        self.ledger.replied(second)
+        counts.append(self.ledger.executing)
+        self.assertEqual(counts, [2, 1, 1, 0])
+
+    def test_counts_nothing_else(self) -> None:
+        """Completions, comms, and cells on control are not waited for."""
+        self.ledger.enter(request("m1", "complete_request"))
+        self.ledger.enter(request("m2", "comm_msg"))
+        self.ledger.enter(request("m3", "execute_request", channel="control"))
+        self.assertEqual(self.ledger.executing, 0)
+
+    def test_a_second_reply_does_not_count(self) -> None:
+        """A doubled reply must not let a restart go before its turn."""
+        first, second = request("m1"), request("m2")
+        self.ledger.enter(first)
+        self.ledger.enter(second)
+        self.ledger.replied(first)
+        self.ledger.replied(first)
+        self.assertEqual(self.ledger.executing, 1)
+
+    def test_close_counts_once(self) -> None:
+        """Closing a cell that had its reply does not count it again."""
+        first, second = request("m1"), request("m2")
+        self.ledger.enter(first)
+        self.ledger.enter(second)
+        self.ledger.replied(first)
+        self.ledger.close(first)
+        counts = [self.ledger.executing]
+        self.ledger.close(second)
+        counts.append(self.ledger.executing)
+        self.assertEqual(counts, [1, 0])
+
+    def test_an_id_used_twice(self) -> None:
+        """A broken client's second use of an id takes the place of the first."""
+        first, second = request("m1"), request("m1")
+        self.ledger.enter(first)
+        self.ledger.enter(second)
+        self.assertIs(self.ledger.find("m1"), second)
+        self.assertEqual((self.ledger.executing, len(self.ledger)), (1, 1))
+        self.ledger.close(second)
+        self.assertEqual((self.ledger.executing, len(self.ledger)), (0, 0))
+
+    def test_an_id_used_again_after_it_was_finished(self) -> None:
+        """The new request is the one that answers go to."""
+        first, second = request("m1"), request("m1")
+        self.ledger.enter(first)
+        self.ledger.close(first)
+        self.ledger.enter(second)
+        self.assertIs(self.ledger.find("m1"), second)
+        self.assertEqual(self.ledger.executing, 1)
+
+
+class InputTests(Case):
+    """Which question of input() is open."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+        self.cell = request("m1")
+        self.ledger.enter(self.cell)
+
+    def test_asked(self) -> None:
+        """A cell that asks has started."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.assertEqual(self.ledger.inputs, {"q1": self.cell})
+        self.assertTrue(self.cell.started)
+
+    def test_given(self) -> None:
+        """An answer closes the question that it names."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.ledger.input_asked(self.cell, "q2")
+        self.ledger.input_given("q1")
+        self.assertEqual(self.ledger.inputs, {"q2": self.cell})
+        self.assertEqual(self.cell.input_ids, {"q2"})
+
+    def test_given_to_all(self) -> None:
+        """An answer without parent (jupyter_client) closes all."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.ledger.input_asked(self.cell, "q2")
+        self.ledger.input_given("")
+        self.assertEqual((self.ledger.inputs, self.cell.input_ids), ({}, set()))
+
+    def test_given_to_nobody(self) -> None:
+        """An answer to a question that is not open changes nothing."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.ledger.input_given("q0")
+        self.assertEqual(self.ledger.inputs, {"q1": self.cell})
+
+    def test_gone_with_the_cell(self) -> None:
+        """A reply, or ipr's own answer, ends the question too."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.ledger.replied(self.cell)
+        self.assertEqual(self.ledger.inputs, {})
+        other = request("m2")
+        self.ledger.enter(other)
+        self.ledger.input_asked(other, "q2")
+        self.ledger.close(other)
+        self.assertEqual(self.ledger.inputs, {})
+
+    def test_gone_with_the_idle(self) -> None:
+        """What wants no reply, a widget's message, ends with its idle."""
+        widget = request("m2", "comm_msg")
+        self.ledger.enter(widget)
+        self.ledger.input_asked(widget, "q2")
+        self.ledger.idled(widget)
+        self.assertEqual(self.ledger.inputs, {})

@@ -1,0 +1,643 @@
+"""Random sequences of everything that can happen: nobody hangs, nothing is doubled.
+
+Twice: the pure rooms alone (machine, ledger, answers), and the shell as it is
+(relay and restarter) over kernels and clients that are fakes.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections import Counter
+from collections.abc import Callable
+from itertools import count
+from typing import Any
+
+import attrs
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+from twisted.internet.task import Clock
+
+from ipr import answers, machine, messages
+from ipr.answers import Publish, Reply, Steps
+from ipr.author import Author
+from ipr.ledger import Ledger, Request
+from ipr.machine import Cause, Limits
+from ipr.messages import BUSY, IDLE, Draft, Failure
+from ipr.process import Ended
+from ipr.relay import Relay
+from ipr.restarter import Restarter
+from ipr.wire import Frame, split
+from tests import machine_world
+from tests.fakes import Done, FakeChanger, FakeCommands, FakeKernel, FakeStart
+from tests.machine_world import World
+from tests.requests import SIGNER, body, header, request
+
+SETTINGS = settings(
+    max_examples=80,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+
+KINDS = (
+    "execute_request",
+    "complete_request",
+    "kernel_info_request",
+    "comm_open",
+    "comm_msg",
+    "debug_request",
+    "odd_request",
+)
+INFO = Draft("kernel_info_reply", {"status": "ok"})
+
+LIMITS = st.builds(
+    Limits,
+    restart_limit=st.integers(0, 5),
+    start_limit=st.integers(1, 3),
+    autorestart=st.sampled_from([True, True, False]),
+    start_timeout=st.sampled_from([0.0, 60.0]),
+)
+
+
+@attrs.define
+class Heard:
+    """What a client has heard of one request."""
+
+    request: Request
+    busy: bool = False
+    replies: int = 0
+    idles: int = 0
+
+    def check(self) -> None:
+        assert self.replies <= (1 if self.request.wants_reply else 0), self
+        assert self.idles <= 1, self
+
+    def check_finished(self) -> None:
+        self.check()
+        assert self.replies == (1 if self.request.wants_reply else 0), self
+        assert self.idles == 1, self
+
+
+class PureRooms(RuleBasedStateMachine):
+    """Machine, ledger and answers, with the least that lies between them."""
+
+    @initialize(limits=LIMITS)
+    def begin(self, limits: Limits) -> None:
+        self.limits = limits
+        self.world: World = machine_world.first(limits)
+        self.ledger = Ledger()
+        self.heard: dict[str, Heard] = {}
+        self.held: list[Request] = []
+        self.cause = Cause(machine.Ending.DIED, "")
+        self.numbers = count()
+
+    # --- what happens -------------------------------------------------------
+
+    @rule(kind=st.sampled_from(KINDS), stop=st.booleans(), silent=st.booleans())
+    def client_sends(self, kind: str, stop: bool, silent: bool) -> None:
+        if self.world.left:
+            return
+        made = request(
+            f"m{next(self.numbers)}",
+            kind,
+            generation=0,
+            stop_on_error=stop,
+            silent=silent,
+        )
+        self.heard[made.msg_id] = Heard(made)
+        if self.world.refusing:
+            self.refuse(made)
+        elif self.world.holding:
+            self.held.append(made)
+        else:
+            self.forward(made)
+
+    @precondition(lambda self: bool(self.world.kernel and len(self.ledger)))
+    @rule(
+        data=st.data(),
+        say=st.sampled_from(["busy", "input", "error", "reply", "idle", "whole"]),
+    )
+    def kernel_says(self, data: st.DataObject, say: str) -> None:
+        """To one of its open requests, in whatever order; it may say it twice."""
+        open_ones = self.ledger.unfinished(self.world.kernel)
+        if not open_ones:
+            return
+        asked = data.draw(st.sampled_from(open_ones))
+        heard = self.heard[asked.msg_id]
+        if say in ("busy", "whole") and self.ledger.busy(asked):
+            assert not heard.idles, "busy after idle"
+            heard.busy = True
+        if say == "input":
+            self.ledger.input_asked(asked, f"i{next(self.numbers)}")
+        if say == "error":
+            asked.errored = True
+        for _ in "12":
+            if say in ("reply", "whole") and asked.wants_reply:
+                heard.replies += self.ledger.replied(asked)
+            if say in ("idle", "whole"):
+                heard.idles += self.ledger.idled(asked)
+
+    @rule(data=st.data())
+    def something_happens(self, data: st.DataObject) -> None:
+        self.feed(data.draw(st.sampled_from(list(machine_world.possible(self.world)))))
+
+    @precondition(lambda self: isinstance(self.world.state, machine.Starting))
+    @rule()
+    def kernel_is_ready(self) -> None:
+        if not self.world.exited:
+            self.feed(machine.Ready(self.world.kernel))
+
+    @rule(data=st.data())
+    def late_news(self, data: st.DataObject) -> None:
+        """Of a generation that is gone: nothing may come of it."""
+        event = data.draw(st.sampled_from(list(machine_world.possible(self.world))))
+        old = attrs.evolve(event, generation=event.generation - 1)
+        assert machine.step(self.world.state, old, self.limits) == (
+            self.world.state,
+            (),
+        )
+
+    # --- the least of a shell -----------------------------------------------
+
+    def feed(self, event: machine.Event) -> None:
+        _, effects = machine.step(self.world.state, event, self.limits)
+        self.world = machine_world.after(self.world, event, self.limits)
+        for effect in effects:
+            if isinstance(effect, machine.Finish):
+                self.ledger.presume_started(effect.generation)
+                for left in self.ledger.unfinished(effect.generation):
+                    why = Failure("Gone", effect.cause.text)
+                    self.post(left, answers.lost(left, why, 1, INFO))
+                    self.ledger.close(left)
+                assert not len(self.ledger), "requests of no generation"
+                assert not self.ledger.inputs, "questions of no cell"
+                assert not self.ledger.executing, "cells of no kernel"
+            elif isinstance(effect, machine.Release):
+                held, self.held = self.held, []
+                for made in held:
+                    self.forward(made)
+            elif isinstance(effect, machine.Refuse | machine.Exit):
+                held, self.held = self.held, []
+                for made in held:
+                    self.refuse(made)
+
+    def forward(self, made: Request) -> None:
+        made.generation = self.world.kernel
+        self.ledger.enter(made)
+
+    def refuse(self, made: Request) -> None:
+        self.post(made, answers.refused(made, Failure("Dead", ""), 1, INFO))
+
+    def post(self, made: Request, steps: Steps) -> None:
+        heard = self.heard[made.msg_id]
+        for step in steps:
+            assert not (heard.idles and step == Publish(BUSY)), "busy after idle"
+            heard.replies += isinstance(step, Reply)
+            heard.busy |= step == Publish(BUSY)
+            if step == Publish(IDLE):
+                assert heard.busy or made.idle, "idle without busy"
+                heard.idles += 1
+
+    # --- what must be so ----------------------------------------------------
+
+    @invariant()
+    def nobody_is_answered_twice(self) -> None:
+        for heard in self.heard.values():
+            heard.check()
+
+    @invariant()
+    def cells_are_counted(self) -> None:
+        assert self.ledger.executing == sum(
+            open_one.msg_type == "execute_request" and not open_one.replied
+            for open_one in self.ledger.unfinished()
+        )
+
+    def teardown(self) -> None:
+        """A shutdown, whenever it comes, ends it; and then all are answered."""
+        if not hasattr(self, "world"):
+            return
+        self.feed(machine.ShutdownAsked(self.world.state.generation))
+        for _ in range(20):
+            if self.world.left:
+                break
+            self.feed(next(machine_world.forced(self.world)))
+        assert self.world.left, self.world
+        for heard in self.heard.values():
+            heard.check_finished()
+
+
+# --- the shell as it is -----------------------------------------------------
+
+
+class Kernel(FakeKernel):
+    """An inner kernel that remembers what it got.
+
+    :ivar got: channel, msg_id and type of each client's request.
+    """
+
+    def __init__(self, done: Done, generation: int) -> None:
+        super().__init__(done, generation)
+        self.got: list[tuple[str, str, str]] = []
+        self.signatures: set[bytes] = set()
+        self.exited = False
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        assert not self.closed, "sent to a kernel that is closed"
+        assert SIGNER.verifies(body), "sent without a signature"
+        assert body[1] not in self.signatures, "the same frames twice"
+        self.signatures.add(body[1])
+        super().send(channel, body)
+        got = split(body).header
+        if not got["msg_id"].startswith("ipr-"):
+            self.got.append((channel, got["msg_id"], got["msg_type"]))
+
+
+class Start(FakeStart):
+    """Makes those."""
+
+    def __init__(self, done: Done) -> None:
+        super().__init__(done)
+        self.kernels: list[Kernel] = []
+        self.mode = "signal"
+
+    def __call__(
+        self,
+        generation: int,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Kernel:
+        if self.failing is not None:
+            failing, self.failing = self.failing, None
+            raise failing
+        kernel = Kernel(self._done, generation)
+        kernel.interrupt_mode = self.mode
+        kernel.lost, kernel.started, kernel.ended = lost, started, ended
+        self.kernels.append(kernel)
+        return kernel
+
+
+@attrs.define
+class Told:
+    """What a client sent, and what came back."""
+
+    client: bytes
+    channel: str
+    kind: str
+    code: str
+    #: The newest kernel when it was sent.
+    newest: int
+    replies: list[str] = attrs.Factory(list)
+    idles: int = 0
+
+    @property
+    def wants_reply(self) -> bool:
+        return self.kind.endswith("_request")
+
+
+class Front:
+    """The clients: who gets what."""
+
+    def __init__(self, told: dict[str, Told]) -> None:
+        self._told = told
+        self._signatures: set[bytes] = set()
+
+    def send(self, channel: str, frames: list[Frame]) -> None:
+        envelope = self.fresh(frames)
+        told = self._told[envelope.parent_id]
+        assert envelope.identities == [told.client], "to the wrong client"
+        assert channel == told.channel, "on the wrong channel"
+        told.replies.append(str(envelope.content.get("status")))
+
+    def publish(self, frames: list[Frame]) -> None:
+        envelope = self.fresh(frames)
+        told = self._told.get(envelope.parent_id)
+        if told is None or envelope.header["msg_type"] != "status":
+            return
+        state = envelope.content["execution_state"]
+        told.idles += state == "idle"
+        assert not (state == "busy" and told.idles), "busy after the idle"
+
+    def fresh(self, frames: list[Frame]) -> Any:
+        envelope = split(frames)
+        assert SIGNER.verifies(envelope.body), "not signed"
+        signature = bytes(envelope.body[1])
+        assert signature not in self._signatures, "the same frames twice"
+        self._signatures.add(signature)
+        return envelope
+
+
+CODES = ("x = 1", "x = 1", "x = 1", "%restart nonsense", "%ipr status")
+RESTARTS = (
+    "%restart",
+    "%restart",
+    "%restart\ny = 2",
+    "%restart now",
+    "%restart --cwd /data",
+    "%restart now --cwd /data",
+)
+STATUSES = (0, 1 << 8, int(signal.SIGSEGV), int(signal.SIGTERM), None)
+
+
+class WholeShell(RuleBasedStateMachine):
+    """Relay and restarter, whatever clients and kernels do."""
+
+    @initialize(
+        limits=LIMITS,
+        mode=st.sampled_from(["signal", "message"]),
+        runs=st.sampled_from([True, True, True, False]),
+    )
+    def begin(self, limits: Limits, mode: str, runs: bool) -> None:
+        self.clock = Clock()
+        self.done: Done = []
+        self.told: dict[str, Told] = {}
+        ids = (f"ipr-{number}" for number in count())
+        self.relay = Relay(
+            Front(self.told),
+            SIGNER,
+            Author(SIGNER, lambda: next(ids), lambda: "now"),
+            self.clock.callLater,
+            lambda reason: messages.kernel_info(version="", language="", banner=reason),
+            4000,
+        )
+        self.relay.commands = FakeCommands(self.done)
+        self.changer = self.relay.changer = FakeChanger(self.done)
+        self.start = Start(self.done)
+        self.left = 0
+        self.numbers = count()
+        self.restarter = self.relay.decider = Restarter(
+            self.clock, limits, self.relay, self.start, lambda: 0, self.leave
+        )
+        self.start.mode = mode
+        self.restarter.begin()
+        if runs:
+            self.come_up()
+
+    def leave(self) -> None:
+        self.left += 1
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """The newest kernel, if its sockets are open."""
+        kernels = self.start.kernels
+        return kernels[-1] if kernels and not kernels[-1].closed else None
+
+    # --- clients ------------------------------------------------------------
+
+    @rule(
+        kind=st.sampled_from([*KINDS[1:], "interrupt_request"]),
+        client=st.sampled_from([b"ann", b"bob"]),
+        channel=st.sampled_from(["shell", "shell", "control"]),
+    )
+    def client_asks(self, kind: str, client: bytes, channel: str) -> None:
+        self.client(kind, client, channel, "")
+
+    @rule(
+        code=st.sampled_from(CODES),
+        client=st.sampled_from([b"ann", b"bob"]),
+        channel=st.sampled_from(["shell"] * 5 + ["control"]),
+        more=st.fixed_dictionaries(
+            {}, optional={"stop_on_error": st.booleans(), "silent": st.booleans()}
+        ),
+    )
+    def client_runs(
+        self, code: str, client: bytes, channel: str, more: dict[str, bool]
+    ) -> None:
+        self.client("execute_request", client, channel, code, **more)
+
+    @rule(
+        code=st.sampled_from(RESTARTS),
+        client=st.sampled_from([b"ann", b"bob"]),
+        channel=st.sampled_from(["shell"] * 5 + ["control"]),
+    )
+    def client_restarts(self, code: str, client: bytes, channel: str) -> None:
+        self.client("execute_request", client, channel, code)
+
+    @rule(client=st.sampled_from([b"ann", b"bob"]))
+    def client_sends_much(self, client: bytes) -> None:
+        """What does not fit into the memory for what is held."""
+        self.client("execute_request", client, "shell", "x" * 3000)
+
+    def client(
+        self, kind: str, client: bytes, channel: str, code: str, **more: bool
+    ) -> None:
+        if self.left:
+            return
+        msg_id = f"m{next(self.numbers)}"
+        newest = self.start.kernels[-1].generation if self.start.kernels else 0
+        self.told[msg_id] = Told(client, channel, kind, code, newest)
+        frames = body(header(msg_id, kind), {"code": code, **more})
+        self.relay.front_received(channel, [client, *frames])
+
+    @rule()
+    def interrupt(self) -> None:
+        self.relay.interrupt()
+
+    @precondition(lambda self: bool(self.changer.asked))
+    @rule(can_be_had=st.sampled_from([True, True, False]))
+    def options_settle(self, can_be_had: bool) -> None:
+        if can_be_had:
+            self.changer.settle()
+        else:
+            self.changer.fail("no")
+
+    # --- the inner kernel ---------------------------------------------------
+
+    def say(
+        self, kernel: Kernel, channel: str, kind: str, parent: str, **content: Any
+    ) -> None:
+        own = header(f"k{next(self.numbers)}", kind, session=str(kernel.generation))
+        frames = body(own, content, header(parent, "x") if parent else {})
+        if channel == "iopub":
+            frames.insert(0, b"topic")
+        self.relay.inner_received(kernel.generation, channel, frames)
+
+    def come_up(self) -> None:
+        """Have the newest kernel answer what ipr asked it."""
+        kernel = self.kernel
+        assert kernel is not None
+        probe = kernel.asked.get("kernel_info_request", "")
+        self.say(kernel, "iopub", "status", "", execution_state="starting")
+        if probe.startswith("ipr-"):
+            self.say(kernel, "shell", "kernel_info_reply", probe, status="ok")
+            self.say(kernel, "iopub", "status", probe, execution_state="idle")
+
+    @precondition(lambda self: self.kernel is not None)
+    @rule()
+    def kernel_comes_up(self) -> None:
+        self.come_up()
+
+    @precondition(
+        lambda self: isinstance(
+            self.restarter.state, machine.Halting | machine.Draining
+        )
+    )
+    @rule(up=st.sampled_from([True, True, True, False]))
+    def restart_takes_its_way(self, up: bool) -> None:
+        """The usual way, so that what comes after it is reached."""
+        kernel = self.kernel
+        if kernel is not None and not kernel.exited:
+            kernel.exited = True
+            kernel.ended(Ended(0))
+        self.clock.advance(0.3)
+        if up and self.kernel is not None:
+            self.come_up()
+
+    @precondition(lambda self: bool(self.kernel and self.kernel.got))
+    @rule(
+        data=st.data(),
+        say=st.lists(
+            st.sampled_from(["busy", "input", "ok", "error", "idle"]),
+            min_size=1,
+            max_size=4,
+        ),
+    )
+    def kernel_answers(self, data: st.DataObject, say: list[str]) -> None:
+        """One of its requests, in whatever order, and as often as it likes."""
+        kernel = self.kernel
+        assert kernel is not None
+        channel, msg_id, kind = data.draw(st.sampled_from(kernel.got))
+        for what in say:
+            if what in ("busy", "idle"):
+                self.say(kernel, "iopub", "status", msg_id, execution_state=what)
+            elif what == "input":
+                self.say(
+                    kernel,
+                    "iopub",
+                    "execute_input",
+                    msg_id,
+                    code="",
+                    execution_count=next(self.numbers),
+                )
+            elif kind.endswith("_request"):
+                reply = messages.reply_type(kind)
+                self.say(kernel, channel, reply, msg_id, status=what)
+
+    @precondition(lambda self: bool(self.kernel and self.kernel.got))
+    @rule()
+    def kernel_ends_its_first_cell(self) -> None:
+        """The usual way, so that the unusual ones come to be reached."""
+        kernel = self.kernel
+        assert kernel is not None
+        channel, msg_id, kind = kernel.got.pop(0)
+        self.say(kernel, "iopub", "status", msg_id, execution_state="busy")
+        if kind.endswith("_request"):
+            self.say(kernel, channel, messages.reply_type(kind), msg_id, status="ok")
+        self.say(kernel, "iopub", "status", msg_id, execution_state="idle")
+
+    @precondition(lambda self: bool(self.kernel and not self.kernel.exited))
+    @rule(status=st.sampled_from(STATUSES))
+    def kernel_exits(self, status: int | None) -> None:
+        kernel = self.kernel
+        assert kernel is not None
+        kernel.exited = True
+        kernel.ended(Ended(status, "" if status is not None else "gone"))
+
+    @precondition(lambda self: bool(self.kernel and self.kernel.drained))
+    @rule()
+    def all_is_read(self) -> None:
+        kernel = self.kernel
+        assert kernel is not None
+        assert kernel.drained is not None
+        drained, kernel.drained = kernel.drained, None
+        drained()
+
+    @precondition(lambda self: self.kernel is not None)
+    @rule()
+    def channel_is_lost(self) -> None:
+        kernel = self.kernel
+        assert kernel is not None
+        kernel.lost("shell")
+
+    @rule(seconds=st.sampled_from([0.1, 0.3, 0.5, 1.0, 2.5, 31.0]))
+    def time_passes(self, seconds: float) -> None:
+        for _ in range(10):
+            self.clock.advance(seconds / 10)
+
+    @rule()
+    def next_start_fails(self) -> None:
+        self.start.failing = OSError("no place")
+
+    # --- what must be so ----------------------------------------------------
+
+    @invariant()
+    def nobody_is_answered_twice(self) -> None:
+        for msg_id, told in self.told.items():
+            assert len(told.replies) <= told.wants_reply, (msg_id, told)
+            assert told.idles <= 1, (msg_id, told)
+
+    @invariant()
+    def no_kernel_gets_a_request_of_another(self) -> None:
+        sent = Counter(
+            (msg_id, kernel.generation)
+            for kernel in self.start.kernels
+            for _, msg_id, _ in kernel.got
+        )
+        assert not sent or max(sent.values()) == 1, sent
+
+    @invariant()
+    def one_kernel_at_a_time(self) -> None:
+        assert sum(not kernel.closed for kernel in self.start.kernels) <= 1
+
+    @invariant()
+    def nobody_waits_for_nothing(self) -> None:
+        """Where a kernel runs, or none is coming, nothing is kept back."""
+        state = self.restarter.state
+        if isinstance(state, machine.Dead):
+            assert not self.relay.held
+        if isinstance(state, machine.Running):
+            assert self.relay.waiting or not self.relay.held
+            waiting = self.relay.waiting
+            if waiting and not waiting.settling:
+                assert self.relay.ledger.executing, "a %restart that waits for nobody"
+
+    @invariant()
+    def cells_after_a_restart_run_in_a_new_kernel(self) -> None:
+        """Unless that restart was refused, or aborted by a cell before it."""
+        latest = 0
+        for msg_id, told in self.told.items():
+            if told.channel != "shell" or told.kind != "execute_request":
+                continue
+            if told.code.startswith("%restart"):
+                failed = told.replies in (["error"], ["aborted"])
+                if not failed:
+                    latest = max(latest, told.newest)
+                continue
+            for kernel in self.start.kernels:
+                if any(msg_id == got for _, got, _ in kernel.got):
+                    assert kernel.generation > latest, (msg_id, told)
+
+    def teardown(self) -> None:
+        """A shutdown ends it within seconds; all are answered, nothing is left."""
+        if not hasattr(self, "restarter"):
+            return
+        self.restarter.shut_down()
+        kernel = self.kernel
+        if kernel is not None and not kernel.exited:
+            kernel.ended(Ended(0))
+        for _ in range(10):
+            self.clock.advance(0.25)
+        assert self.left == 1, self.restarter.state
+        while self.changer.asked:
+            self.changer.settle()
+        assert self.clock.getDelayedCalls() == []
+        assert all(kernel.closed for kernel in self.start.kernels)
+        self.nobody_is_answered_twice()
+        for msg_id, told in self.told.items():
+            assert len(told.replies) == told.wants_reply, (msg_id, told)
+            assert told.idles == 1, (msg_id, told)
+
+
+#: No request unanswered or answered twice; no effect without a kernel.
+PureRoomsTests = PureRooms.TestCase
+PureRoomsTests.settings = SETTINGS
+#: The same of the code that performs it all.
+WholeShellTests = WholeShell.TestCase
+WholeShellTests.settings = SETTINGS
