@@ -178,6 +178,8 @@ class Relay:
         self._restarting: list[RestartCell] = []
         #: Those whose options are being worked out.
         self._settling: list[RestartCell] = []
+        #: Cells of ipr's own that had their busy, and perhaps not yet a reply.
+        self._begun: list[Cell] = []
         self._restart_begun = 0.0
         self._old_pid = 0
         self._progress: IDelayedCall | None = None
@@ -377,12 +379,18 @@ class Relay:
             return self._restart_cell(channel, envelope, magic)
         request = Request.of(channel, envelope)
         cell = Cell(self.post, request, self._number(request))
-        cell.begin()
+        self._begin(cell)
         if isinstance(magic, magics.Mistake):
             cell.fail(Failure("UsageError", magic.text))
         else:
             self.commands.run(cell, magic)
         return True
+
+    def _begin(self, cell: Cell) -> None:
+        """Let a cell begin, and see to it that it ends when the daemon does."""
+        self._begun = [other for other in self._begun if not other.ended]
+        self._begun.append(cell)
+        cell.begin()
 
     def _restart_cell(
         self, channel: str, envelope: Envelope, magic: magics.Restart
@@ -405,7 +413,7 @@ class Relay:
             self._author.new_id(),
             envelope.body,
         )
-        cell.begin()
+        self._begin(cell)
         if magic.changes != magics.NO_CHANGES:
             self._settle(cell, urgent=urgent)
         elif self.open and not urgent and self.ledger.executing:
@@ -1055,11 +1063,11 @@ class Relay:
         """The daemon goes: answer everything that is still open."""
         self._stop_expecting()
         self.refuse(cause)
-        if self.waiting is not None:
-            self.waiting.fail(failure(cause))
-            self.waiting = None
-        for cell in self._settling:
+        # A %restart that waits, options that are being worked out, a %ipr
+        # status that asks Slurm.
+        for cell in self._begun:
             cell.fail(failure(cause))
+        self.waiting = None
         self._calm()
 
     def _welcome_all(self) -> None:

@@ -166,14 +166,21 @@ class FakeDecider:
 
 
 class FakeCommands:
-    """Notes %ipr, and lets it succeed."""
+    """Notes %ipr, and lets it succeed.
+
+    :ivar slow: it takes its time: the test says when.
+    """
 
     def __init__(self, done: Done) -> None:
         self._done = done
+        self.slow = False
+        self.cells: list[Cell] = []
 
     def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
         self._done.append(("command", magic))
-        cell.succeed()
+        self.cells.append(cell)
+        if not self.slow:
+            cell.succeed()
 
 
 class FakeChanger:

@@ -18,7 +18,7 @@ from ipr.relay import (
 )
 from ipr.wire import Signer, split
 from tests.fakes import FakeInner
-from tests.relay_case import ASKED, DIED, INFO, RelayCase
+from tests.relay_case import ASKED, DIED, INFO, SHUT_DOWN, RelayCase
 from tests.requests import SIGNER, body, header
 
 WAITS = (
@@ -1854,6 +1854,29 @@ class SubshellTests(RelayCase):
         )
         self.assertEqual(split(self.inner.bodies[-1]).content, {"subshell_id": "new"})
         self.assertTrue(SIGNER.verifies(self.inner.bodies[-1]))
+
+
+class SlowCommandTests(RelayCase):
+    """%ipr status asks Slurm, which may take its time."""
+
+    def test_end_of_the_daemon(self) -> None:
+        """It is answered by then, once."""
+        self.run_kernel()
+        self.commands.slow = True
+        self.execute("m1", "%ipr status")
+        self.took()
+        self.relay.end(SHUT_DOWN)
+        ends = [
+            what
+            for what in self.took()
+            if what[1] == "m1" and ("reply" in what[2] or "idle" in what[2])
+        ]
+        self.assertEqual(
+            ends,
+            [("ann shell", "m1", "execute_reply error 0"), ("iopub", "m1", "idle")],
+        )
+        self.commands.cells[0].succeed()
+        self.assertEqual(self.took(), [])
 
 
 class OurWordsTests(RelayCase):

@@ -282,6 +282,19 @@ class Place:
                         grew = True
         return list(found.values())
 
+    def processes_called(self, name: str) -> list[psutil.Process]:
+        """:return: those of :meth:`processes` whose program has that name.
+
+        One that ended since it was listed is none of them: launchers start
+        short-lived helpers all the time.
+        """
+        called = []
+        for process in self.processes():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == name:
+                    called.append(process)
+        return called
+
     @staticmethod
     def children(pid: int) -> list[int]:
         """:return: the children of a process, as the kernel lists them (proc(5))."""

@@ -96,7 +96,7 @@ def test_srun_with_tunnels(remote_slurm: Slurm, node: Node, place: Place) -> Non
 
     # The connection breaks, as they do; the kernel does not notice.
     pid = client.inner_pid()
-    (ssh,) = [process for process in place.processes() if process.name() == "ssh"]
+    (ssh,) = place.processes_called("ssh")
     ssh.kill()
     until(lambda: not harness.is_alive(ssh.pid), "the end of ssh")
     client.wait_until_ready()

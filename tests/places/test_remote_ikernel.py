@@ -67,7 +67,7 @@ def start(node: Node, place: Place, install: str, **fields: str) -> Client:
 
 def connections(place: Place) -> set[int]:
     """:return: the process ids of the ssh processes."""
-    return {process.pid for process in place.processes() if process.name() == "ssh"}
+    return {process.pid for process in place.processes_called("ssh")}
 
 
 def kernel_processes(place: Place) -> list[str]:

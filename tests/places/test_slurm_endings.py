@@ -51,7 +51,7 @@ def inner_files(place: Place) -> list[str]:
 
 def sruns(place: Place) -> list[psutil.Process]:
     """:return: the srun that the kernelspec started, and its helper."""
-    return [process for process in place.processes() if process.name() == "srun"]
+    return place.processes_called("srun")
 
 
 def connected(slurm: Slurm, place: Place, *options: str) -> tuple[Client, int]:
