@@ -57,7 +57,7 @@ class ByHand(Service):
             self._remove()
             sys.stderr.write(f"ipr: {error}\n")
             raise SystemExit(1) from None
-        reactor.callWhenRunning(self._take_hangup, reactor)
+        reactor.callWhenRunning(_take_signals, reactor)
         path = self._planned.outer.path
         print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
 
@@ -69,14 +69,24 @@ class ByHand(Service):
         stopping: Deferred[None] = self._daemon.stopService()
         return stopping
 
-    def _take_hangup(self, reactor: Any) -> None:
-        """End when the terminal goes; Twisted itself leaves SIGHUP alone."""
-        signal.signal(signal.SIGHUP, lambda *_: reactor.callFromThread(_stop, reactor))
-
     def _remove(self) -> None:
         if self._made:
             with suppress(OSError):
                 os.unlink(self._made)
+
+
+def _take_signals(reactor: Any) -> None:
+    """End in order, and with exit code 0, by Ctrl-C too, and when the terminal goes.
+
+    Twisted leaves SIGHUP alone, and has ``twistd`` die of the others once more
+    after all is done, for a shell to see.
+    """
+
+    def stop(*_: object) -> None:
+        reactor.callFromThread(_stop, reactor)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
 
 
 def _stop(reactor: Any) -> None:
