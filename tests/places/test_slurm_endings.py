@@ -193,9 +193,10 @@ def test_requeue(slurm: Slurm, place: Place) -> None:
         until(lambda: not harness.is_alive(pid), "the end of the kernel")
         until(lambda: not harness.is_alive(worker), "the end of its worker")
         until(lambda: not os.path.exists(inner), f"the end of {inner}")
-        # Slurm waits two minutes before it starts a job again.
+        # Slurm waits two minutes before it starts a job again. Within the second
+        # of its end it refuses it: "Job credential revoked", and the job fails.
         until(lambda: slurm.job(number).state == "PENDING", f"{number} in the queue")
-        slurm.run("scontrol", "update", f"job={number}", "StartTime=now")
+        slurm.run("scontrol", "update", f"job={number}", "StartTime=now+3seconds")
         slurm.await_state(number, "RUNNING")
         client.wait_until_ready()
         assert client.inner_pid() != pid
