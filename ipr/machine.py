@@ -305,7 +305,7 @@ class Spawn(Effect):
 
 @attrs.frozen
 class AskToGo(Effect):
-    """Interrupt it and send it a shutdown_request."""
+    """Send it a shutdown_request, and interrupt what it runs."""
 
 
 @attrs.frozen

@@ -52,6 +52,8 @@ SILENT_PROBES = 3
 MOST_STAND_INS = 32
 #: Seconds that a cell has to end once an interrupt urged a waiting restart.
 URGED_TIME = 2.0
+#: Seconds that a kernel has to finish what was interrupted, before it is told to end.
+NOTICE_TIME = 0.15
 #: Seconds until a cell that restarts says so; most are done by then.
 PROGRESS_TIME = 0.3
 
@@ -166,6 +168,8 @@ class Relay:
         self._probing: IDelayedCall | None = None
         self._expecting: IDelayedCall | None = None
         self._refuse_later: Cause | None = None
+        #: The shutdown_request that follows an interrupt of ours.
+        self._parting: IDelayedCall | None = None
 
         self._held: deque[tuple[str, Envelope]] = deque()
         self._held_bytes = 0
@@ -549,6 +553,36 @@ class Relay:
         else:
             inner.signal_interrupt()
 
+    def ask_to_go(self) -> None:
+        """Interrupt what the inner kernel runs, then tell it to end.
+
+        In between there is time for the cell to end and for those behind it to
+        be aborted: ipykernel does not do that any more once it is told to end,
+        but begins with the next cell (7.4 did in 2 of 5 restarts).
+        """
+        inner = self.inner
+        if inner is None:
+            return
+        if self.ledger.unfinished(inner.generation):
+            self.interrupt()
+            self._parting = self._call_later(NOTICE_TIME, self._part)
+        else:
+            self._part()
+
+    def _check_parting(self) -> None:
+        inner = self.inner
+        if inner is not None and not self.ledger.unfinished(inner.generation):
+            self._part()
+
+    def _part(self) -> None:
+        self._stop_parting()
+        self.send_own("control", Draft("shutdown_request", {"restart": True}))
+
+    def _stop_parting(self) -> None:
+        timer, self._parting = self._parting, None
+        if timer is not None and timer.active():
+            timer.cancel()
+
     def _urge(self) -> None:
         """Somebody is tired of waiting: the %restart waits 2 s at most."""
         if self.waiting is not None and not self.waiting.urged:
@@ -815,6 +849,8 @@ class Relay:
             if not request.idle:
                 self._front.publish(frames)
             self.ledger.idled(request)
+            if self._parting is not None:
+                self._check_parting()
         else:
             self._front.publish(frames)
 
@@ -845,6 +881,8 @@ class Relay:
             if stops:
                 self._abort_held()
             self._turn()
+        elif self._parting is not None:
+            self._check_parting()
 
     def _merge_completion(self, envelope: Envelope) -> None:
         found = self._completing.pop(envelope.parent_id, None)
@@ -986,6 +1024,7 @@ class Relay:
             self.ledger.close(request)
         self.inner = None
         self._stop_probing()
+        self._stop_parting()
 
     def release(self, generation: int) -> None:
         """The kernel is ready: tell who waits for it, pass on what was held."""

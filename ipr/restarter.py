@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ipr import causes, machine, messages
+from ipr import causes, machine
 from ipr.machine import After, Cancel, Cause, Ending, Event, Limits, State
 from ipr.process import Ended
 from ipr.wire import Frame
@@ -74,11 +74,8 @@ class Messenger(Protocol):
     def end(self, cause: Cause) -> None:
         """The daemon goes."""
 
-    def interrupt(self) -> None:
-        """Interrupt it as its kernelspec says."""
-
-    def send_own(self, channel: str, draft: messages.Draft) -> str:
-        """Ask it something on ipr's own account."""
+    def ask_to_go(self) -> None:
+        """Tell it to end, and interrupt what it runs."""
 
     def phase(self, text: str) -> None:
         """Show what the restart is doing."""
@@ -271,9 +268,7 @@ class Restarter:
     def _ask_to_go(self, effect: machine.AskToGo) -> None:
         pid = self.kernel.pid if self.kernel is not None else 0
         self._messenger.phase(f"stopping the kernel, pid {pid} ...")
-        self._messenger.interrupt()
-        draft = messages.Draft("shutdown_request", {"restart": True})
-        self._messenger.send_own("control", draft)
+        self._messenger.ask_to_go()
 
     def _terminate(self, effect: machine.Terminate) -> None:
         if self.kernel is not None:

@@ -20,7 +20,6 @@ from ipr import magics
 from ipr.cells import Cell
 from ipr.channels import ChannelClosed
 from ipr.machine import Cause
-from ipr.messages import Draft
 from ipr.process import Ended
 from ipr.wire import Envelope, Frame, Malformed, split
 
@@ -350,12 +349,8 @@ class FakeMessenger:
     def end(self, cause: Cause) -> None:
         self._done.append(("end", cause.text))
 
-    def interrupt(self) -> None:
-        self._done.append(("interrupt",))
-
-    def send_own(self, channel: str, draft: Draft) -> str:
-        self._done.append(("own", channel, draft.msg_type, dict(draft.content)))
-        return "own"
+    def ask_to_go(self) -> None:
+        self._done.append(("ask to go",))
 
     def phase(self, text: str) -> None:
         self._done.append(("phase", text))

@@ -11,6 +11,7 @@ from ipr.machine import Cause, Ending
 from ipr.magics import Changes, Ipr
 from ipr.relay import (
     KERNEL_INFO_TIME,
+    NOTICE_TIME,
     PROBE_TIME,
     PROGRESS_TIME,
     SILENT_PROBES,
@@ -1731,6 +1732,96 @@ class InterruptTests(RelayCase):
                 *ended("i", "interrupt_reply ok", "ann control"),
             ],
         )
+
+
+class PartingTests(RelayCase):
+    """An inner kernel that is to end ends what it runs first, if it can."""
+
+    SIGINT = ("kernel 1", "SIGINT")
+    GO = ("kernel 1 control", "(shutdown_request)", "shutdown_request")
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+
+    def part(self) -> None:
+        self.relay.hold(coming=True)
+        self.took()
+        self.relay.ask_to_go()
+
+    def test_idle(self) -> None:
+        """Nothing runs: nothing is interrupted."""
+        self.part()
+        self.assertEqual(self.took(), [self.GO])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cell_that_ends(self) -> None:
+        """Told to go only when all behind it are aborted, too."""
+        self.execute("m1")
+        self.execute("m2")
+        self.start_cell("m1")
+        self.part()
+        self.assertEqual(self.took(), [self.SIGINT])
+        self.end_cell("m1", "error")
+        self.status("m2", "busy")
+        self.kernel("shell", "execute_reply", "m2", status="aborted")
+        self.assertEqual(self.took().count(self.GO), 0)
+        self.status("m2", "idle")
+        self.assertEqual(self.took(), [("iopub", "m2", "idle"), self.GO])
+        self.clock.advance(1)
+        self.assertEqual(self.took(), [])
+
+    def test_reply_after_idle(self) -> None:
+        self.execute("m1")
+        self.part()
+        self.took()
+        self.status("m1", "idle")
+        self.kernel("shell", "execute_reply", "m1", status="error")
+        self.assertEqual(
+            self.took(),
+            [
+                ("iopub", "m1", "idle"),
+                ("ann shell", "m1", "execute_reply error None"),
+                self.GO,
+            ],
+        )
+
+    def test_cell_that_does_not_end(self) -> None:
+        self.execute("m1")
+        self.part()
+        self.clock.advance(NOTICE_TIME - 0.01)
+        self.assertEqual(self.took(), [self.SIGINT])
+        self.clock.advance(0.02)
+        self.assertEqual(self.took(), [self.GO])
+        self.end_cell("m1", "error")
+        self.assertEqual(self.took().count(self.GO), 0)
+
+    def test_kernel_that_ends(self) -> None:
+        """There is nobody left to be told."""
+        self.execute("m1")
+        self.part()
+        self.relay.finish(1, ASKED)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_by_message(self) -> None:
+        self.relay.finish(1, ASKED)
+        self.run_kernel(2, mode="message")
+        self.execute("m1")
+        self.part()
+        self.clock.advance(NOTICE_TIME)
+        self.assertEqual(
+            self.took(),
+            [
+                ("kernel 2 control", "(interrupt_request)", "interrupt_request"),
+                ("kernel 2 control", "(shutdown_request)", "shutdown_request"),
+            ],
+        )
+
+    def test_no_kernel(self) -> None:
+        self.relay.finish(1, ASKED)
+        self.took()
+        self.relay.ask_to_go()
+        self.assertEqual(self.took(), [])
 
 
 class ShutdownTests(RelayCase):

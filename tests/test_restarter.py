@@ -348,8 +348,7 @@ class RestartTests(RestarterCase):
             self.took(),
             [
                 ("hold", "another is coming"),
-                ("interrupt",),
-                ("own", "control", "shutdown_request", {"restart": True}),
+                ("ask to go",),
             ],
         )
         self.clock.advance(0.1)
@@ -426,7 +425,7 @@ class RestartTests(RestarterCase):
                 ("release", 2),
                 ("asked",),
                 ("hold", "another is coming"),
-                ("interrupt",),
+                ("ask to go",),
             ],
         )
 

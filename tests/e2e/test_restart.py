@@ -284,26 +284,22 @@ def test_now(client: Client) -> None:
     assert not harness.is_alive(old)
 
 
-def test_now_with_an_ordinary_cell(client: Client) -> None:
-    """The interrupt reaches it, and the cell shows that.
-
-    Whether its reply still comes is a race of ipykernel with itself; when it does not,
-    the reply says why, and the cell is not shown a second error.
-    """
-    running = client.execute(SLEEP)
-    queued = client.execute("print('never')")
-    client.wait_for(running, "text:on")
-    restart = client.execute("%restart now")
-    after = client.execute("print('after')")
-    client.finish(running, queued, restart, after)
-    (reply,) = client.replies(running)
-    assert reply.content["status"] == "error"
-    (shown,) = [m for m in client.iopub(running) if m.type == "error"]
-    assert shown.content["ename"] in ("KeyboardInterrupt", reply.content["ename"])
-    assert client.types(running)[-1] == "idle"
-    assert client.replies(queued)[0].content["status"] == "aborted"
-    assert client.replies(restart)[0].content == OK
-    assert client.text(after) == "after\n"
+def test_now_with_an_ordinary_cell(client: Client, place: Place) -> None:
+    """It is interrupted and says so, and those behind it do not begin any more."""
+    mark = os.path.join(place.work, "began")
+    for _ in range(5):
+        running = client.execute(SLEEP)
+        queued = client.execute(f"open({mark!r}, 'w')")
+        client.wait_for(running, "text:on")
+        restart = client.execute("%restart now")
+        after = client.execute("print('after')")
+        client.finish(running, queued, restart, after)
+        assert error_of(client, running)["ename"] == "KeyboardInterrupt"
+        assert client.types(running)[-1] == "idle"
+        assert client.replies(queued)[0].content["status"] == "aborted"
+        assert client.replies(restart)[0].content == OK
+        assert client.text(after) == "after\n"
+        assert not os.path.exists(mark)
 
 
 def test_now_when_the_cell_ignores_everything(client: Client) -> None:
