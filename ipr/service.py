@@ -364,6 +364,7 @@ def _tidy() -> None:
     connection.remove_stale()
     # What is there now stays: the collector need not look at it with each
     # message, and there is little garbage in cycles after it.
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)

@@ -85,8 +85,12 @@ def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
         "JUPYTER_PLATFORM_DIRS": "1",
         "PYTHONPATH": ROOT,
     }
-    before = {name: os.environ.get(name) for name in [*ours, "JUPYTER_PATH"]}
-    os.environ.pop("JUPYTER_PATH", None)
+    # A package that pip installed has its bytecode; so must this source tree,
+    # or each start of the daemon, and of it alone, compiles anew.
+    others = ["JUPYTER_PATH", "PYTHONDONTWRITEBYTECODE"]
+    before = {name: os.environ.get(name) for name in [*ours, *others]}
+    for name in others:
+        os.environ.pop(name, None)
     os.environ.update(ours)
     try:
         place = Place(folder, {**os.environ, "JPY_PARENT_PID": str(os.getpid())})
