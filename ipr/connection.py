@@ -11,14 +11,17 @@ for the length of a socket's path.
 
 from __future__ import annotations
 
-import contextlib
 import fcntl
-import json
 import os
 import stat
 import time
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+
+from ipr.spare import NamedTuple, dumps, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
@@ -96,7 +99,7 @@ def read(path: str) -> Outer:
     """
     try:
         with open(path, encoding="utf-8") as file:
-            raw = json.load(file)
+            raw = loads(file.read())
     except OSError as error:
         raise BadConnectionFile(
             f"cannot read the connection file {path}: {error.strerror}"
@@ -178,12 +181,13 @@ def write_private(path: str, raw: dict[str, Any]) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
     descriptor = os.open(path, flags, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        json.dump(raw, file, indent=2)
+        file.write(dumps(raw))
 
 
 def free_ports(ip: str = "127.0.0.1") -> dict[str, int]:
     """Find ports that are free now; somebody may take them before the kernel."""
     # Late: it costs 13 ms, and an ipykernel on this machine gets no ports.
+    import contextlib
     import socket
 
     family = socket.AF_INET6 if ":" in ip else socket.AF_INET
@@ -201,9 +205,11 @@ def _bind_somewhere(probe: Any, ip: str, top: int) -> None:
     for _ in range(20 if top > LOWEST_PORT + 1000 else 0):
         span = top - LOWEST_PORT
         port = LOWEST_PORT + int.from_bytes(os.urandom(4), "big") % span
-        with contextlib.suppress(OSError):
+        try:
             probe.bind((ip, port))
-            return
+        except OSError:
+            continue
+        return
     probe.bind((ip, 0))
 
 
@@ -304,8 +310,7 @@ def remove_inner(inner: Inner) -> None:
     """
     _remove_flat(inner.folder)
     if inner.lock >= 0:
-        with contextlib.suppress(OSError):
-            os.close(inner.lock)
+        _quietly(os.close, inner.lock)
 
 
 def _remove_flat(folder: str) -> None:
@@ -315,11 +320,20 @@ def _remove_flat(folder: str) -> None:
         return
     for name in names:
         path = os.path.join(folder, name)
-        with contextlib.suppress(OSError):
+        try:
             if not stat.S_ISDIR(os.lstat(path).st_mode):
                 os.unlink(path)
-    with contextlib.suppress(OSError):
-        os.rmdir(folder)
+        except OSError:
+            continue
+    _quietly(os.rmdir, folder)
+
+
+def _quietly(call: Callable[[Any], object], what: int | str) -> None:
+    # As contextlib.suppress, without contextlib.
+    try:
+        call(what)
+    except OSError:
+        return
 
 
 def _locked(folder: str) -> int:

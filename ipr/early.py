@@ -9,12 +9,16 @@ that does.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from typing import Any, NamedTuple
 
 from ipr import connection, guardian
 from ipr.connection import Inner, Outer
 from ipr.launch import Launch, NoCommand, find
+from ipr.spare import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
 
 
 class Prepared(NamedTuple):

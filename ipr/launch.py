@@ -8,22 +8,23 @@ searched for.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+
+from ipr.spare import NamedTuple, loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
 ORIGINAL_ARGV = "restarter_original_argv"
 ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
 INTERPRETER = "restarter_interpreter"
 
-_PYTHON = re.compile(r"python(\d+(\.\d+)?)?(\.exe)?")
 #: Commands that start a kernel elsewhere, sooner or later.
 _LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "bsub"))
 _LAUNCHERS |= frozenset(("oarsub", "flux", "condor_submit", "ssh"))
-_FIELD = re.compile(r"\{([A-Za-z0-9_]+)\}")
 
 
 class NoCommand(ValueError):
@@ -64,10 +65,7 @@ class Launch(NamedTuple):
         }
         if self.resource_dir:
             fields["resource_dir"] = self.resource_dir
-        filled = [
-            _FIELD.sub(lambda match: fields.get(match[1], match[0]), word)
-            for word in self.argv
-        ]
+        filled = [_filled(word, fields) for word in self.argv]
         if self.interpreter:
             filled[0] = self.interpreter
         return filled
@@ -105,11 +103,33 @@ class Launch(NamedTuple):
                 del words[0]
             del words[:1]
         return (
-            _PYTHON.fullmatch(program) is not None
+            _is_python(program)
             and len(words) > 1
             and words[0] == "-m"
             and words[1] in ("ipykernel_launcher", "ipykernel")
         )
+
+
+def _filled(word: str, fields: Mapping[str, str]) -> str:
+    """Put the fields' values in the places of their names in braces."""
+    first, *others = word.split("{")
+    parts = [first]
+    for part in others:
+        name, brace, rest = part.partition("}")
+        known = brace and name in fields
+        parts.append(fields[name] + rest if known else "{" + part)
+    return "".join(parts)
+
+
+def _is_python(program: str) -> bool:
+    """Whether it is ``python``, ``python3``, ``python3.11`` or one with ``.exe``."""
+    if not program.startswith("python"):
+        return False
+    version = program.removeprefix("python").removesuffix(".exe")
+    major, dot, minor = version.partition(".")
+    return not version or (
+        major.isdecimal() and (minor.isdecimal() if dot else not minor)
+    )
 
 
 def find(
@@ -238,7 +258,7 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     jupyter_client takes it for the server's interpreter; ``ipr-spec install``
     noted which one that was.
     """
-    if not _PYTHON.fullmatch(word):
+    if not _is_python(word):
         return ""
     noted = _text(spec, INTERPRETER)
     if noted and os.access(noted, os.X_OK):
@@ -293,7 +313,7 @@ def _read(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, "kernel.json")
     try:
         with open(path, encoding="utf-8") as file:
-            spec = json.load(file)
+            spec = loads(file.read())
     except OSError as error:
         raise NoCommand(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:

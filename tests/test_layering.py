@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sides": ("generation", "sides", "surroundings"),
     "edges": ("allocation", "channels", "memory", "notebooklog", "process"),
     # Needed before the first inner kernel is spawned.
-    "early": ("connection", "early", "guardian", "launch", "options"),
+    "early": ("connection", "early", "guardian", "launch", "options", "spare"),
     "pure": (
         "answers",
         "author",
@@ -331,6 +331,7 @@ class LoadedTests(Case):
         found = self.loaded(f"from ipr import {', '.join(ROOMS['early'])}")
         tops = {name.partition(".")[0] for name in found}
         heavy = {"attr", "attrs", "twisted", "zmq", "txzmq", "jupyter_core", "asyncio"}
+        heavy |= {"typing", "json", "re", "enum", "collections", "contextlib"}
         self.assertEqual(tops & heavy, set())
 
     def test_main(self) -> None:
