@@ -9,7 +9,7 @@
 # undone by: node_down.sh BASE NAME
 set -eu
 BASE=$1 NAME=$2 NET=$3
-mkdir -p "$BASE/bin" /run/sshd
+mkdir -p "$BASE/bin" "$BASE/home" /run/sshd
 chmod 700 "$BASE"
 
 ip netns add "$NAME"
@@ -37,6 +37,9 @@ StrictModes no
 PrintMotd no
 PrintLastLog no
 AcceptEnv *
+# A home of its own: a shell that sshd starts reads ~/.bashrc, and what stands
+# there (pyenv's, for one) may wait for a minute for a lock of a killed session.
+SetEnv HOME=$BASE/home
 END
 cat > "$BASE/ssh_config" <<END
 Host *
