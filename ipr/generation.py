@@ -55,6 +55,11 @@ class Generation:
         """``"signal"`` or ``"message"``."""
         return self.launch.interrupt_mode
 
+    @property
+    def heard(self) -> bool:
+        """Whether its iopub is connected."""
+        return self._side.is_connected("iopub")
+
     def send(self, channel: str, body: list[Frame]) -> None:
         """Send a message to the kernel."""
         self._side.send(channel, body)

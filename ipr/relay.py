@@ -81,6 +81,10 @@ class Inner(Protocol):
     def interrupt_mode(self) -> str:
         """``"signal"`` or ``"message"``."""
 
+    @property
+    def heard(self) -> bool:
+        """Whether its iopub is connected."""
+
     def signal_interrupt(self) -> None:
         """SIGINT to its process group."""
 
@@ -727,9 +731,11 @@ class Relay:
 
     def _probe(self) -> None:
         self._probing = None
-        if self._info_seen:
+        if self._info_seen and self.inner is not None and self.inner.heard:
             # It answered, but no idle came with it. There are kernels that say
             # none for kernel_info, and perhaps some that say nothing at all.
+            # One that has closed its iopub is none of them: no cell of it would
+            # ever end.
             self._silent_probes += 1
             if self._iopub_seen or self._silent_probes > SILENT_PROBES:
                 self._probe_idle = True

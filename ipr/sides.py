@@ -162,6 +162,10 @@ class InnerSide:
         """
         self._channels[channel].send(body)
 
+    def is_connected(self, channel: str) -> bool:
+        """Whether the kernel has taken the connection, and not closed it since."""
+        return channel in self._connected
+
     def drain(self, done: Callable[[], None]) -> None:
         """Read all that a kernel sent that is gone, then call ``done``.
 

@@ -124,6 +124,7 @@ class FakeInner:
         self.generation = generation
         self.pid = 1000 + generation
         self.interrupt_mode = interrupt_mode
+        self.heard = True
         self.bodies: list[list[Frame]] = []
         #: Of the requests that it got: their ids by their types.
         self.asked: dict[str, str] = {}
@@ -259,6 +260,7 @@ class FakeKernel:
         self.drained: Callable[[], None] | None = None
         #: Of the requests that it got: their ids by their types.
         self.asked: dict[str, str] = {}
+        self.heard = True
         self.lost: Callable[[str], None]
         self.started: Callable[[int], None]
         self.ended: Callable[[Ended], None]

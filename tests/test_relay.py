@@ -513,6 +513,16 @@ class ProbeTests(RelayCase):
         self.assertEqual(self.ready_after(), SILENT_PROBES + 1)
         self.relay.release(1)
 
+    def test_silent_because_nobody_can_hear_it(self) -> None:
+        """A kernel without iopub is not ready, however well it answers."""
+        self.open().heard = False
+        self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
+        self.clock.pump([PROBE_TIME] * 20)
+        self.assertEqual(self.took().count(("ready", 1)), 0)
+        self.inner.heard = True
+        self.assertEqual(self.ready_after(), SILENT_PROBES + 1)
+        self.relay.release(1)
+
     def test_own_messages_are_swallowed(self) -> None:
         """What belongs to ipr's own question goes to nobody, early or late."""
         self.open()

@@ -132,6 +132,15 @@ class InnerSideTests(SidesCase):
         self.reactor.settle()
         self.assertEqual(len(self.received), 400)
 
+    def test_is_connected(self) -> None:
+        """Until the kernel closes that very socket."""
+        self.assertFalse(self.side.is_connected("iopub"))
+        self.connect()
+        self.reactor.until(lambda: self.side.is_connected("iopub"), "iopub")
+        self.kernel["iopub"].close(linger=0)
+        self.reactor.until(lambda: not self.side.is_connected("iopub"), "its end")
+        self.assertTrue(self.side.is_connected("shell"))
+
     def test_drain_waits_for_every_connection(self) -> None:
         """While one socket is still open its last words may be on their way."""
         self.connect()
