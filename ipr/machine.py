@@ -103,7 +103,7 @@ class Limits:
     job_grace: float = 1.0
     gone_time: float = 4.0
     polite: Ladder = Ladder(1.5, 1.0)
-    urgent: Ladder = Ladder(0.4, 0.4)
+    urgent: Ladder = Ladder(0.6, 0.4)
     leaving: Ladder = Ladder(1.0, 0.4)
 
     def pause(self, tally: Tally, cause: Cause) -> float:

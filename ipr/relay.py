@@ -53,7 +53,7 @@ MOST_STAND_INS = 32
 #: Seconds that a cell has to end once an interrupt urged a waiting restart.
 URGED_TIME = 2.0
 #: Seconds that a kernel has to finish what was interrupted, before it is told to end.
-NOTICE_TIME = 0.15
+NOTICE_TIME = 0.3
 #: Seconds until a cell that restarts says so; most are done by then.
 PROGRESS_TIME = 0.3
 
