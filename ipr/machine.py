@@ -305,7 +305,7 @@ class Spawn(Effect):
 
 @attrs.frozen
 class AskToGo(Effect):
-    """Send it a shutdown_request, and interrupt what it runs."""
+    """Interrupt what it runs, then send it a shutdown_request."""
 
 
 @attrs.frozen

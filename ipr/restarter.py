@@ -75,7 +75,7 @@ class Messenger(Protocol):
         """The daemon goes."""
 
     def ask_to_go(self) -> None:
-        """Tell it to end, and interrupt what it runs."""
+        """Interrupt what it runs, then tell it to end."""
 
     def phase(self, text: str) -> None:
         """Show what the restart is doing."""
