@@ -82,8 +82,16 @@ except (ImportError, AttributeError):
 def loads(text: str) -> Any:
     """Read JSON, as ``json.loads`` does.
 
-    :raises ValueError: with the words of ``json``.
+    :raises ValueError: with the words of ``json``; also for what is nested too
+        deeply, of which ``json`` makes a RecursionError.
     """
+    try:
+        return _loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _loads(text: str) -> Any:
     if _scan is not None:
         stripped = text.strip(" \t\n\r")
         try:

@@ -87,6 +87,12 @@ class JsonTests(Case):
     def test_complains_as_json_does(self, text: str) -> None:
         self.assertEqual(outcome(spare.loads, text), outcome(json.loads, text))
 
+    def test_nested_too_deeply(self) -> None:
+        """Bad input like any other."""
+        for text in ("[" * 200_000, '{"a":' * 200_000):
+            error = self.raised(ValueError, spare.loads, text)
+            self.assertEqual(str(error), "it is nested too deeply")
+
     @given(st.dictionaries(st.text(), _VALUES))
     def test_writes_as_json_does(self, value: dict[str, Any]) -> None:
         self.assertEqual(spare.dumps(value), json.dumps(value, indent=2))
