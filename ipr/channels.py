@@ -45,6 +45,10 @@ _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 READ_BUDGET = 32
 #: Bytes after which it is the others' turn as well.
 READ_BYTES = 4 * 2**20
+#: ``ZMQ_AFFINITY`` of each side's sockets: one of the context's two I/O threads.
+#: What is large is copied into the one while it is copied out of the other.
+FRONT_THREAD = 0b01
+INNER_THREAD = 0b10
 #: No Jupyter message has more frames, or longer ones before its content.
 MOST_FRAMES = 10_000
 
@@ -56,9 +60,13 @@ class ChannelClosed(Exception):
 class Factory(ZmqFactory):  # type: ignore[misc]
     """A ZeroMQ context on a reactor that was handed in.
 
+    It has two I/O threads: see ``FRONT_THREAD``.
+
     :param reactor: where the sockets are read.
     :param linger: milliseconds for which closing waits for the last messages.
     """
+
+    ioThreads = 2
 
     def __init__(self, reactor: Any, linger: int = 500) -> None:
         self.reactor = reactor

@@ -19,7 +19,15 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from ipr.channels import Channel, ChannelClosed, Factory, Frames, Heartbeat
+from ipr.channels import (
+    FRONT_THREAD,
+    INNER_THREAD,
+    Channel,
+    ChannelClosed,
+    Factory,
+    Frames,
+    Heartbeat,
+)
 from ipr.connection import Inner, Outer
 from ipr.wire import Frame
 
@@ -61,7 +69,11 @@ class Front:
             }
         try:
             for name in ("shell", "control", "stdin", "iopub"):
-                options: dict[int, int | bytes] = {**_ipv6(outer.ip), **curve}
+                options: dict[int, int | bytes] = {
+                    zmq.AFFINITY: FRONT_THREAD,
+                    **_ipv6(outer.ip),
+                    **curve,
+                }
                 if name == "iopub":
                     kind = zmq.XPUB
                     options[zmq.XPUB_VERBOSER] = 1
@@ -133,7 +145,10 @@ class InnerSide:
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
         for name in ("iopub", "shell", "control", "stdin"):
             kind = zmq.SUB if name == "iopub" else zmq.DEALER
-            options: dict[int, int | bytes] = {zmq.RECONNECT_IVL: 10}
+            options: dict[int, int | bytes] = {
+                zmq.AFFINITY: INNER_THREAD,
+                zmq.RECONNECT_IVL: 10,
+            }
             if inner.curve_publickey:
                 options[zmq.CURVE_SERVERKEY] = inner.curve_publickey
                 options[zmq.CURVE_PUBLICKEY] = inner.curve_publickey
