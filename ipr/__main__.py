@@ -71,14 +71,14 @@ def main(argv: list[str]) -> int:
 
 
 def _run(planned: Any, values: dict[str, Any]) -> int:
-    # Nothing of what is imported is garbage. The service sets its own terms.
+    # Nothing of what is imported is garbage. The daemon sets its own terms.
     gc.disable()
     _leave_for_later("http.cookiejar")
     from twisted.internet import reactor as some_reactor
 
     from ipr import notebooklog
     from ipr.process import Stderr
-    from ipr.service import CannotListen, IprService
+    from ipr.service import CannotListen, Daemon
 
     reactor: Any = some_reactor
     log = notebooklog.to_stderr(Stderr())
@@ -89,17 +89,17 @@ def _run(planned: Any, values: dict[str, Any]) -> int:
         if reactor.running:
             reactor.stop()
 
-    service = IprService(reactor, planned, values, log, over)
+    daemon = Daemon(reactor, planned, values, log, over)
     try:
-        service.startService()
+        daemon.start()
     except (CannotListen, ValueError) as error:
         return _complain(error, 1)
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
-        reactor.callFromThread(service.interrupt)
+        reactor.callFromThread(daemon.interrupt)
 
     def end(number: int, _frame: FrameType | None) -> None:
-        reactor.callFromThread(service.shut_down, f"signal {number}")
+        reactor.callFromThread(daemon.shut_down, f"signal {number}")
 
     def take_signals() -> None:
         # Once the reactor runs: it puts its own handler for SIGTERM in, which
@@ -111,8 +111,8 @@ def _run(planned: Any, values: dict[str, Any]) -> int:
     signal.signal(signal.SIGINT, interrupt)
     reactor.callWhenRunning(take_signals)
     if _early_interrupts:
-        reactor.callWhenRunning(service.interrupt)
-    if not service.ended:
+        reactor.callWhenRunning(daemon.interrupt)
+    if not daemon.ended:
         reactor.run()
     return 0
 

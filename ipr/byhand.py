@@ -37,7 +37,7 @@ class ByHand(Service):
         """Open the front, start the inner kernel, say how to connect."""
         from twisted.internet import reactor as some_reactor
 
-        from ipr.service import CannotListen, IprService
+        from ipr.service import CannotListen, Daemon
 
         reactor: Any = some_reactor
         Service.startService(self)
@@ -50,9 +50,9 @@ class ByHand(Service):
             if reactor.running:
                 reactor.callLater(0, _stop, reactor)
 
-        self._daemon = IprService(reactor, self._planned, self._values, log, over)
+        self._daemon = Daemon(reactor, self._planned, self._values, log, over)
         try:
-            self._daemon.startService()
+            self._daemon.start()
         except (CannotListen, ValueError) as error:
             self._remove()
             sys.stderr.write(f"ipr: {error}\n")
@@ -66,7 +66,7 @@ class ByHand(Service):
         Service.stopService(self)
         if self._daemon is None:
             return succeed(None)
-        stopping: Deferred[None] = self._daemon.stopService()
+        stopping: Deferred[None] = self._daemon.stop()
         return stopping
 
     def _remove(self) -> None:

@@ -90,6 +90,11 @@ FELL_SECONDS = 3.0
 #: How long it goes on after that when the daemon is gone and nobody else will.
 LONE_SECONDS = 60.0
 
+#: How long `start` keeps off the CPU at most until the kernel's program runs.
+#: With two cores or fewer the caller's next imports would take one of them from
+#: the new process, for several times what it needs.
+HEAD_START = 0.03
+
 #: The name in ``ps`` and ``top``, at most 15 bytes.
 PROCESS_NAME = b"ipr-guardian"
 
@@ -193,6 +198,9 @@ def start(
     command_r, command_w, report_r, report_w, stderr_r, stderr_w = pipes
     for fd in (command_r, report_w, stderr_w):
         os.close(fd)
+    poll = select.poll()
+    poll.register(report_r, select.POLLIN)
+    poll.poll(HEAD_START * 1000)
     return pid, command_w, report_r, stderr_r
 
 

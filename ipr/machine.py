@@ -208,6 +208,9 @@ PUBLIC_NAMES: dict[type, str] = {
 
 
 # --- events -----------------------------------------------------------------
+#
+# Those, and the effects, that add no field are attrs classes by their base: to
+# make one more costs half a millisecond at each start of the daemon.
 
 
 @attrs.frozen
@@ -217,9 +220,10 @@ class Event:
     generation: int
 
 
-@attrs.frozen
 class Ready(Event):
     """It answered kernel_info, and its iopub is heard."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -229,9 +233,10 @@ class Exited(Event):
     cause: Cause
 
 
-@attrs.frozen
 class Drained(Event):
     """Everything that it had sent has been read."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -241,9 +246,10 @@ class RestartAsked(Event):
     urgent: bool = False
 
 
-@attrs.frozen
 class ShutdownAsked(Event):
     """A client, a signal or the parent's death wants the daemon to end."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -253,39 +259,46 @@ class ChannelLost(Event):
     channel: str
 
 
-@attrs.frozen
 class StartDue(Event):
     """It should have been ready by now."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class StableDue(Event):
     """It has been up long enough to forget earlier deaths."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class TerminateDue(Event):
     """It did not go when asked."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class KillDue(Event):
     """It did not go at SIGTERM."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class GoneDue(Event):
     """It did not even go at SIGKILL (a process stuck in the file system)."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class DrainDue(Event):
     """Whatever has not been read by now will not come."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class PauseDue(Event):
     """Time for the next start."""
+
+    __slots__ = ()
 
 
 # --- effects ----------------------------------------------------------------
@@ -298,14 +311,16 @@ class Effect:
     generation: int
 
 
-@attrs.frozen
 class Spawn(Effect):
     """Make a connection file and sockets, and start the inner kernel."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class AskToGo(Effect):
     """Interrupt what it runs, then send it a shutdown_request."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -318,14 +333,16 @@ class Terminate(Effect):
     because: str = ""
 
 
-@attrs.frozen
 class Kill(Effect):
     """SIGKILL to all of its tree."""
 
+    __slots__ = ()
 
-@attrs.frozen
+
 class Drain(Effect):
     """Read what it still said, then feed :class:`Drained`."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -345,9 +362,10 @@ class Hold(Effect):
     coming: bool = True
 
 
-@attrs.frozen
 class Release(Effect):
     """Tell who asked for the restart, and pass on what was held."""
+
+    __slots__ = ()
 
 
 @attrs.frozen
@@ -357,9 +375,10 @@ class Refuse(Effect):
     cause: Cause
 
 
-@attrs.frozen
 class Exit(Effect):
     """End the daemon."""
+
+    __slots__ = ()
 
 
 @attrs.frozen

@@ -1,8 +1,8 @@
 """Builds the daemon and wires it: the one place that knows all the parts.
 
 Must not know option parsing, nor decide anything that the machine decides.
-Nothing of ZeroMQ is touched before :meth:`IprService.startService`, since
-``twistd`` may fork before.
+Nothing of ZeroMQ is touched before :meth:`Daemon.start`, since ``twistd``
+may fork before.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import zmq
-from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -58,8 +57,11 @@ class CannotListen(Exception):
     """A front address cannot be bound; the text says which and why."""
 
 
-class IprService(Service):
-    """The daemon.
+class Daemon:
+    """The daemon, from its first socket to its last.
+
+    No ``Service`` of Twisted's: that base takes 7 ms to import, which ``python
+    -m ipr`` has no use for. For ``twistd`` there is :mod:`ipr.byhand`.
 
     :param reactor: everything runs on it.
     :param planned: what to start, and, perhaps, what runs already.
@@ -93,14 +95,13 @@ class IprService(Service):
         self._parent_watch: LoopingCall | None = None
         self._alone_since: float | None = None
 
-    # --- Service ------------------------------------------------------------
+    # --- begin and end ------------------------------------------------------
 
-    def startService(self) -> None:
+    def start(self) -> None:
         """Open the front, and start the first inner kernel.
 
         :raises CannotListen: when a front address is taken.
         """
-        Service.startService(self)
         reactor, options = self.reactor, self.options
         guardian.become_subreaper()
         self.started_at = reactor.seconds()
@@ -146,9 +147,8 @@ class IprService(Service):
         self._tidying = reactor.callLater(TIDY_TIME, _tidy)
         self._watch()
 
-    def stopService(self) -> Deferred[None]:
+    def stop(self) -> Deferred[None]:
         """Stop the inner kernel, then all else; fires when it is done."""
-        Service.stopService(self)
         if self.ended:
             return succeed(None)
         done: Deferred[None] = Deferred()
