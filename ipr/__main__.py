@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, _note_interrupt)
 
     import ipr
-    from ipr import connection, early, options
+    from ipr import options
 
     try:
         values, command = options.parse(argv, ipr.__version__)
@@ -59,12 +59,20 @@ def main(argv: list[str]) -> int:
             )
     except options.BadOption as error:
         return _complain(error, 2)
+
+    from ipr import guardian
+
+    # It settles while we import and read what it shall run.
+    forked = guardian.try_fork()
+    from ipr import connection, early
+
     try:
         outer = connection.read(values["connection_file"])
     except connection.BadConnectionFile as error:
+        guardian.dismiss(forked)
         return _complain(error, 1)
     planned = early.plan(values, command, outer)
-    planned = early.prepare(planned, values["inner_transport"])
+    planned = early.prepare(planned, values["inner_transport"], forked)
 
     # From here on the inner kernel's own start hides what we import.
     return _run(planned, values)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Prepared(NamedTuple):
     """The first inner kernel, which runs already.
 
-    :ivar started: as :func:`ipr.guardian.start` gives it.
+    :ivar started: as :func:`ipr.guardian.fork` gives it.
     """
 
     inner: Inner
@@ -74,25 +74,35 @@ def plan(options: Mapping[str, Any], command: list[str], outer: Outer) -> Plan:
     return Plan(outer, launch, "", None)
 
 
-def prepare(planned: Plan, transport: str) -> Plan:
-    """Fork the first inner kernel.
+def prepare(
+    planned: Plan, transport: str, forked: tuple[int, int, int, int] | None
+) -> Plan:
+    """Start the first inner kernel.
 
-    To be called while there is one thread. A kernel that cannot be started
-    is a problem in the plan, for the notebook to show.
+    A kernel that cannot be started is a problem in the plan, for the notebook
+    to show.
+
+    :param forked: as :func:`ipr.guardian.try_fork` gives it; gone when no kernel
+        is started. Without it there is another try, which says why.
     """
     launch = planned.launch
     if launch is None:
+        guardian.dismiss(forked)
         return planned
     try:
         inner = make_inner(planned.outer, launch, transport)
     except OSError as error:
+        guardian.dismiss(forked)
         problem = f"no place for the inner connection file: {error}"
         return planned._replace(problem=problem)
     command = launch.command(inner.path)
     try:
         environment = launch.environment(os.environ)
-        started = guardian.start(command, environment, os.getcwd(), inner.folder)
+        order = guardian.encode_order(command, environment, os.getcwd(), inner.folder)
+        forked = forked or guardian.fork()
     except (OSError, ValueError) as error:
+        guardian.dismiss(forked)
         connection.remove_inner(inner)
         return planned._replace(problem=str(error))
-    return planned._replace(prepared=Prepared(inner, tuple(command), started))
+    guardian.give(forked, order)
+    return planned._replace(prepared=Prepared(inner, tuple(command), forked))

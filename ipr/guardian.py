@@ -15,7 +15,8 @@ What is below the kernel then falls to the daemon: see `become_subreaper` and
 
 There are two ways to get one:
 
-* `start` forks it from the daemon, before anything heavy is imported;
+* `start` forks it from the daemon, before anything heavy is imported; or, in
+  two steps, `fork` and `give`;
 * `command_line` says how to spawn it, with the pipes at fd 3 and 4 and the
   kernel's stderr at fd 2; what to run is then sent down fd 3 (`encode_order`).
   It may be spawned early and be given its order when the time has come.
@@ -28,7 +29,7 @@ On the wire, bytes; numbers are decimal ASCII.
 
 fd 3, the command pipe, daemon to guardian::
 
-    ORDER    = LENGTH ":" PAYLOAD ","       (a netstring; not after `start`)
+    ORDER    = LENGTH ":" PAYLOAD ","       (a netstring)
     PAYLOAD  = CWD NUL REMOVE NUL ARGC NUL 1*(ARG NUL) *(NAME "=" VALUE NUL)
     then any number of lines
     "signal N\n"   killpg(kernel's group, N); kept until the kernel runs, and
@@ -160,14 +161,28 @@ def start(
     To be called from the main thread while there is no other.  The parameters
     are those of `encode_order`.
 
+    :return: as `fork`.
+    :raises ValueError: as `encode_order`.
+    :raises OSError: no pipe or no process could be made.
+    """
+    order = encode_order(argv, env, cwd, remove)
+    started = fork()
+    give(started, order)
+    return started
+
+
+def fork() -> tuple[int, int, int, int]:
+    """Fork a guardian off this process; it waits to be told what to run.
+
+    To be called from the main thread while there is no other.  It settles while
+    the caller finds out what to `give` it; closing its pipes ends it.
+
     :return: the guardian's pid, to be reaped by the caller when the report pipe
         has ended; the command pipe (to write); the report pipe and the kernel's
         stderr (to read).  The three are blocking and not inheritable; the command
         pipe must not be copied into a process that outlives the caller.
-    :raises ValueError: as `encode_order`.
     :raises OSError: no pipe or no process could be made.
     """
-    order = _checked(argv, env, cwd, remove)
     _open_standard()
     daemon = os.getpid()
     pipes: list[int] = []
@@ -182,7 +197,7 @@ def start(
             code = 1
             try:
                 os.dup2(pipes[5], 2)
-                guard(order, pipes[0], pipes[3], daemon)
+                _obey(pipes[0], pipes[3], daemon)
                 code = 0
             except BaseException as error:
                 _last_words(error)
@@ -198,10 +213,44 @@ def start(
     command_r, command_w, report_r, report_w, stderr_r, stderr_w = pipes
     for fd in (command_r, report_w, stderr_w):
         os.close(fd)
-    poll = select.poll()
-    poll.register(report_r, select.POLLIN)
-    poll.poll(HEAD_START * 1000)
     return pid, command_w, report_r, stderr_r
+
+
+def give(started: tuple[int, int, int, int], order: bytes) -> None:
+    """Give a forked guardian its order; return when the kernel's program runs.
+
+    Or when it cannot run, or after `HEAD_START`.
+
+    :param started: what `fork` gave.
+    :param order: what `encode_order` gave.
+    """
+    _, command, report, _ = started
+    try:
+        while order:
+            order = order[os.write(command, order) :]
+    except BrokenPipeError:
+        pass  # it was killed; the end of its report pipe says so
+    poll = select.poll()
+    poll.register(report, select.POLLIN)
+    poll.poll(HEAD_START * 1000)
+
+
+def try_fork() -> "tuple[int, int, int, int] | None":
+    """Do what `fork` does; None when no pipe or no process could be made."""
+    try:
+        return fork()
+    except OSError:
+        return None
+
+
+def dismiss(started: "tuple[int, int, int, int] | None") -> None:
+    """End a forked guardian that got no order; return when it is gone."""
+    if started is None:
+        return
+    pid, *pipes = started
+    for fd in pipes:
+        os.close(fd)
+    os.waitpid(pid, 0)
 
 
 def become_subreaper() -> bool:
@@ -258,8 +307,7 @@ def main() -> None:
             _complain("the guardian is started by ipr, with pipes at fd 3 and 4")
             code = 2
         else:
-            wake = _settle(COMMAND_FD, REPORT_FD)
-            _obey(wake, daemon)
+            _obey(COMMAND_FD, REPORT_FD, daemon)
             code = 0
     except BaseException as error:
         _last_words(error)
@@ -282,23 +330,19 @@ class Order:
         self.remove = remove
 
 
-def guard(order: Order, command: int, report: int, daemon: int) -> None:
-    """Be the guardian of one kernel until nothing of it is left.
+def _obey(command: int, report: int, daemon: int) -> None:
+    """Settle, read the order and carry it out, until nothing of it is left.
 
-    For a freshly forked process: it takes over signals and descriptors.
+    For a fresh process: it takes over signals and descriptors.
 
     :param command: fd of the command pipe, read end.
     :param report: fd of the report pipe, write end.
     :param daemon: the pid whose end counts as the end of the daemon.
     """
-    _guard(order, command, report, daemon, _settle(command, report), b"")
-
-
-def _obey(wake: int, daemon: int) -> None:
-    """Read the order from fd 3 and carry it out."""
+    wake = _settle(command, report)
     data, order = b"", None
     while True:
-        chunk = os.read(COMMAND_FD, 65536)
+        chunk = os.read(command, 65536)
         if not chunk:
             return  # the daemon is gone, or thought better of it
         data += chunk
@@ -311,15 +355,15 @@ def _obey(wake: int, daemon: int) -> None:
             said = rest[length + 1 :]
             break
     if order is None:
-        _tell(REPORT_FD, b"failed 22 the guardian was given an order it cannot read")
+        _tell(report, b"failed 22 the guardian was given an order it cannot read")
     else:
-        _guard(order, COMMAND_FD, REPORT_FD, daemon, wake, said)
+        _guard(order, command, report, daemon, wake, said)
 
 
 def _guard(
     order: Order, command: int, report: int, daemon: int, wake: int, said: bytes
 ) -> None:
-    """`guard`, settled already.
+    """Be the guardian of one kernel until nothing of it is left.
 
     :param wake: fd that is readable after a signal (SIGCHLD, or the daemon's end).
     :param said: what the daemon said already.

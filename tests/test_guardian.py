@@ -436,6 +436,10 @@ class _Contract:
         ) -> _Guarded:
             raise NotImplementedError
 
+        def waiting(self) -> _Guarded:
+            """Give a guardian that has no order yet."""
+            raise NotImplementedError
+
         def test_an_exit_status_is_told_exactly(self) -> None:
             for code in (0, 1, 7, 255):
                 guarded = self.guard(["sh", "-c", f"exit {code}"])
@@ -624,24 +628,34 @@ class _Contract:
             self.assertTrue(os.path.isdir(folder))
 
         def test_the_runtime_directory_goes_with_the_daemon(self) -> None:
-            for argv in (["sleep", "1000"], ["/no/such"]):
-                outside = self.folder()
-                with open(f"{outside}/precious", "w") as file:
-                    file.write("x")
-                folder = self.folder()
-                os.symlink(outside, f"{folder}/link-to-folder")
-                os.symlink(f"{outside}/precious", f"{folder}/link-to-file")
-                with open(f"{folder}/kernel.json", "w") as file:
-                    file.write("{}")
-                with socket.socket(socket.AF_UNIX) as listener:
-                    listener.bind(f"{folder}/socket")
-                guarded = self.guard(argv, remove=folder)
-                if argv[0] == "sleep":
-                    guarded.started()
-                guarded.hang_up()
-                self.assertEqual(guarded.code(), 0)
-                self.assertFalse(os.path.exists(folder))
-                self.assertEqual(os.listdir(outside), ["precious"])
+            outside = self.folder()
+            with open(f"{outside}/precious", "w") as file:
+                file.write("x")
+            folder = self.folder()
+            os.symlink(outside, f"{folder}/link-to-folder")
+            os.symlink(f"{outside}/precious", f"{folder}/link-to-file")
+            with open(f"{folder}/kernel.json", "w") as file:
+                file.write("{}")
+            with socket.socket(socket.AF_UNIX) as listener:
+                listener.bind(f"{folder}/socket")
+            guarded = self.guard(["sleep", "1000"], remove=folder)
+            guarded.started()
+            guarded.hang_up()
+            self.assertEqual(guarded.code(), 0)
+            self.assertFalse(os.path.exists(folder))
+            self.assertEqual(os.listdir(outside), ["precious"])
+
+        def test_it_goes_too_when_the_kernel_cannot_start(self) -> None:
+            """The daemon is gone before it can be told so."""
+            folder = self.folder()
+            guarded = self.waiting()
+            os.kill(guarded.pid, signal.SIGSTOP)
+            order = guardian.encode_order(["/no/such"], self.env, "", folder)
+            os.write(guarded.command, order)
+            guarded.hang_up()
+            os.kill(guarded.pid, signal.SIGCONT)
+            self.assertEqual(guarded.code(), 0)
+            self.assertFalse(os.path.exists(folder))
 
         def test_a_directory_that_is_not_the_private_one_stays(self) -> None:
             shared = self.folder()
@@ -808,6 +822,51 @@ class ForkedTests(_Contract.Tests):
     def guard(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
         return self.fork(argv, cwd, remove)
 
+    def waiting(self) -> _Guarded:
+        guarded = _Guarded(*guardian.fork())
+        self.addCleanup(guarded.close)
+        return guarded
+
+    def test_an_order_may_come_late(self) -> None:
+        started = guardian.fork()
+        guarded = _Guarded(*started)
+        self.addCleanup(guarded.close)
+        time.sleep(0.05)
+        large = {**self.env, "LARGE": "x" * 100_000}
+        guardian.give(started, guardian.encode_order(["sh", "-c", "exit 6"], large))
+        guarded.started()
+        self.assertEqual(guarded.exited(), 6 << 8)
+
+    def test_the_order_for_one_that_was_killed(self) -> None:
+        """Its report pipe has ended; to give the order changes nothing."""
+        started = guardian.fork()
+        guarded = _Guarded(*started)
+        self.addCleanup(guarded.close)
+        os.kill(guarded.pid, signal.SIGKILL)
+        self.assertEqual(guarded.report.all(), b"")
+        guardian.give(started, guardian.encode_order(["true"], self.env))
+        self.assertEqual(guarded.code(), -signal.SIGKILL)
+
+    def test_one_that_is_dismissed_is_gone(self) -> None:
+        before = os.listdir("/dev/fd")
+        started = guardian.fork()
+        guardian.dismiss(started)
+        self.assertEqual(os.listdir("/dev/fd"), before)
+        self.assertRaises(ChildProcessError, os.waitpid, started[0], 0)
+
+    def test_the_daemon_dies_before_it_gave_an_order(self) -> None:
+        driver = self.driver(
+            """
+            import time
+            print(guardian.fork()[0], flush=True)
+            time.sleep(1000)
+            """,
+        )
+        assert driver.stdout is not None
+        pid = int(driver.stdout.readline())
+        driver.kill()
+        _until_gone("the guardian", pid, PROMISED)
+
     def test_what_cannot_be_run_is_refused_before_a_process_is_made(self) -> None:
         for argv, env, remove, words in [
             ([], {}, "", "empty"),
@@ -862,6 +921,9 @@ class SpawnedTests(_Contract.Tests):
 
     def guard(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
         return self.spawn(argv, cwd, remove)
+
+    def waiting(self) -> _Guarded:
+        return self.bare(b"")
 
     def bare(self, order: bytes, argv: list[str] | None = None) -> _Guarded:
         guarded = _spawned(argv or guardian.command_line(), order, self.env)

@@ -1,0 +1,99 @@
+"""The first moments: a guardian is forked ahead, and then used or dismissed."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+from unittest import mock
+
+from ipr import connection, early, guardian
+from ipr.launch import Launch
+from tests.case import Case
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class PrepareTests(Case):
+    """What cannot be started is said in the plan, and leaves nothing."""
+
+    def setUp(self) -> None:
+        """Make a folder in which all that is written lies."""
+        self.base = self.folder()
+        self.environment(XDG_RUNTIME_DIR=self.base, TMPDIR=self.base)
+        path = os.path.join(self.folder(), "kernel.json")
+        connection.write_private(path, connection.fresh())
+        self.outer = connection.read(path)
+
+    def prepare(self, launch: Launch | None, **forked: Any) -> early.Plan:
+        """Do what the entry does, with a guardian of the test's own."""
+        if not forked:
+            forked = {"forked": guardian.try_fork()}
+        before = early.Plan(self.outer, launch, "" if launch else "none", None)
+        return early.prepare(before, "ipc", **forked)
+
+    def nothing_is_left(self) -> None:
+        """There is no child process, and no folder."""
+        self.raised(ChildProcessError, os.waitpid, -1, os.WNOHANG)
+        self.assertEqual(os.listdir(self.base), [])
+
+    def ends_well(self, plan: early.Plan) -> None:
+        """The kernel runs ``true``; the folder stays for the daemon to remove."""
+        assert plan.prepared is not None
+        pid, command, report, stderr = plan.prepared.started
+        said = b""
+        while chunk := os.read(report, 1000):
+            said += chunk
+        self.assertEqual(
+            [line.split()[0] for line in said.splitlines()], [b"started", b"exited"]
+        )
+        self.assertEqual(os.waitpid(pid, 0), (pid, 0))
+        for fd in (command, report, stderr):
+            os.close(fd)
+        connection.remove_inner(plan.prepared.inner)
+        self.nothing_is_left()
+
+    def test_a_kernel(self) -> None:
+        self.ends_well(self.prepare(Launch(("true",))))
+
+    def test_no_command(self) -> None:
+        self.assertEqual(self.prepare(None).problem, "none")
+        self.nothing_is_left()
+
+    def test_an_impossible_command(self) -> None:
+        plan = self.prepare(Launch(("a\0b",)))
+        self.assertIs(plan.prepared, None)
+        self.assertIn("NUL", plan.problem)
+        self.nothing_is_left()
+
+    def test_no_place(self) -> None:
+        with mock.patch.object(connection, "make_inner", side_effect=OSError("full")):
+            plan = self.prepare(Launch(("true",)))
+        self.assertIs(plan.prepared, None)
+        self.assertIn("full", plan.problem)
+        self.nothing_is_left()
+
+    def test_there_was_no_process_to_be_had(self) -> None:
+        """There is another try, and its error is the one that is told."""
+        with mock.patch.object(os, "fork", side_effect=OSError(11, "no process")):
+            self.assertIs(guardian.try_fork(), None)
+            plan = self.prepare(Launch(("true",)), forked=None)
+        self.assertIn("no process", plan.problem)
+        self.nothing_is_left()
+        self.ends_well(self.prepare(Launch(("true",)), forked=None))
+
+    def test_the_entry_complains(self) -> None:
+        """A connection file that cannot be read: no guardian is left, either."""
+        done = subprocess.run(
+            [sys.executable, "-m", "ipr", "-f", os.path.join(self.base, "none.json")],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            check=False,
+            # Any guardian would hold these open.
+            timeout=20,
+        )
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertEqual(len(done.stderr.splitlines()), 1)
+        self.assertIn("none.json", done.stderr)
