@@ -43,7 +43,7 @@ def ipr_channels(route: str, front: str, back: str, *, verify: bool) -> None:
     _install_reactor()
     from twisted.internet import reactor
 
-    from ipr.channels import Channel, Factory
+    from ipr.channels import FRONT_THREAD, INNER_THREAD, Channel, Factory
     from ipr.wire import Signer, split
 
     factory = Factory(reactor)
@@ -74,19 +74,14 @@ def ipr_channels(route: str, front: str, back: str, *, verify: bool) -> None:
     def ignored(frames: list[Any]) -> None:
         """Subscriptions come here."""
 
-    if route == "requests":
-        ahead = Channel(factory, zmq.ROUTER, inwards, lost)
-        behind = Channel(factory, zmq.DEALER, outwards, lost, orderly=True)
-    else:
-        ahead = Channel(factory, zmq.XPUB, ignored, lost)
-        behind = Channel(
-            factory,
-            zmq.SUB,
-            published,
-            lost,
-            orderly=True,
-            options={zmq.SUBSCRIBE: b""},
-        )
+    kinds = (zmq.ROUTER, zmq.DEALER) if route == "requests" else (zmq.XPUB, zmq.SUB)
+    at_front: dict[int, int | bytes] = {zmq.AFFINITY: FRONT_THREAD}
+    inside: dict[int, int | bytes] = {zmq.AFFINITY: INNER_THREAD}
+    if kinds[1] == zmq.SUB:
+        inside[zmq.SUBSCRIBE] = b""
+    taken, given = (inwards, outwards) if route == "requests" else (ignored, published)
+    ahead = Channel(factory, kinds[0], taken, lost, options=at_front)
+    behind = Channel(factory, kinds[1], given, lost, options=inside, orderly=True)
     ahead.bind(front)
     behind.connect(back)
     reactor.callWhenRunning(_say_ready)

@@ -5,6 +5,9 @@ or how a message is laid out.
 
 Each measurement takes a place and gives rows; where two kernels are compared,
 they take turns sample by sample, so that the machine's noise meets both.
+
+Where a figure is about what a message costs on its way, a third kernel takes
+its turns, behind ``zmq.proxy`` in C: it shows what any hop costs here.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 import zmq
@@ -81,11 +85,19 @@ def _compared(
     limit: Limit | None,
     note: str = "",
     wrong: str = "",
+    *,
+    who: str = "wrapped",
 ) -> Row:
     """Make the row of a figure of which each turn gives one sample per kernel."""
-    plain, wrapped = samples["plain"], samples["wrapped"]
-    ratio = ratio_of_rounds([[one] for one in plain], [[one] for one in wrapped])
-    return Row(name, spread(wrapped), spread(plain), ratio, limit, note, wrong)
+    plain, other = samples["plain"], samples[who]
+    ratio = ratio_of_rounds([[one] for one in plain], [[one] for one in other])
+    return Row(name, spread(other), spread(plain), ratio, limit, note, wrong)
+
+
+PAIR = ("plain", "wrapped")
+WITH_YARDSTICK = (*PAIR, "proxied")
+#: What the yardstick's rows are called.
+YARDSTICK = "the same, zmq.proxy in C in ipr's place"
 
 
 # Start.
@@ -138,11 +150,11 @@ def _start_once(place: subjects.Place, name: str, reconnect: int | None) -> floa
 
 def roundtrip(place: subjects.Place, plan: Plan) -> list[Row]:
     """Measure an empty execute until both its reply and its idle are there."""
-    rounds: dict[str, list[list[float]]] = {"plain": [], "wrapped": []}
+    rounds: dict[str, list[list[float]]] = {name: [] for name in WITH_YARDSTICK}
     cpu = 0.0
     for _ in range(plan.pairs):
-        with subjects.both(place) as kernels:
-            for name in ("plain", "wrapped") * 50:
+        with subjects.several(place, WITH_YARDSTICK) as kernels:
+            for name in WITH_YARDSTICK * 50:
                 client = kernels[name][1]
                 client.run(*client.code(""))
             wrapped_pid = kernels["wrapped"][0].pid
@@ -151,13 +163,15 @@ def roundtrip(place: subjects.Place, plan: Plan) -> list[Row]:
                 for samples in rounds.values():
                     samples.append([])
                 for index in range(plan.executes):
-                    for name in subjects.turns(index):
+                    for name in subjects.turns(index, WITH_YARDSTICK):
                         client = kernels[name][1]
                         took, _ = client.run(*client.code(""))
                         rounds[name][-1].append(took * 1e6)
             cpu += subjects.cpu_seconds(wrapped_pid)
-    plain = [one for each in rounds["plain"] for one in each]
-    wrapped = [one for each in rounds["wrapped"] for one in each]
+    all_of = {
+        name: [one for each in found for one in each] for name, found in rounds.items()
+    }
+    plain, wrapped = all_of["plain"], all_of["wrapped"]
     ratio = ratio_of_rounds(rounds["plain"], rounds["wrapped"])
     return [
         Row(
@@ -168,6 +182,12 @@ def roundtrip(place: subjects.Place, plan: Plan) -> list[Row]:
             Limit(1.08),
             f"ratio over {ratio.count} rounds;"
             f" {cpu / len(wrapped) * 1e6:.0f} µs CPU of the wrapped process each",
+        ),
+        Row(
+            YARDSTICK,
+            spread(all_of["proxied"]),
+            spread(plain),
+            ratio_of_rounds(rounds["plain"], rounds["proxied"]),
         ),
         Row(
             "empty execute, p99, µs",
@@ -232,82 +252,111 @@ def small_messages(place: subjects.Place, plan: Plan) -> list[Row]:
         ("print, lines", _PRINT, plan.small * 5, _ordered_lines, None),
     ):
         code = source.format(count=count)
-        rows.append(
-            _flood(place, plan, f"{title} /s", code, count, plan.floods, check, limit)
-        )
+        flood = Flood(f"{title} /s", code, count, plan.floods, check, limit)
+        rows += _flood(place, plan, flood, PAIR)
     return rows
 
 
 def large_messages(place: subjects.Place, plan: Plan) -> list[Row]:
     """Measure 8 MB iopub messages: as a buffer, and as a stream's text."""
     rows = []
-    for title, source, check, limit in (
-        ("8 MB iopub buffers", _BUFFERS, _whole_buffers, Limit(0.85, False)),
-        ("8 MB iopub texts", _TEXTS, _whole_texts, Limit(0.85, False)),
+    limit = Limit(0.85, False)
+    for title, source, check, names in (
+        ("8 MB iopub buffers", _BUFFERS, _whole_buffers, WITH_YARDSTICK),
+        ("8 MB iopub texts", _TEXTS, _whole_texts, PAIR),
     ):
         code = source.format(count=plan.large, size=LARGE)
-        rows.append(
-            _flood(
-                place, plan, f"{title} /s", code, plan.large, plan.bulks, check, limit
-            )
-        )
+        flood = Flood(f"{title} /s", code, plan.large, plan.bulks, check, limit)
+        rows += _flood(place, plan, flood, names)
     return rows
 
 
-# Each takes the messages of a flood, and says what is wrong with them, or "".
-Check = Callable[[list[list[zmq.Frame]], int], str]
+# A message's frames from the delimiter on; of each buffer its length only.
+Seen = list[Any]
+# Takes the messages of a flood, and says what is wrong with them, or "".
+Check = Callable[[list[Seen], int], str]
+
+
+@attrs.frozen
+class Flood:
+    """Many messages of one kind.
+
+    :ivar title: with the unit.
+    :ivar code: the cell that makes the kernel send them.
+    :ivar count: how many it sends.
+    :ivar repeats: turns in each pair of kernels.
+    """
+
+    title: str
+    code: str
+    count: int
+    repeats: int
+    check: Check
+    limit: Limit | None
+
+
+def _keeping(came: list[Seen]) -> Callable[[list[Any]], None]:
+    """Give what keeps a message, but of its buffers only how long they were.
+
+    A client that keeps 60 of 8 MB is busy with page faults more than with
+    messages, more so the faster they come.
+    """
+
+    def keep(body: list[Any]) -> None:
+        buffers = body[CONTENT + 1 :]
+        came.append([*body[: CONTENT + 1], *(len(buffer) for buffer in buffers)])
+
+    return keep
 
 
 def _flood(
-    place: subjects.Place,
-    plan: Plan,
-    title: str,
-    code: str,
-    count: int,
-    repeats: int,
-    check: Check,
-    limit: Limit | None,
-) -> Row:
-    samples: Samples = {"plain": [], "wrapped": []}
-    troubles: dict[str, list[str]] = {"plain": [], "wrapped": []}
-    messages: Samples = {"plain": [], "wrapped": []}
+    place: subjects.Place, plan: Plan, flood: Flood, names: Sequence[str]
+) -> list[Row]:
+    samples: Samples = {name: [] for name in names}
+    troubles: dict[str, list[str]] = {name: [] for name in names}
+    sent = 0
     cpu = 0.0
     for _ in range(plan.pairs):
-        with subjects.both(place) as kernels:
-            for index in range(-1, repeats):
-                for name in subjects.turns(index):
+        with subjects.several(place, names) as kernels:
+            for index in range(-1, flood.repeats):
+                for name in subjects.turns(index, names):
                     kernel, client = kernels[name]
-                    came: list[list[zmq.Frame]] = []
+                    came: list[Seen] = []
                     used = subjects.cpu_seconds(kernel.pid)
                     took, content = client.run(
-                        *client.code(code), timeout=300, seen=came.append
+                        *client.code(flood.code),
+                        timeout=300,
+                        seen=_keeping(came),
                     )
                     if index < 0:
                         continue
                     if name == "wrapped":
                         cpu += subjects.cpu_seconds(kernel.pid) - used
-                    samples[name].append(count / took)
-                    trouble = check(came, count)
+                        sent += len(came)
+                    samples[name].append(flood.count / took)
+                    trouble = flood.check(came, flood.count)
                     if content["status"] != "ok":
                         trouble = f"execution failed: {content}"
                     if trouble:
                         troubles[name].append(trouble)
-                    messages[name].append(len(came))
-    sent = sum(messages["wrapped"])
     note = f"{cpu / sent * 1e6:.0f} µs CPU of the wrapped process per message"
     if troubles["plain"]:
         note += f"; plain, too: {troubles['plain'][0]}"
     wrong = troubles["wrapped"][0] if troubles["wrapped"] else ""
     if not wrong:
         note += "; none lost, in order"
-    return _compared(title, samples, limit, note, wrong)
+    rows = [_compared(flood.title, samples, flood.limit, note, wrong)]
+    if "proxied" in names:
+        note = "".join(troubles["proxied"][:1])
+        rows.append(_compared(YARDSTICK, samples, None, note, who="proxied"))
+    return rows
 
 
-def _of_type(came: list[list[zmq.Frame]], msg_type: bytes) -> list[list[zmq.Frame]]:
+def _of_type(came: list[Seen], msg_type: bytes) -> list[Seen]:
     return [body for body in came if b'"%s"' % msg_type in body[HEADER].bytes]
 
 
-def _ordered_displays(came: list[list[zmq.Frame]], count: int) -> str:
+def _ordered_displays(came: list[Seen], count: int) -> str:
     found = [
         json.loads(body[CONTENT].bytes)["data"]["text/plain"]
         for body in _of_type(came, b"display_data")
@@ -315,22 +364,22 @@ def _ordered_displays(came: list[list[zmq.Frame]], count: int) -> str:
     return _difference(found, [str(i) for i in range(count)])
 
 
-def _ordered_lines(came: list[list[zmq.Frame]], count: int) -> str:
+def _ordered_lines(came: list[Seen], count: int) -> str:
     text = "".join(
         json.loads(body[CONTENT].bytes)["text"] for body in _of_type(came, b"stream")
     )
     return _difference(text.splitlines(), [f"line {i}" for i in range(count)])
 
 
-def _whole_buffers(came: list[list[zmq.Frame]], count: int) -> str:
+def _whole_buffers(came: list[Seen], count: int) -> str:
     bodies = _of_type(came, b"comm_msg")
     numbers = [str(json.loads(body[CONTENT].bytes)["data"]["i"]) for body in bodies]
-    if any(len(body) != CONTENT + 2 or len(body[-1]) != LARGE for body in bodies):
+    if any(body[CONTENT + 1 :] != [LARGE] for body in bodies):
         return "a buffer is not whole"
     return _difference(numbers, [str(i) for i in range(count)])
 
 
-def _whole_texts(came: list[list[zmq.Frame]], count: int) -> str:
+def _whole_texts(came: list[Seen], count: int) -> str:
     # ipykernel is free to put several flushes into one stream message.
     size = sum(
         body[CONTENT].bytes.count(b"x" * 1000) for body in _of_type(came, b"stream")

@@ -1,5 +1,7 @@
 """The kernels that are compared: the same ipykernel, without and with ``ipr``.
 
+And, as a yardstick, behind ``zmq.proxy`` in C.
+
 Knows kernelspecs, processes and ``/proc``. Must not know what is measured.
 Everything that Jupyter or IPython would read or write lies in a scratch
 folder, so that the machine's own settings do not take part.
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -46,11 +48,17 @@ WRAPPED_SPEC = {
     "restarter_original_argv": INNER,
     "interrupt_mode": "message",
 }
+#: A hop that does nothing, in C: what is beyond it is ipr's own.
+PROXIED_SPEC = {
+    "argv": [sys.executable, "-m", "tests.benchmarks.proxied", "{connection_file}"],
+    "display_name": "proxied",
+    "language": "python",
+}
 
 
 @attrs.frozen
 class Place:
-    """A scratch folder with both kernelspecs, and the environment to use it.
+    """A scratch folder with the kernelspecs, and the environment to use it.
 
     :ivar folder: removed at the end.
     :ivar environment: for every process that is started here.
@@ -67,7 +75,7 @@ class Place:
 
 @contextlib.contextmanager
 def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
-    """Make a place with the kernelspecs ``plain`` and ``wrapped``.
+    """Make a place with the kernelspecs ``plain``, ``wrapped`` and ``proxied``.
 
     The environment of this very process is set too: ``KernelManager`` has no
     other way to be told.
@@ -95,7 +103,11 @@ def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
     try:
         place = Place(folder, {**os.environ, "JPY_PARENT_PID": str(os.getpid())})
         os.makedirs(ours["JUPYTER_RUNTIME_DIR"], 0o700)
-        specs = {"plain": PLAIN_SPEC, "wrapped": WRAPPED_SPEC}
+        specs = {
+            "plain": PLAIN_SPEC,
+            "wrapped": WRAPPED_SPEC,
+            "proxied": PROXIED_SPEC,
+        }
         if self_test:
             specs["wrapped"] = PLAIN_SPEC
         for name, spec in specs.items():
@@ -118,7 +130,7 @@ class Running:
     """One kernel that was started as a Jupyter server would start it.
 
     :param place: where its kernelspec lies.
-    :param name: ``plain`` or ``wrapped``.
+    :param name: ``plain``, ``wrapped`` or ``proxied``.
     :ivar launched: ``time.perf_counter()`` just before the start.
     :ivar connection: what stands in its connection file.
     """
@@ -203,15 +215,18 @@ def running(place: Place, name: str) -> Iterator[tuple[Running, Client]]:
 
 
 @contextlib.contextmanager
-def both(place: Place) -> Iterator[dict[str, tuple[Running, Client]]]:
-    """Start a plain and a wrapped kernel, both ready for requests."""
-    with running(place, "plain") as plain, running(place, "wrapped") as wrapped:
-        yield {"plain": plain, "wrapped": wrapped}
+def several(
+    place: Place, names: Sequence[str]
+) -> Iterator[dict[str, tuple[Running, Client]]]:
+    """Start one kernel of each name, all ready for requests."""
+    with contextlib.ExitStack() as stack:
+        yield {name: stack.enter_context(running(place, name)) for name in names}
 
 
-def turns(index: int) -> tuple[str, str]:
-    """Who goes first in turn ``index``: one as often as the other."""
-    return ("plain", "wrapped") if index % 2 == 0 else ("wrapped", "plain")
+def turns(index: int, names: Sequence[str] = ("plain", "wrapped")) -> Sequence[str]:
+    """Who goes first in turn ``index``: each as often as the others."""
+    first = index % len(names)
+    return [*names[first:], *names[:first]]
 
 
 # /proc, on Linux.
