@@ -7,10 +7,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import groupby
 from typing import Any
 
@@ -317,6 +319,32 @@ def test_now_when_the_cell_ignores_everything(client: Client) -> None:
     error_of(client, running)
     assert client.inner_pid() != old
     assert not harness.is_alive(old)
+
+
+@pytest.mark.parametrize("who", ["guardian", "kernel"])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.25, 0.35, 0.6])
+def test_now_and_a_kill(client: Client, who: str, delay: float) -> None:
+    """Whoever is killed on the way out, before, in and after the 0.3 s of notice."""
+    old = client.inner_pid()
+    guardian = psutil.Process(old).ppid()
+    running = client.execute(DEAF)
+    queued = client.execute("print('never')")
+    client.wait_for(running, "text:on")
+    restart = client.execute("%restart now")
+    after = client.execute("print('after')")
+    if delay:
+        time.sleep(delay)
+    with suppress(ProcessLookupError):
+        os.kill(guardian if who == "guardian" else old, signal.SIGKILL)
+    client.finish(running, queued, restart, after)
+    assert error_of(client, running)["ename"] == "KernelRestarted"
+    assert client.replies(queued)[0].content["status"] == "aborted"
+    assert client.replies(restart)[0].content == OK
+    assert client.text(after) == "after\n"
+    client.assert_once(running, queued, restart, after)
+    assert client.inner_pid() != old
+    assert not harness.is_alive(old)
+    assert not harness.is_alive(guardian)
 
 
 def test_twice_in_a_row(client: Client) -> None:
