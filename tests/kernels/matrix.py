@@ -117,7 +117,11 @@ class _Trial:
             ("interrupt", self.interrupt),
         ]
         if self.wrapped:
-            steps += [("restart", self.restart), ("death", self.death)]
+            steps += [
+                ("restart", self.restart),
+                ("restart_now", self.restart_now),
+                ("death", self.death),
+            ]
         steps += [
             ("interrupt_request", self.interrupt_request),
             ("late", self.judge_late),
@@ -475,6 +479,27 @@ class _Trial:
         self.client.assert_once(cell)
         assert self.expect_new(old, tree) == int(told[2])
         self.half.seen["restart"] = "yes"
+
+    def restart_now(self) -> None:
+        """One cell runs, one waits behind it, and somebody has had enough."""
+        self.run_until_ok(self.cells.keep)
+        old, tree = self.inner_pid(), self.tree()
+        running = self.loop()
+        queued = self.client.execute(self.cells.print)
+        restart = self.client.execute("%restart now")
+        following = self.client.execute(self.cells.print)
+        self.client.finish(running, queued, restart, following, within=START)
+        self.client.assert_once(running, queued, restart, following)
+        (reply,) = self.client.replies(restart)
+        assert reply.content["status"] == "ok", reply
+        assert self.shows(following, "42") or self.subject.settling, self.client.story(
+            15
+        )
+        self.expect_new(old, tree)
+        (reply,) = self.client.replies(queued)
+        began = "42" in self.printed(queued)
+        self.half.shapes["restart_now"] = [reply.content["status"], began]
+        self.half.seen["restart_now"] = "yes"
 
     def death(self) -> None:
         reply = self.die(self.inner_pid())

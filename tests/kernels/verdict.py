@@ -74,6 +74,8 @@ CHECKS = (
     Check("shutdown", "and ends", ("exits", "must be killed"), "exits"),
     Check("leftovers", "", ("none",), "none"),
     Check("restart", "``%restart``", _YES, "yes", alone=True),
+    # With a cell that runs and one that waits: each ends once, the next one works.
+    Check("restart_now", "", _YES, "yes", alone=True),
     Check("death", "back after SIGKILL", _YES, "yes", alone=True),
     Check("kernelspec", "", ("restored",), "restored", alone=True),
 )
