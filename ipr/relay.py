@@ -28,6 +28,7 @@ from ipr.cells import Cell, RestartCell
 from ipr.ledger import Ledger, Request
 from ipr.machine import Cause, Ending
 from ipr.messages import Draft, Failure
+from ipr.questions import Questions
 from ipr.wire import (
     CONTENT,
     DELIMITER,
@@ -63,6 +64,9 @@ class FrontSide(Protocol):
 
     def send(self, channel: str, frames: list[Frame]) -> None:
         """Send to one client; its identities come first."""
+
+    def ask(self, frames: list[Frame]) -> bool:
+        """Send on stdin; False when that client is not connected there."""
 
     def publish(self, frames: list[Frame]) -> None:
         """Send to all subscribers; the topic comes first."""
@@ -153,6 +157,9 @@ class Relay:
         self.tracing = False
 
         self.ledger = Ledger()
+        self._questions = Questions(
+            front.ask, lambda msg_id: msg_id in self.ledger.inputs, call_later
+        )
         self.inner: Inner | None = None
         #: The cause, while there is no kernel and none is coming.
         self.refusing: Cause | None = None
@@ -944,8 +951,9 @@ class Relay:
         if request is None or request.closed:
             _log.warn("Dropped an input_request: nobody runs that cell")
             return
-        self.ledger.input_asked(request, envelope.header["msg_id"])
-        self._front.send("stdin", request.identities + envelope.body)
+        msg_id = envelope.header["msg_id"]
+        self.ledger.input_asked(request, msg_id)
+        self._questions.put(msg_id, request.identities + envelope.body)
 
     # --- what a cell's failure does to a restart that waits -----------------
 
@@ -1029,6 +1037,7 @@ class Relay:
             self.post(request, answers.lost(request, why, count, self.info()))
             self.ledger.close(request)
         self.inner = None
+        self._questions.stop()
         self._stop_probing()
         self._stop_parting()
 
@@ -1107,6 +1116,7 @@ class Relay:
     def end(self, cause: Cause) -> None:
         """The daemon goes: answer everything that is still open."""
         self._stop_expecting()
+        self._questions.stop()
         self.refuse(cause)
         # A %restart that waits, options that are being worked out, a %ipr
         # status that asks Slurm.

@@ -82,6 +82,8 @@ class Front:
                     # Jupyter server does) takes its place.
                     kind = zmq.ROUTER
                     options[zmq.ROUTER_HANDOVER] = 1
+                if name == "stdin":
+                    options[zmq.ROUTER_MANDATORY] = 1
                 channel = Channel(
                     factory,
                     kind,
@@ -105,6 +107,20 @@ class Front:
         if self._closed:
             return
         self._channels[channel].send(frames)
+
+    def ask(self, frames: Sequence[Frame]) -> bool:
+        """Send on stdin; False when that client is not connected there.
+
+        Elsewhere what is for a client that has gone is dropped. Here it may be
+        one that is still on its way (``ROUTER_MANDATORY``, zmq_setsockopt(3)).
+        """
+        try:
+            self.send("stdin", frames)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            return False
+        return True
 
     def close(self, linger: int) -> None:
         """Close all; unsent messages get ``linger`` milliseconds."""

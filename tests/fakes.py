@@ -93,17 +93,24 @@ class FakeFront:
     """The clients' sockets: everything is noted, read out for a person.
 
     :ivar frames: the same, as it was sent: channel and frames.
+    :ivar hears: whether the clients' stdin is connected.
     """
 
     def __init__(self, done: Done) -> None:
         self._done = done
         self.frames: list[tuple[str, list[Frame]]] = []
+        self.hears = True
 
     def send(self, channel: str, frames: list[Frame]) -> None:
         self.frames.append((channel, frames))
         envelope = split(frames)
         client = b" ".join(envelope.identities).decode()
         self._done.append((f"{client} {channel}", parent(envelope), said(envelope)))
+
+    def ask(self, frames: list[Frame]) -> bool:
+        if self.hears:
+            self.send("stdin", frames)
+        return self.hears
 
     def publish(self, frames: list[Frame]) -> None:
         self.frames.append(("iopub", frames))

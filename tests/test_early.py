@@ -29,18 +29,20 @@ class PrepareTests(Case):
     def prepare(self, launch: Launch | None, **forked: Any) -> early.Plan:
         """Do what the entry does, with a guardian of the test's own."""
         if not forked:
-            forked = {"forked": guardian.try_fork()}
+            forked = {"forked": guardian.fork()}
+            self.guardian = forked["forked"][0]
         before = early.Plan(self.outer, launch, "" if launch else "none", None)
         return early.prepare(before, "ipc", **forked)
 
     def nothing_is_left(self) -> None:
-        """There is no child process, and no folder."""
-        self.raised(ChildProcessError, os.waitpid, -1, os.WNOHANG)
+        """The guardian is gone and reaped, and there is no folder."""
+        self.raised(ChildProcessError, os.waitpid, self.guardian, os.WNOHANG)
         self.assertEqual(os.listdir(self.base), [])
 
     def ends_well(self, plan: early.Plan) -> None:
         """The kernel runs ``true``; the folder stays for the daemon to remove."""
         assert plan.prepared is not None
+        self.guardian = plan.prepared.started[0]
         pid, command, report, stderr = plan.prepared.started
         said = b""
         while chunk := os.read(report, 1000):
@@ -80,7 +82,7 @@ class PrepareTests(Case):
             self.assertIs(guardian.try_fork(), None)
             plan = self.prepare(Launch(("true",)), forked=None)
         self.assertIn("no process", plan.problem)
-        self.nothing_is_left()
+        self.assertEqual(os.listdir(self.base), [])
         self.ends_well(self.prepare(Launch(("true",)), forked=None))
 
     def test_the_entry_complains(self) -> None:

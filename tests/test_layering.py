@@ -25,7 +25,7 @@ ROOT = os.path.dirname(FOLDER)
 ROOMS: dict[str, tuple[str, ...]] = {
     "entry": ("__main__", "byhand", "tap", "spec_cli", "wizard", "check"),
     "compose": ("service", "specplan", "specfolders", "kernelspec"),
-    "shell": ("restarter", "relay", "cells", "commands"),
+    "shell": ("restarter", "relay", "questions", "cells", "commands"),
     "sides": ("generation", "sides", "surroundings"),
     "edges": ("allocation", "channels", "memory", "notebooklog", "process"),
     # Needed before the first inner kernel is spawned.

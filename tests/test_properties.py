@@ -316,6 +316,10 @@ class Front:
         assert channel == told.channel, "on the wrong channel"
         told.replies.append(str(envelope.content.get("status")))
 
+    def ask(self, frames: list[Frame]) -> bool:
+        self.fresh(frames)
+        return True
+
     def publish(self, frames: list[Frame]) -> None:
         envelope = self.fresh(frames)
         told = self._told.get(envelope.parent_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from ipr import magics, messages, relay
 from ipr.channels import ChannelClosed
 from ipr.machine import Cause, Ending
 from ipr.magics import Changes, Ipr
+from ipr.questions import AGAIN_TIME, MOST_TRIES
 from ipr.relay import (
     KERNEL_INFO_TIME,
     NOTICE_TIME,
@@ -354,6 +356,49 @@ class StdinTests(RelayCase):
         self.took()
         self.execute("m2", "%restart", channel="stdin")
         self.client("m3", "shutdown_request", channel="stdin")
+        self.assertEqual(self.took(), [])
+
+    def test_client_that_is_on_its_way(self) -> None:
+        """Its stdin connects after its shell: it is asked then, once, in order."""
+        self.front.hears = False
+        self.kernel("stdin", "input_request", "m1", prompt="one")
+        self.kernel("stdin", "input_request", "m1", prompt="two")
+        self.clock.pump([AGAIN_TIME] * 3)
+        self.assertEqual(self.took(), [])
+        self.front.hears = True
+        self.clock.pump([AGAIN_TIME] * 3)
+        self.assertEqual(self.took(), [("ann stdin", "m1", "input_request")] * 2)
+        prompts = [split(frames).content["prompt"] for _, frames in self.front.frames]
+        self.assertEqual(prompts[-2:], ["one", "two"])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_question_that_is_over_before_it_is_heard(self) -> None:
+        """By an interrupt, by the kernel's death, by the end of the daemon."""
+        ends: list[Callable[[], None]] = [
+            lambda: self.end_cell("m1", "error"),
+            lambda: self.relay.finish(1, DIED),
+            lambda: self.relay.end(SHUT_DOWN),
+        ]
+        for end in ends:
+            self.run_kernel()
+            self.execute("m1")
+            self.front.hears = False
+            self.kernel("stdin", "input_request", "m1", prompt="?")
+            end()
+            self.took()
+            self.front.hears = True
+            self.clock.advance(AGAIN_TIME)
+            self.assertEqual(self.took(), [])
+            self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_client_that_has_gone(self) -> None:
+        """It is not asked for ever."""
+        self.front.hears = False
+        self.kernel("stdin", "input_request", "m1", prompt="?")
+        self.clock.pump([AGAIN_TIME] * MOST_TRIES)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+        self.front.hears = True
+        self.clock.advance(AGAIN_TIME)
         self.assertEqual(self.took(), [])
 
     def test_question_of_a_cell_that_was_closed(self) -> None:

@@ -258,6 +258,18 @@ class FrontTests(SidesCase):
             self.assertEqual(self.heard(client), BODY)
             self.received.clear()
 
+    def test_question_to_who_is_not_there(self) -> None:
+        """It is said, and a later one arrives whole; other channels drop it."""
+        front = self.front()
+        self.assertFalse(front.ask([b"me", *BODY]))
+        front.send("shell", [b"me", *BODY])
+        client = self.client("stdin", zmq.DEALER, IDENTITY=b"me")
+        self.reactor.until(lambda: front.ask([b"me", *BODY]), "the client's stdin")
+        self.assertEqual(self.heard(client), BODY)
+        self.assertFalse(front.ask([b"you", *BODY]))
+        self.assertTrue(front.ask([b"me", b"again"]))
+        self.assertEqual(self.heard(client), [b"again"])
+
     def test_same_identity_again(self) -> None:
         """A client that comes back under its identity takes its place."""
         front = self.front()

@@ -539,6 +539,21 @@ def test_input_pending_at_a_restart(client: Client) -> None:
     assert client.text(again) == "in time\n"
 
 
+def test_question_to_a_client_on_its_way(client: Client) -> None:
+    """Its stdin is not connected yet: it is asked as soon as it is."""
+    stdin = client.kc.stdin_channel.socket
+    assert stdin is not None
+    address = stdin.last_endpoint.rstrip(b"\0").decode()
+    stdin.disconnect(address)
+    cell = client.execute("print(input('name? '))")
+    client.wait_for(cell, "execute_input")
+    time.sleep(0.5)
+    stdin.connect(address)
+    client.answer(client.input_request(cell), "Zoë")
+    client.finish(cell)
+    assert client.text(cell) == "Zoë\n"
+
+
 def test_restart_waits_for_an_answer(client: Client) -> None:
     asking = client.execute("print(input('name? '))")
     request = client.input_request(asking)
