@@ -113,7 +113,9 @@ def _run(planned: Any, values: dict[str, Any]) -> int:
         # Once the reactor runs: it puts its own handler for SIGTERM in, which
         # would drop every connection before the last replies are out.
         signal.signal(signal.SIGTERM, end)
-        signal.signal(signal.SIGHUP, end)
+        # nohup(1) means us, too.
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+            signal.signal(signal.SIGHUP, end)
 
     # Before it runs: Twisted keeps a SIGINT handler that is not Python's own.
     signal.signal(signal.SIGINT, interrupt)

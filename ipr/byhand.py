@@ -85,8 +85,11 @@ def _take_signals(reactor: Any) -> None:
     def stop(*_: object) -> None:
         reactor.callFromThread(_stop, reactor)
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
+    # nohup(1) means us, too.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, stop)
 
 
 def _stop(reactor: Any) -> None:

@@ -30,7 +30,7 @@ On the wire, bytes; numbers are decimal ASCII.
 fd 3, the command pipe, daemon to guardian::
 
     ORDER    = LENGTH ":" PAYLOAD ","       (a netstring)
-    PAYLOAD  = CWD NUL REMOVE NUL ARGC NUL 1*(ARG NUL) *(NAME "=" VALUE NUL)
+    PAYLOAD  = CWD NUL REMOVE NUL NOHUP NUL ARGC NUL 1*(ARG NUL) *(NAME "=" VALUE NUL)
     then any number of lines
     "signal N\n"   killpg(kernel's group, N); kept until the kernel runs, and
                    dropped when it has ended: a reaped pid is never signalled
@@ -39,7 +39,9 @@ fd 3, the command pipe, daemon to guardian::
                    runtime directory REMOVE, exit
 
 An empty CWD means the guardian's own, an empty REMOVE that there is nothing to
-remove.  The environment is the complete one; the guardian puts its own pid in as
+remove.  With a NOHUP that is not empty the kernel starts with SIGHUP ignored, as
+it does below a server that nohup(1) started; every other signal is as new.  The
+environment is the complete one; the guardian puts its own pid in as
 ``JPY_PARENT_PID``, which thus equals the kernel's ``getppid()``, as in a kernel
 that a Jupyter server started.
 
@@ -135,7 +137,7 @@ def command_line() -> list[str]:
 def encode_order(
     argv: "Sequence[str]", env: "Mapping[str, str]", cwd: str = "", remove: str = ""
 ) -> bytes:
-    """Return the bytes that tell a spawned guardian what to run.
+    """Make the bytes that tell a guardian what to run.
 
     :param argv: the kernel's command; looked up in the ``PATH`` of *env* unless
         it holds a slash, a relative one relative to *cwd*.
@@ -143,11 +145,13 @@ def encode_order(
     :param cwd: the kernel's working directory; empty: the guardian's own.
     :param remove: absolute path of the private runtime directory (a flat one of
         mode 0700) that goes when the daemon is gone; empty: none.
+    :return: with it goes whether this process ignores SIGHUP.
     :raises ValueError: nothing to run, a NUL byte, an impossible variable name,
         or a *remove* that is not absolute.
     """
     order = _checked(argv, env, cwd, remove)
-    fields = [order.cwd, order.remove, b"%d" % len(order.argv), *order.argv]
+    fields = [order.cwd, order.remove, order.nohup]
+    fields += [b"%d" % len(order.argv), *order.argv]
     fields += [name + b"=" + value for name, value in order.env.items()]
     payload = b"".join([field + b"\0" for field in fields])
     return b"%d:%b," % (len(payload), payload)
@@ -319,15 +323,21 @@ def main() -> None:
 class Order:
     """What to run; every field as the bytes that the system call gets."""
 
-    __slots__ = ("argv", "cwd", "env", "remove")
+    __slots__ = ("argv", "cwd", "env", "nohup", "remove")
 
     def __init__(
-        self, argv: list[bytes], env: dict[bytes, bytes], cwd: bytes, remove: bytes
+        self,
+        argv: list[bytes],
+        env: dict[bytes, bytes],
+        cwd: bytes,
+        remove: bytes,
+        nohup: bytes,
     ) -> None:
         self.argv = argv
         self.env = env
         self.cwd = cwd
         self.remove = remove
+        self.nohup = nohup
 
 
 def _obey(command: int, report: int, daemon: int) -> None:
@@ -738,6 +748,8 @@ def _become_kernel(order: Order, me: int) -> tuple[int, str]:
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_DFL)
+    if order.nohup:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     if order.cwd:
         try:
             os.chdir(order.cwd)
@@ -872,6 +884,8 @@ def _checked(
         {os.fsencode(name): os.fsencode(env[name]) for name in env},
         os.fsencode(cwd),
         os.fsencode(remove),
+        # Said, not left to inheritance: Twisted resets what it spawns.
+        b"1" if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else b"",
     )
     for text in (*order.argv, *order.env, *order.env.values(), order.cwd, order.remove):
         if b"\0" in text:
@@ -887,10 +901,10 @@ def _checked(
 def _decoded(payload: bytes) -> Order | None:
     """Take an order apart; None when it is not one."""
     fields = payload.split(b"\0")
-    if len(fields) < 5 or fields.pop() or not fields[2].isdigit():
+    if len(fields) < 6 or fields.pop() or not fields[3].isdigit():
         return None
-    cwd, remove, count = fields[0], fields[1], int(fields[2])
-    argv, variables = fields[3 : 3 + count], fields[3 + count :]
+    cwd, remove, nohup, count = *fields[:3], int(fields[3])
+    argv, variables = fields[4 : 4 + count], fields[4 + count :]
     if len(argv) != count or not argv:
         return None
     env = {}
@@ -899,7 +913,7 @@ def _decoded(payload: bytes) -> Order | None:
         if not name or not equals:
             return None
         env[name] = value
-    return Order(argv, env, cwd, remove)
+    return Order(argv, env, cwd, remove, nohup)
 
 
 def _complain(sentence: str) -> None:

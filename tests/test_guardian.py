@@ -781,6 +781,20 @@ class _Contract:
             guarded.exited()
 
         @unittest.skipUnless(LINUX, "/proc")
+        def test_below_nohup_the_kernel_ignores_a_hangup_and_nothing_else(self) -> None:
+            was = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            try:
+                guarded = self.guard(["sleep", "1000"])
+            finally:
+                signal.signal(signal.SIGHUP, was)
+            kernel = guarded.started()
+            usable = sum(1 << (number - 1) for number in signal.valid_signals())
+            ignored = int(_status(kernel, "SigIgn"), 16) & usable
+            self.assertEqual(ignored, 1 << (signal.SIGHUP - 1))
+            guarded.tell("kill")
+            guarded.exited()
+
+        @unittest.skipUnless(LINUX, "/proc")
         def test_the_guardian_holds_on_to_nothing(self) -> None:
             guarded = self.guard(["sleep", "1000"])
             guarded.started()
@@ -960,8 +974,8 @@ class SpawnedTests(_Contract.Tests):
             b"nonsense:",
             b":",
             b"5:hello,",
-            b"12:\0\0x\0a\0B=c\0\0\0,",
-            b"8:\0\x002\0a\0\0\0,",
+            b"11:\0\0\0x\0a\0B=c\0,",
+            b"7:\0\0\x002\0a\0,",
             guardian.encode_order(["true"], {"A": "b"})[:-1] + b";",
         ):
             guarded = self.bare(order)

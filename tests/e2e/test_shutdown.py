@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
 
 import pytest
 
@@ -112,6 +113,31 @@ def test_sighup(place: Place) -> None:
     with running(place, "in a cell") as (kernel, _, _):
         harness.kill(kernel.pid, signal.SIGHUP)
         kernel.exit_code(PROMPT)
+
+
+@contextmanager
+def ignored_hangups() -> Iterator[None]:
+    """What starts meanwhile ignores SIGHUP, as below nohup(1)."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("name", ["plain", "wrapped"])
+def test_nohup(place: Place, name: Literal["plain", "wrapped"]) -> None:
+    """Started by a server that ignores hangups, as ``nohup jupyter lab &`` does."""
+    ignored = "__import__('signal').getsignal(1).name"
+    with ignored_hangups():
+        kernel = place.start(name)
+    client = kernel.client()
+    harness.kill(kernel.pid, signal.SIGHUP)
+    assert client.value(ignored) == "SIG_IGN"
+    if name == "wrapped":
+        client.run("%restart")
+        assert client.value(ignored) == "SIG_IGN"
+    assert kernel.process.poll() is None
 
 
 def test_by_the_manager(place: Place) -> None:
@@ -319,25 +345,31 @@ def twistd(
             print(f"--- twistd\n{file.read()}", file=sys.stderr)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def connected(place: Place, output: str) -> tuple[str, Client]:
+    """Connect as the line says that it printed; :return: the file, and a client."""
+
+    def told() -> re.Match[str] | None:
+        with open(output) as file:
+            return re.search(r"jupyter console --existing (\S+)", file.read())
+
+    line = harness.until(told, "the line that says how to connect", 15)
+    path = line[1].strip("'\"")
+    if not os.path.isabs(path):
+        path = os.path.join(place.runtime, path)
+    client = Client(path)
+    client.wait_until_ready()
+    return path, client
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_twistd_by_hand(place: Place, number: int) -> None:
     """It makes a connection file, says how to connect, and Ctrl-C ends it."""
     name = place.plain_spec(name="by-hand")
     with twistd(place, "--kernel", name) as (process, output):
-
-        def told() -> re.Match[str] | None:
-            with open(output) as file:
-                return re.search(r"jupyter console --existing (\S+)", file.read())
-
-        line = harness.until(told, "the line that says how to connect", 15)
-        path = line[1].strip("'\"")
-        if not os.path.isabs(path):
-            path = os.path.join(place.runtime, path)
+        path, client = connected(place, output)
         assert os.stat(path).st_mode & 0o777 == 0o600
         with open(path) as file:
             assert json.load(file)["key"]
-        client = Client(path)
-        client.wait_until_ready()
         inner = client.inner_pid()
         client.run("%restart")
         assert client.inner_pid() != inner
@@ -349,3 +381,14 @@ def test_twistd_by_hand(place: Place, number: int) -> None:
         assert process.returncode == 0
     assert not place.processes(), place.described_processes()
     assert place.leftovers() == []
+
+
+def test_twistd_below_nohup(place: Place) -> None:
+    name = place.plain_spec(name="by-hand")
+    with ignored_hangups(), twistd(place, "--kernel", name) as (process, output):
+        _, client = connected(place, output)
+        process.send_signal(signal.SIGHUP)
+        client.run("%restart")
+        client.close()
+        process.send_signal(signal.SIGTERM)
+        harness.until(lambda: process.poll() is not None, "the end of twistd", PROMPT)
