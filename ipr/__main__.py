@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import os
 import sys
 
 # Not typing's: nothing here may cost time before the first kernel starts.
@@ -32,6 +33,9 @@ def _note_interrupt(number: int, _frame: FrameType | None) -> None:
     _early_interrupts.append(number)
 
 
+#: Signals that end us.
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 _COMMANDS = frozenset({"list", "install", "remove", "wizard", "wiz", "check"})
 
 
@@ -46,6 +50,7 @@ def main(argv: list[str]) -> int:
 
         return spec_cli.main(argv)
     signal.signal(signal.SIGINT, _note_interrupt)
+    parent = os.getppid()
 
     import ipr
     from ipr import options
@@ -62,6 +67,8 @@ def main(argv: list[str]) -> int:
 
     from ipr import guardian
 
+    guardian.spare_children()
+    guardian.become_subreaper()
     # It settles while we import and read what it shall run.
     forked = guardian.try_fork()
     from ipr import connection, early
@@ -75,10 +82,10 @@ def main(argv: list[str]) -> int:
     planned = early.prepare(planned, values["inner_transport"], forked)
 
     # From here on the inner kernel's own start hides what we import.
-    return _run(planned, values)
+    return _run(planned, values, parent)
 
 
-def _run(planned: Any, values: dict[str, Any]) -> int:
+def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     # Nothing of what is imported is garbage. The daemon sets its own terms.
     gc.disable()
     _leave_for_later("http.cookiejar")
@@ -94,10 +101,12 @@ def _run(planned: Any, values: dict[str, Any]) -> int:
     log.begin()
 
     def over() -> None:
+        # It is decided that we end with code 0, whatever comes on the way.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
         if reactor.running:
             reactor.stop()
 
-    daemon = Daemon(reactor, planned, values, log, over)
+    daemon = Daemon(reactor, planned, values, log, over, parent)
     try:
         daemon.start()
     except (CannotListen, ValueError) as error:
@@ -124,6 +133,9 @@ def _run(planned: Any, values: dict[str, Any]) -> int:
         reactor.callWhenRunning(daemon.interrupt)
     if not daemon.ended:
         reactor.run()
+    for number in _ENDING:
+        # In threads, too.
+        signal.signal(number, signal.SIG_IGN)
     return 0
 
 

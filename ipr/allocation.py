@@ -13,7 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.utils import getProcessOutput
+
+from ipr.asking import Answer, ask
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
@@ -59,7 +60,10 @@ def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
 
 
 def _asked(reactor: Any, environ: Mapping[str, str], *argv: str) -> Deferred[bytes]:
-    asking = getProcessOutput(argv[0], argv[1:], env=dict(environ), reactor=reactor)
-    asking.addTimeout(ASKING_TIME, reactor)
-    result: Deferred[bytes] = asking
+    asking: Any = ask(reactor, argv, environ, ASKING_TIME)
+
+    def answered(answer: Answer) -> bytes:
+        return answer.output
+
+    result: Deferred[bytes] = asking.addCallback(answered)
     return result

@@ -227,29 +227,36 @@ def _first_ephemeral() -> int:
         return 0
 
 
+def working_folder() -> str:
+    """Give the working directory; ``""`` when it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return ""
+
+
 def _bases() -> list[str]:
-    named = (os.environ.get("XDG_RUNTIME_DIR"), os.environ.get("TMPDIR"))
-    return [*filter(None, named), "/tmp", "/var/tmp", os.getcwd()]
+    """Give where private folders may lie; paths that JSON and libzmq can hold."""
+    named = (os.environ.get("XDG_RUNTIME_DIR", ""), os.environ.get("TMPDIR", ""))
+    found = (*named, "/tmp", "/var/tmp", working_folder())
+    return [base for base in found if base.startswith("/") and _is_text(base)]
 
 
-def private_folder() -> tuple[str, int]:
-    """Make a folder that is ours alone (0700) with a short path, and lock it.
+def _is_text(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
-    :returns: its path, and the lock's descriptor, -1 where it cannot be locked.
-    :raises OSError: when there is no place where one can be made.
+
+def _prefix() -> str:
+    """Give how the names of this machine's private folders begin.
+
+    TMPDIR may be shared by machines that do not see each other's locks.
     """
-    trouble = OSError("no folder for the inner kernel's connection")
-    for base in _bases():
-        folder = os.path.join(base, f"ipr-{os.urandom(6).hex()}")
-        if len(os.fsencode(folder)) + len("/c-5") > LONGEST_SOCKET_PATH:
-            continue
-        try:
-            os.mkdir(folder, 0o700)
-        except OSError as error:
-            trouble = error
-            continue
-        return folder, _locked(folder)
-    raise trouble
+    name = os.fsencode(os.uname().nodename)
+    return f"ipr-{int.from_bytes(name, 'big') % 65521:04x}"
 
 
 def make_inner(outer: Outer, *, ipc: bool, curve: bool = False) -> Inner:
@@ -264,14 +271,28 @@ def make_inner(outer: Outer, *, ipc: bool, curve: bool = False) -> Inner:
         for kernels that declare it.
     :raises OSError: when there is no place to write it.
     """
-    folder, lock = private_folder()
-    inner = Inner(folder, "", "", "", {}, lock=lock)
-    try:
-        inner = _filled(inner, outer, ipc=ipc, curve=curve)
-    except BaseException:
-        remove_inner(inner)
-        raise
-    return inner
+    trouble = OSError("no folder for the inner kernel's connection")
+    for base in _bases():
+        folder = os.path.join(base, f"{_prefix()}{os.urandom(4).hex()}")
+        if len(os.fsencode(folder)) + len("/c-5") > LONGEST_SOCKET_PATH:
+            continue
+        try:
+            # Ours alone.
+            os.mkdir(folder, 0o700)
+        except OSError as error:
+            trouble = error
+            continue
+        inner = Inner(folder, "", "", "", {}, lock=_locked(folder))
+        try:
+            return _filled(inner, outer, ipc=ipc, curve=curve)
+        except OSError as error:
+            # A full file system has room for the folder, but not for the file.
+            remove_inner(inner)
+            trouble = error
+        except BaseException:
+            remove_inner(inner)
+            raise
+    raise trouble
 
 
 def _filled(inner: Inner, outer: Outer, *, ipc: bool, curve: bool) -> Inner:
@@ -362,7 +383,7 @@ def remove_stale(bases: Sequence[str] = (), age: float = STALE_AGE) -> int:
     """
     import re
 
-    private = re.compile(r"ipr-[0-9a-f]{12}")
+    private = re.compile(rf"{_prefix()}[0-9a-f]{{8}}")
     removed = 0
     for base in bases or _bases():
         try:

@@ -98,7 +98,7 @@ def prepare(
     command = launch.command(inner.path)
     try:
         environment = launch.environment(os.environ)
-        order = guardian.encode_order(command, environment, os.getcwd(), inner.folder)
+        order = guardian.encode_order(command, environment, "", inner.folder)
         forked = forked or guardian.fork()
     except (OSError, ValueError) as error:
         guardian.dismiss(forked)

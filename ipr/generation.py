@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ipr import connection, process
+from ipr import connection, guardian, process
 from ipr.channels import Factory
 from ipr.connection import Inner, Outer
 from ipr.early import Prepared, make_inner
@@ -135,7 +135,8 @@ class Starter:
     ) -> Generation:
         """Start an inner kernel.
 
-        :param environment: complete; ``cwd`` is the folder to start in.
+        :param environment: complete; ``cwd`` is the folder to start in, ``""``
+            for our own.
         :param received: called with generation, channel and frames.
         :param lost: called with the channel that the kernel closed.
         :param started: called with its pid.
@@ -154,9 +155,15 @@ class Starter:
             made.pid = pid
             started(pid)
 
-        side = InnerSide(
-            self._factory, inner, generation, partial(received, generation), lost
-        )
+        try:
+            side = InnerSide(
+                self._factory, inner, generation, partial(received, generation), lost
+            )
+        except Exception:
+            if prepared is not None:
+                guardian.dismiss(prepared.started)
+            connection.remove_inner(inner)
+            raise
         made = Generation(generation, launch, command, inner, side)
         try:
             order = b""
@@ -169,7 +176,7 @@ class Starter:
                 process.spawn(self._reactor, made.process)
             else:
                 Adopted(self._reactor, made.process, prepared.started)
-        except (OSError, ValueError):
+        except Exception:
             made.close()
             raise
         return made

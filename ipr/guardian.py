@@ -101,6 +101,9 @@ HEAD_START = 0.03
 #: The name in ``ps`` and ``top``, at most 15 bytes.
 PROCESS_NAME = b"ipr-guardian"
 
+#: Children that are not ours to kill.
+_spared: set[int] = set()
+
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -131,7 +134,12 @@ def command_line() -> list[str]:
     """
     folder = os.path.dirname(os.path.abspath(__file__))
     code = f"import sys;sys.path.append({folder!r});import guardian;guardian.main()"
-    return [sys.executable, "-I", "-S", "-c", code]
+    alone = ["-I", "-S"]
+    if os.environ.get("PYTHONHOME"):
+        # A Python that cannot do without; -I would not look at it.
+        alone = ["-s", "-S"]
+        code = f"import sys;sys.path[:]=filter(None,sys.path);{code[11:]}"
+    return [sys.executable, *alone, "-c", code]
 
 
 def encode_order(
@@ -254,7 +262,10 @@ def dismiss(started: "tuple[int, int, int, int] | None") -> None:
     pid, *pipes = started
     for fd in pipes:
         os.close(fd)
-    os.waitpid(pid, 0)
+    try:
+        os.waitpid(pid, 0)
+    except ChildProcessError:
+        pass  # whoever started us has SIGCHLD ignored
 
 
 def become_subreaper() -> bool:
@@ -265,6 +276,23 @@ def become_subreaper() -> bool:
     return _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
+def spare_children() -> None:
+    """Leave alone, in each `sweep` to come, the children that there are now.
+
+    To be called before any is forked.  A wrapper that starts a tunnel or a monitor
+    and then becomes the daemon by exec leaves it one.
+    """
+    me = os.getpid()
+    try:
+        pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+    except OSError:
+        return  # not Linux, or no /proc: there is no sweep either
+    for pid in pids:
+        about = _stat(pid)
+        if about is not None and about[0] == me:
+            _spared.add(pid)
+
+
 def sweep(keep: frozenset[int], seconds: float = 1.0) -> int:
     """SIGKILL and reap whatever is below the calling process, Linux only.
 
@@ -272,7 +300,8 @@ def sweep(keep: frozenset[int], seconds: float = 1.0) -> int:
     daemon's by then, if the daemon is a subreaper.
 
     :param keep: pids of children to leave alone, with all that is below them:
-        live guardians, and whatever else the caller itself started and waits for.
+        live guardians, and whatever else the caller itself started and waits for;
+        those of `spare_children` come on top.
     :param seconds: how long to block at most; a process needs a moment to die.
     :return: how many processes were found.  0 means that there is nothing; after
         another number, what could not die in time may still be there.
@@ -280,7 +309,7 @@ def sweep(keep: frozenset[int], seconds: float = 1.0) -> int:
     me = os.getpid()
     found: set[int] = set()
     deadline = time.monotonic() + seconds
-    while victims := _hunt(me, keep):
+    while victims := _hunt(me, keep | _spared):
         for pid, parent, _ in victims:
             found.add(pid)
             if parent == me:
@@ -392,9 +421,7 @@ def _guard(
     # a guardian that lives for weeks must not pin either.
     os.dup2(0, 1)
     os.chdir("/")
-    # wait4() imports it.  In weeks from now the environment may have been
-    # replaced under our feet.
-    import resource  # noqa: F401
+    _import_resource()
 
     poll = select.poll()
     for fd in (starting, command, wake):
@@ -410,7 +437,8 @@ def _guard(
         over = kernel.has_ended()
         if not running and (reason := _read_some(starting)) is not None:
             if reason:
-                os.waitpid(kernel.pid, 0)
+                if kernel.status is None:
+                    os.waitpid(kernel.pid, 0)
                 gone = not _tell(report, b"failed " + reason)
                 if gone or _hung_up(command):
                     _remove(order.remove)
@@ -445,6 +473,32 @@ def _guard(
         _remove(order.remove)
         if left:
             _fell(kernel, wake, LONE_SECONDS)
+
+
+def _import_resource() -> None:
+    """Import now what wait4() imports.
+
+    In weeks from now the environment may have been replaced under our feet.  A
+    guardian that was forked has the daemon's path, in which a user's own module
+    may hide Python's.
+    """
+    path = sys.path
+    standard = os.path.dirname(os.__file__)
+    sys.path = [entry for entry in path if entry.startswith(standard)]
+    try:
+        import resource  # noqa: F401
+    except ImportError:
+        pass  # then there is no peak memory to report
+    finally:
+        sys.path = path
+
+
+def _wait(pid: int) -> tuple[int, int, int]:
+    """Do what wait4(2) does, without blocking; the third is ru_maxrss, or 0."""
+    if hasattr(sys.modules.get("resource"), "struct_rusage"):
+        child, status, usage = os.wait4(pid, os.WNOHANG)
+        return child, status, usage.ru_maxrss
+    return *os.waitpid(pid, os.WNOHANG), 0
 
 
 def _carry_out(line: bytes, kernel: "_Kernel") -> None:
@@ -515,7 +569,7 @@ class _Kernel:
         """Reap every child that ended, the kernel too; say if none is left."""
         while True:
             try:
-                pid, status, usage = os.wait4(-1, os.WNOHANG)
+                pid, status, peak = _wait(-1)
             except ChildProcessError:
                 return True
             if pid == 0:
@@ -524,7 +578,7 @@ class _Kernel:
                 self.status = status
                 # getrusage(2): KiB, but bytes on macOS.
                 unit = 1024 if sys.platform == "darwin" else 1
-                self.maxrss = usage.ru_maxrss // unit
+                self.maxrss = peak // unit
 
 
 def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
@@ -699,7 +753,11 @@ def _close_all_but(keep: "Sequence[int]") -> None:
     try:
         fds = [int(name) for name in os.listdir("/dev/fd")]
     except (OSError, ValueError):
-        fds = list(range(os.sysconf("SC_OPEN_MAX")))
+        low = 0
+        for fd in (*sorted(keep), os.sysconf("SC_OPEN_MAX")):
+            os.closerange(low, fd)
+            low = fd + 1
+        return
     for fd in fds:
         if fd not in keep:
             try:

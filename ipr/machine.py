@@ -140,10 +140,14 @@ class Starting:
 
 @attrs.frozen
 class Running:
-    """The inner kernel answers; what clients send is passed on."""
+    """The inner kernel answers; what clients send is passed on.
+
+    :ivar ending: whether it is being ended, because nobody could reach it.
+    """
 
     generation: int
     tally: Tally = CLEAN
+    ending: bool = False
 
 
 @attrs.frozen
@@ -425,7 +429,7 @@ def _ready(state: Starting, event: Ready, limits: Limits) -> Outcome:
 
 
 def _stable(state: Running, event: StableDue, limits: Limits) -> Outcome:
-    return Running(state.generation, CLEAN), ()
+    return attrs.evolve(state, tally=CLEAN), ()
 
 
 def _start_late(state: Starting, event: StartDue, limits: Limits) -> Outcome:
@@ -435,8 +439,11 @@ def _start_late(state: Starting, event: StartDue, limits: Limits) -> Outcome:
 
 
 def _unreachable(state: Running, event: ChannelLost, limits: Limits) -> Outcome:
+    if state.ending:
+        return state, ()
     because = f"it closed its {event.channel} channel"
-    return state, _ended_by_us(state.generation, because, limits)
+    effects = _ended_by_us(state.generation, because, limits)
+    return attrs.evolve(state, ending=True), effects
 
 
 def _ended_by_us(generation: int, because: str, limits: Limits) -> Effects:
@@ -448,7 +455,22 @@ def _ended_by_us(generation: int, because: str, limits: Limits) -> Effects:
 
 
 def _kill_late(state: State, event: KillDue, limits: Limits) -> Outcome:
-    return state, (Kill(state.generation),)
+    g = state.generation
+    return state, (Kill(g), After(limits.gone_time, GoneDue(g)))
+
+
+_STUCK = "the kernel does not answer, and it cannot be killed"
+
+
+def _stuck(state: Running, event: GoneDue, limits: Limits) -> Outcome:
+    """Go on without it: its guardian has stopped, or the file system has."""
+    cause = Cause(Ending.DIED, _STUCK)
+    return _died(state, Exited(state.generation, cause), limits)
+
+
+def _stuck_start(state: Starting, event: GoneDue, limits: Limits) -> Outcome:
+    cause = Cause(Ending.NEVER_STARTED, _STUCK)
+    return _start_failed(state, Exited(state.generation, cause), limits)
 
 
 def _start_failed(state: Starting, event: Exited, limits: Limits) -> Outcome:
@@ -459,6 +481,7 @@ def _start_failed(state: Starting, event: Exited, limits: Limits) -> Outcome:
     return Draining(g, tally, Aim.RESTART, event.cause), (
         Cancel(StartDue),
         Cancel(KillDue),
+        Cancel(GoneDue),
         Drain(g),
         After(limits.drain_time, DrainDue(g)),
     )
@@ -470,6 +493,7 @@ def _died(state: Running, event: Exited, limits: Limits) -> Outcome:
     return Draining(g, tally, Aim.RESTART, event.cause), (
         Cancel(StableDue),
         Cancel(KillDue),
+        Cancel(GoneDue),
         Hold(g),
         Drain(g),
         After(limits.drain_time, DrainDue(g)),
@@ -633,6 +657,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Starting,  Exited):        _start_failed,          # -> Draining
     (Starting,  StartDue):      _start_late,            # -> Starting, killed
     (Starting,  KillDue):       _kill_late,             # -> Starting, killed
+    (Starting,  GoneDue):       _stuck_start,           # -> Draining
     (Starting,  ChannelLost):   _ignore,                # it was never there
     (Starting,  RestartAsked):  _restart_start,         # -> Halting
     (Starting,  ShutdownAsked): _leave_start,           # -> Halting to exit
@@ -642,6 +667,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Running,   StableDue):     _stable,                # -> Running, clean
     (Running,   ChannelLost):   _unreachable,           # -> Running, ended
     (Running,   KillDue):       _kill_late,             # -> Running, killed
+    (Running,   GoneDue):       _stuck,                 # -> Draining
     (Running,   ShutdownAsked): _leave,                 # -> Halting to exit
 
     (Halting,   Exited):        _halted,                # -> Draining

@@ -61,7 +61,8 @@ def resident(pid: int) -> tuple[int, int]:
 def _folders(root: str) -> list[str]:
     """Our cgroup's folder and those above it, nearest first."""
     try:
-        with open(os.path.join(root, "proc/self/cgroup"), encoding="utf-8") as file:
+        path = os.path.join(root, "proc/self/cgroup")
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
     except OSError:
         return []

@@ -45,6 +45,7 @@ class Ended:
     :ivar peak_kib: peak resident memory, KiB; 0 when unknown.
     :ivar tail: its last lines on stderr.
     :ivar left: processes that could not be killed.
+    :ivar unguarded: its guardian was killed, and so did not clean up.
     """
 
     status: int | None
@@ -52,6 +53,7 @@ class Ended:
     peak_kib: int = 0
     tail: tuple[str, ...] = ()
     left: tuple[int, ...] = ()
+    unguarded: bool = False
 
 
 class InnerProcess(ProcessProtocol):
@@ -82,7 +84,7 @@ class InnerProcess(ProcessProtocol):
         self._reports = b""
         self._tail: deque[bytes] = deque(maxlen=TAIL_LINES)
         self._line = b""
-        self._outcome = Ended(None, "its guardian process was killed")
+        self._outcome = Ended(None, "its guardian process was killed", unguarded=True)
         self._late: IDelayedCall | None = None
         self._over = False
 
@@ -142,7 +144,11 @@ class InnerProcess(ProcessProtocol):
         elif word == b"exited":
             status, peak = rest.split()
             self._outcome = attrs.evolve(
-                self._outcome, status=int(status), problem="", peak_kib=int(peak)
+                self._outcome,
+                status=int(status),
+                problem="",
+                peak_kib=int(peak),
+                unguarded=False,
             )
 
     def processExited(self, reason: Failure) -> None:
@@ -194,12 +200,11 @@ class Adopted(twisted_process.Process):
         twisted_process.registerReapProcessHandler(self.pid, self)
 
 
-def spawn(
-    reactor: Any,
-    protocol: InnerProcess,
-) -> None:
+def spawn(reactor: Any, protocol: InnerProcess, stdout: int | str = 1) -> None:
     """Start a guardian for ``protocol``.
 
+    :param stdout: where that of its program goes: one of our descriptors, or
+        ``"r"`` for the protocol to read it.
     :raises OSError: when no process can be made.
     """
     argv = guardian.command_line()
@@ -211,10 +216,10 @@ def spawn(
             protocol,
             argv[0],
             argv,
-            env={"PATH": os.defpath, "LC_ALL": "C"},
+            env=_environment(os.environ),
             childFDs={
                 0: 0,
-                1: 1,
+                1: stdout,
                 2: "r",
                 guardian.COMMAND_FD: "w",
                 guardian.REPORT_FD: "r",
@@ -222,6 +227,22 @@ def spawn(
         )
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _environment(ours: Mapping[str, str]) -> dict[str, str]:
+    """Give a guardian what this interpreter may need to start, and no more."""
+    needed = {
+        name: value
+        for name, value in ours.items()
+        # A site's Python may find its libraries by LD_LIBRARY_PATH only.
+        if name.startswith(("LD_", "DYLD_")) or name == "PYTHONHOME"
+    }
+    return {**needed, "PATH": os.defpath, "LC_ALL": "C"}
+
+
+def children() -> frozenset[int]:
+    """Give the pids of what we have started by Twisted and not reaped yet."""
+    return frozenset(twisted_process.reapProcessHandlers)
 
 
 def order(

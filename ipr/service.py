@@ -33,7 +33,7 @@ from ipr.machine import Limits
 from ipr.magics import Changes
 from ipr.messages import Draft
 from ipr.notebooklog import Log
-from ipr.process import Ended, Stderr
+from ipr.process import Ended, Stderr, children
 from ipr.relay import Relay
 from ipr.restarter import Restarter
 from ipr.sides import Front
@@ -68,6 +68,7 @@ class Daemon:
     :param options: by :attr:`ipr.options.Option.key`.
     :param log: the daemon's log.
     :param over: called when the daemon has ended by itself.
+    :param parent: the pid of who started us, if it was looked for before.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Daemon:
         options: Mapping[str, Any],
         log: Log,
         over: Callable[[], None],
+        parent: int = 0,
     ) -> None:
         self.reactor = reactor
         self.outer = planned.outer
@@ -91,7 +93,7 @@ class Daemon:
         self._over = over
         self.ended = False
         self._waiting: list[Deferred[None]] = []
-        self._parent = os.getppid()
+        self._parent = parent or os.getppid()
         self._parent_watch: LoopingCall | None = None
         self._alone_since: float | None = None
 
@@ -226,7 +228,7 @@ class Daemon:
         rows += [
             Row("kernels so far", "\n".join(began)),
             Row("changes", "\n".join(self.surroundings.told) or "none"),
-            Row("folder", self.surroundings.folder()),
+            Row("folder", self.surroundings.folder() or "it has been removed"),
             Row("requests", f"{len(relay.ledger)} running, {relay.held} held"),
             Row("clients", str(relay.subscribers)),
             Row("connection file", self.outer.path),
@@ -278,10 +280,10 @@ class Daemon:
             raise ValueError("no command")
 
         def has_ended(how: Ended) -> None:
-            if how.status is None:
-                # Its guardian was killed: what it guarded is ours now.
+            if how.unguarded:
+                # What it guarded is ours now.
                 for _ in range(5):
-                    if not guardian.sweep(frozenset()):
+                    if not guardian.sweep(children()):
                         break
             ended(how)
 
@@ -289,7 +291,7 @@ class Daemon:
             generation,
             launch,
             self.surroundings.environment(os.environ),
-            self.surroundings.folder(),
+            self.surroundings.cwd,
             received=self.relay.inner_received,
             lost=lost,
             started=started,
@@ -361,13 +363,13 @@ def versions() -> str:
 
 def _tidy() -> None:
     """Do what can wait until the first cells have run."""
-    connection.remove_stale()
     # What is there now stays: the collector need not look at it with each
     # message, and there is little garbage in cycles after it.
     gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
+    connection.remove_stale()
 
 
 def _new_id() -> str:

@@ -159,6 +159,17 @@ class InnerSide:
         self._channels: dict[str, Channel] = {}
         self._monitors: list[Channel] = []
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
+        try:
+            self._open(factory, inner, identity, received)
+        except BaseException:
+            self.close()
+            raise
+        #: The hot path: straight to the socket.
+        self.shell = self._channels["shell"].send
+
+    def _open(
+        self, factory: Factory, inner: Inner, identity: bytes, received: Received
+    ) -> None:
         for name in ("iopub", "shell", "control", "stdin"):
             kind = zmq.SUB if name == "iopub" else zmq.DEALER
             options: dict[int, int | bytes] = {
@@ -183,8 +194,6 @@ class InnerSide:
             self._channels[name] = channel
             self._monitors.append(self._monitor(factory, channel, name))
             channel.connect(inner.address(name))
-        #: The hot path: straight to the socket.
-        self.shell = self._channels["shell"].send
 
     def send(self, channel: str, body: Sequence[Frame]) -> None:
         """Send to the kernel; without identities.

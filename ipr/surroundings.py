@@ -14,17 +14,20 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred, inlineCallbacks
-from twisted.internet.utils import getProcessOutputAndValue
 
 from ipr import launch as launching
+from ipr.asking import ask
+from ipr.connection import working_folder
 from ipr.launch import Launch, NoCommand
 from ipr.magics import Changes
 
 #: Seconds that a site's login shell may take.
 MODULE_TIME = 120.0
 
-#: What a shell changes for itself.
-_SHELLS_OWN = frozenset({"_", "SHLVL", "PWD", "OLDPWD", "BASH_EXECUTION_STRING"})
+#: What a shell changes for itself, and a guardian.
+_SHELLS_OWN = frozenset(
+    {"_", "SHLVL", "PWD", "OLDPWD", "BASH_EXECUTION_STRING", "JPY_PARENT_PID"}
+)
 
 # env -0 separates by NUL, since values may hold line breaks. What modules
 # print goes to stderr, for the report when it fails.
@@ -61,8 +64,8 @@ class Surroundings:
         return made
 
     def folder(self) -> str:
-        """Give the folder to start in."""
-        return self.cwd or os.getcwd()
+        """Give the folder to start in; ``""`` when that has been removed."""
+        return self.cwd or working_folder()
 
     def with_env(self, changes: Mapping[str, str | None]) -> Surroundings:
         """Give these with more changes to the environment."""
@@ -177,27 +180,19 @@ def load_modules(
     :returns: fires with names and values, None for those taken out; fails
         with :class:`WrongChange`, which holds what the shell said.
     """
-    running = getProcessOutputAndValue(
-        "bash",
-        ["-lc", _MODULE_SCRIPT, "ipr", *modules],
-        env=dict(environment),
-        path=cwd,
-        reactor=reactor,
-    )
-    running.addTimeout(MODULE_TIME, reactor)
     wanted = " ".join(modules)
+    script = ["bash", "-lc", _MODULE_SCRIPT, "ipr", *modules]
     try:
-        out, err, code = yield running
+        answer = yield ask(reactor, script, environment, MODULE_TIME, cwd)
     except Exception as error:
         raise WrongChange(f"--module {wanted}: {error}") from None
-    said = err.decode(errors="replace").strip()[-2000:]
-    if code:
-        raise WrongChange(
-            f"'module load {wanted}' failed in a login shell: {said or code}"
-        )
+    said = answer.said.strip()[-2000:]
+    if answer.status:
+        how = said or f"exit code {os.waitstatus_to_exitcode(answer.status)}"
+        raise WrongChange(f"'module load {wanted}' failed in a login shell: {how}")
     pairs = [
         pair.decode(errors="surrogateescape").partition("=")
-        for pair in out.split(b"\0")
+        for pair in answer.output.split(b"\0")
     ]
     after = {name: value for name, equals, value in pairs if equals}
     # Older Environment Modules say what is wrong, and exit with 0.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -267,6 +268,43 @@ class MakeTests(Case):
             inner, _ = self.made()
             self.assertEqual(os.path.dirname(inner.folder), other)
 
+    def test_places_that_cannot_be_named(self) -> None:
+        """A relative one has no meaning for the kernel, and JSON is text."""
+        other = self.folder()
+        strange = os.path.join(self.base, "b\udcff")
+        os.mkdir(strange)
+        for runtime in ("relative", strange):
+            self.environment(XDG_RUNTIME_DIR=runtime, TMPDIR=other)
+            inner, _ = self.made()
+            self.assertEqual(os.path.dirname(inner.folder), other)
+
+    def test_a_place_that_is_full(self) -> None:
+        """The folder can be made there, but nothing be put into it."""
+        other = self.folder()
+        self.environment(TMPDIR=other)
+        filled = connection._filled
+
+        def full(inner: Inner, *args: Any, **options: Any) -> Inner:
+            if inner.folder.startswith(self.base):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return filled(inner, *args, **options)
+
+        self.addCleanup(setattr, connection, "_filled", filled)
+        vars(connection)["_filled"] = full
+        inner, _ = self.made()
+        self.assertEqual(os.path.dirname(inner.folder), other)
+        self.assertEqual(os.listdir(self.base), [])
+
+    def test_a_working_folder_that_is_gone(self) -> None:
+        """It is the last one tried, and no reason not to try the others."""
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        gone = self.folder()
+        os.chdir(gone)
+        os.rmdir(gone)
+        self.assertEqual(connection.working_folder(), "")
+        self.made()
+
     def test_nothing_is_left_when_it_fails(self) -> None:
         """A file that cannot be written leaves no folder behind."""
         self.outer = self.outer._replace(raw={**self.outer.raw, "key": object()})
@@ -313,7 +351,9 @@ class StaleTests(Case):
         self.base = self.folder()
         self.environment(XDG_RUNTIME_DIR=self.base, TMPDIR=None)
 
-    def stale(self, name: str = "ipr-0123456789ab", mode: int = 0o700) -> str:
+    def stale(self, name: str = "56789abc", mode: int = 0o700) -> str:
+        if len(name) == 8:
+            name = connection._prefix() + name
         path = os.path.join(self.base, name)
         os.mkdir(path)
         os.chmod(path, mode)
@@ -330,7 +370,7 @@ class StaleTests(Case):
     def test_removed(self) -> None:
         """With what is in them."""
         self.stale()
-        self.stale("ipr-ba9876543210")
+        self.stale("76543210")
         self.assertEqual(self.remove(), 2)
         self.assertEqual(os.listdir(self.base), [])
 
@@ -360,14 +400,17 @@ class StaleTests(Case):
 
     def test_not_ours(self) -> None:
         """Other names, other modes and links are left alone."""
-        self.stale("ipr-0123456789a")
-        self.stale("ipr-0123456789abc")
-        self.stale("xipr-0123456789ab")
-        self.stale("ipr-0123456789AB")
-        self.stale("ipr-000000000000", 0o755)
+        ours = connection._prefix()
+        self.stale(f"{ours}0123456")
+        self.stale(f"{ours}012345678")
+        self.stale(f"x{ours}01234567")
+        self.stale(f"{ours}ABCDEF01")
+        self.stale(f"{ours}00000000", 0o755)
+        # Another machine's, which sees TMPDIR, too, but perhaps not our locks.
+        self.stale("ipr-fffe01234567")
         elsewhere = os.path.join(self.folder(), "target")
         os.mkdir(elsewhere, 0o700)
-        os.symlink(elsewhere, os.path.join(self.base, "ipr-111111111111"))
+        os.symlink(elsewhere, os.path.join(self.base, f"{ours}11111111"))
         before = sorted(os.listdir(self.base))
         self.assertEqual(self.remove(), 0)
         self.assertEqual(sorted(os.listdir(self.base)), before)

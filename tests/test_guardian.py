@@ -1177,22 +1177,28 @@ class DeathTests(_Case):
                 child = os.fork()
                 if child == 0:
                     os.execvpe("sleep", ["sleep", "1000"], self.env)
+                # As if it had been there before the daemon was.
+                guardian._spared.clear()
+                guardian.spare_children()
+                tell(guardian._spared == {doomed.pid, kept.pid, child})
+                guardian._spared.intersection_update({child})
                 os.kill(doomed.pid, signal.SIGKILL)
                 os.waitpid(doomed.pid, 0)
-                keep = frozenset((kept.pid, child))
+                keep = frozenset((kept.pid,))
                 tell(guardian.sweep(keep) >= TREES[tree][1] - 1)
                 tell(_marked(self.mark))
                 tell(guardian.sweep(keep))
                 _until("the child slept", lambda: len(_marked(other)) == 3)
-                tell([_gone(pid) for pid in keep])
+                tell([_gone(pid) for pid in (kept.pid, child)])
+                guardian._spared.clear()
                 # Without anything to keep, all of it goes.
                 tell(guardian.sweep(frozenset()) >= 4)
                 tell(_marked(other))
 
             said = self.daemon(body).said
             self.assertEqual(
-                [said.line() for _ in range(6)],
-                ["True", "[]", "0", "[False, False]", "True", "[]"],
+                [said.line() for _ in range(7)],
+                ["True", "True", "[]", "0", "[False, False]", "True", "[]"],
                 tree,
             )
 

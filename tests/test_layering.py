@@ -27,7 +27,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "compose": ("service", "specplan", "specfolders", "kernelspec"),
     "shell": ("restarter", "relay", "questions", "cells", "commands"),
     "sides": ("generation", "sides", "surroundings"),
-    "edges": ("allocation", "channels", "memory", "notebooklog", "process"),
+    "edges": ("allocation", "asking", "channels", "memory", "notebooklog", "process"),
     # Needed before the first inner kernel is spawned.
     "early": ("connection", "early", "guardian", "launch", "options", "spare"),
     "pure": (

@@ -135,7 +135,23 @@ class StartingTests(MachineCase):
     def test_too_late_for_sigterm(self) -> None:
         """What does not go at SIGTERM is killed; ready or not by then."""
         for state in (Starting(3, BAD), Running(3, BAD)):
-            self.assertEqual(self.step(state, KillDue(3)), (state, (Kill(3),)))
+            gone = After(LIMITS.gone_time, GoneDue(3))
+            self.assertEqual(self.step(state, KillDue(3)), (state, (Kill(3), gone)))
+
+    def test_stuck(self) -> None:
+        """What does not even go at SIGKILL is left behind; it counts as a death."""
+        told = "the kernel does not answer, and it cannot be killed"
+        for state, ending, failures in (
+            (Starting(3, CLEAN), Ending.NEVER_STARTED, 1),
+            (Running(3, CLEAN), Ending.DIED, 0),
+        ):
+            after, effects = self.step(state, GoneDue(3))
+            cause = Cause(ending, told)
+            tally = Tally(1, failures)
+            self.assertEqual(after, Draining(3, tally, Aim.RESTART, cause))
+            self.assertEqual(effects[-2:], self.drains(3))
+            # Its guardian may be killed at last, in the middle of this.
+            self.assertEqual(self.step(after, Exited(3, DIED)), (after, ()))
 
     def test_failed(self) -> None:
         """An exit before ready counts as a death and as a failed start."""
@@ -143,7 +159,12 @@ class StartingTests(MachineCase):
             self.step(Starting(3, BAD), Exited(3, NEVER_STARTED)),
             (
                 Draining(3, Tally(3, 2), Aim.RESTART, NEVER_STARTED),
-                (Cancel(StartDue), Cancel(KillDue), *self.drains(3)),
+                (
+                    Cancel(StartDue),
+                    Cancel(KillDue),
+                    Cancel(GoneDue),
+                    *self.drains(3),
+                ),
             ),
         )
 
@@ -153,7 +174,12 @@ class StartingTests(MachineCase):
             self.step(Starting(3, BAD), Exited(3, EXCUSED)),
             (
                 Draining(3, BAD, Aim.RESTART, EXCUSED),
-                (Cancel(StartDue), Cancel(KillDue), *self.drains(3)),
+                (
+                    Cancel(StartDue),
+                    Cancel(KillDue),
+                    Cancel(GoneDue),
+                    *self.drains(3),
+                ),
             ),
         )
 
@@ -191,9 +217,17 @@ class RunningTests(MachineCase):
         self.assertEqual(
             self.step(Running(3, BAD), ChannelLost(3, "shell")),
             (
-                Running(3, BAD),
+                Running(3, BAD, ending=True),
                 (Terminate(3, "it closed its shell channel"), After(0.9, KillDue(3))),
             ),
+        )
+
+    def test_channels_lost(self) -> None:
+        """It is told again and again; the ladder must not begin anew each time."""
+        state = Running(3, BAD, ending=True)
+        self.assertEqual(self.step(state, ChannelLost(3, "iopub")), (state, ()))
+        self.assertEqual(
+            self.step(state, StableDue(3)), (Running(3, CLEAN, ending=True), ())
         )
 
     def test_stable(self) -> None:
@@ -208,7 +242,13 @@ class RunningTests(MachineCase):
             self.step(Running(3, Tally(2, 0)), Exited(3, DIED)),
             (
                 Draining(3, Tally(3, 0), Aim.RESTART, DIED),
-                (Cancel(StableDue), Cancel(KillDue), Hold(3), *self.drains(3)),
+                (
+                    Cancel(StableDue),
+                    Cancel(KillDue),
+                    Cancel(GoneDue),
+                    Hold(3),
+                    *self.drains(3),
+                ),
             ),
         )
 

@@ -143,7 +143,10 @@ class ReportTests(ProcessCase):
         """A guardian that ends without a word was killed."""
         self.report(b"started 4711\n")
         self.process.processEnded(GONE)
-        self.assertEqual(self.ends(), [Ended(None, "its guardian process was killed")])
+        self.assertEqual(
+            self.ends(),
+            [Ended(None, "its guardian process was killed", unguarded=True)],
+        )
 
     def test_word_of_a_newer_guardian(self) -> None:
         """A report that nobody knows is passed over."""
@@ -264,6 +267,9 @@ class SpawnTests(Case):
             def spawnProcess(self, *args: Any, **kwargs: Any) -> None:
                 done.append((args, kwargs))
 
+        self.environment(
+            LD_LIBRARY_PATH="/opt/python/lib", PYTHONHOME=None, PYTHONPATH="/mine"
+        )
         protocol: Any = object()
         process.spawn(Reactor(), protocol)
         argv = guardian.command_line()
@@ -273,7 +279,12 @@ class SpawnTests(Case):
                 (
                     (protocol, argv[0], argv),
                     {
-                        "env": {"PATH": os.defpath, "LC_ALL": "C"},
+                        "env": {
+                            "PATH": os.defpath,
+                            "LC_ALL": "C",
+                            # A site's Python may not even start without.
+                            "LD_LIBRARY_PATH": "/opt/python/lib",
+                        },
                         "childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r"},
                     },
                 )

@@ -61,6 +61,20 @@ class EnvironmentTests(SurroundingsCase):
         self.assertEqual(FIRST.folder(), os.getcwd())
         self.assertEqual(Surroundings(LAUNCH, cwd="/data").folder(), "/data")
 
+    def test_folder_that_is_gone(self) -> None:
+        """``%restart --cwd`` is the way out."""
+        before = os.getcwd()
+        self.addCleanup(os.chdir, before)
+        gone = os.path.join(self.base, "gone")
+        os.mkdir(gone)
+        os.chdir(gone)
+        os.rmdir(gone)
+        self.assertEqual(FIRST.folder(), "")
+        self.assertEqual(self.result(Changes(cwd=self.base)).cwd, self.base)
+        self.assertEqual(
+            self.wrong(Changes(cwd="here")), "--cwd: there is no folder here"
+        )
+
 
 class ChangedTests(SurroundingsCase):
     def test_env_and_unset(self) -> None:

@@ -183,6 +183,10 @@ class Place:
             json.dump(content, file)
         return name
 
+    def specs_of(self, name: str) -> str:
+        """:return: the folder of a kernelspec, its ``{resource_dir}``."""
+        return os.path.join(self.specs, name)
+
     def plain_spec(
         self, argv: Sequence[str] = IPYKERNEL_ARGV, name: str | None = None, **more: Any
     ) -> str:

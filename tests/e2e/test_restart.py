@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -345,6 +346,67 @@ def test_now_and_a_kill(client: Client, who: str, delay: float) -> None:
     assert client.inner_pid() != old
     assert not harness.is_alive(old)
     assert not harness.is_alive(guardian)
+
+
+def test_a_guardian_that_was_stopped(client: Client) -> None:
+    """It is left behind; killed at last, it does not take the new kernel along."""
+    guardian = psutil.Process(client.inner_pid()).ppid()
+    os.kill(guardian, signal.SIGSTOP)
+    client.run("%restart now", within=15)
+    new = client.inner_pid()
+    client.run("x = 42")
+    os.kill(guardian, signal.SIGKILL)
+    harness.until(lambda: not harness.is_alive(guardian), "its end")
+    assert client.value("x") == "42"
+    assert client.inner_pid() == new
+
+
+def test_a_death_that_nobody_reports(client: Client) -> None:
+    """The kernel has ended, and its guardian, which would say so, was stopped."""
+    guardian = psutil.Process(client.inner_pid()).ppid()
+    os.kill(guardian, signal.SIGSTOP)
+    try:
+        cell = client.execute("import os; os._exit(1)")
+        client.finish(cell, within=20)
+        assert error_of(client, cell)["ename"] == "DeadKernelError"
+        assert client.value("1 + 1") == "2"
+    finally:
+        os.kill(guardian, signal.SIGCONT)
+
+
+def test_a_folder_that_was_removed(client: Client, place: Place) -> None:
+    """``--cwd`` is the way out, and until then a cell says what is wrong."""
+    folder = os.path.join(place.work, "scratch")
+    os.mkdir(folder)
+    client.run(f"%restart --cwd {folder}")
+    os.rmdir(folder)
+    restart = client.execute("%restart")
+    client.finish(restart)
+    assert "working directory" in error_of(client, restart)["evalue"]
+    client.run(f"%restart --cwd {place.work}")
+    assert client.value("__import__('os').getcwd()") == place.work
+
+
+def test_what_the_daemon_did_not_start(place: Place) -> None:
+    """A wrapper's tunnel or monitor is its child by exec, and not its to kill."""
+    inner = place.wrapped_spec()
+    with open(os.path.join(place.specs, inner, "kernel.json")) as file:
+        spec = json.load(file)
+    pid_file = os.path.join(place.work, "helper")
+    script = f"sleep 600 & echo $! > {pid_file}; exec " + shlex.join(spec["argv"])
+    spec["argv"] = ["sh", "-c", script.replace("{resource_dir}", place.specs_of(inner))]
+    client = Kernel(place, place.spec(spec)).client()
+    with open(pid_file) as file:
+        helper = int(file.read())
+    broken = place.plain_spec(["/no/such/kernel"])
+    restart = client.execute(f"%restart --kernel {broken}")
+    client.finish(restart)
+    assert error_of(client, restart)["ename"] == "KernelStartError"
+    client.run("%restart --reset")
+    os.kill(psutil.Process(client.inner_pid()).ppid(), signal.SIGKILL)
+    client.wait_until_ready()
+    assert harness.is_alive(helper)
+    os.kill(helper, signal.SIGKILL)
 
 
 def test_twice_in_a_row(client: Client) -> None:

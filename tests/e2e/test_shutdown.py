@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Literal
 
 import pytest
@@ -238,6 +238,38 @@ def test_sigint_does_not_end_it(place: Place) -> None:
     assert kernel.process.poll() is None
 
 
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.15, 0.2])
+def test_sigint_while_it_ends(place: Place, delay: float) -> None:
+    """It is on its way out, and goes on with that; code 0 all the same."""
+    kernel = place.start("wrapped")
+    client = kernel.client()
+    client.send("shutdown_request", {"restart": False}, "control")
+    # The moment is the test.
+    time.sleep(delay)
+    with suppress(ProcessLookupError):
+        harness.kill(kernel.pid, signal.SIGINT)
+    assert kernel.exit_code(PROMPT) == 0
+
+
+def test_a_login_shell_that_hangs(place: Place) -> None:
+    """Whatever ``%restart --module`` has started goes with the daemon."""
+    with open(os.path.join(place.work, ".bash_profile"), "w") as file:
+        file.write("module() { echo on >> began; sleep 600; }\n")
+    began = os.path.join(place.work, "began")
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        kernel = place.start("wrapped", HOME=place.work)
+        client = kernel.client()
+        client.execute("%restart --module cuda")
+        harness.until(lambda: os.path.exists(began), "the login shell")
+        harness.kill(kernel.pid, number)
+        harness.until(
+            lambda: not place.processes(),
+            f"the end of {place.described_processes()}",
+            ORPHANED,
+        )
+        os.remove(began)
+
+
 def test_sigint_comes_once(place: Place) -> None:
     """A cell that counts them gets one for each, by signal and by message."""
     kernel = place.start("wrapped")
@@ -272,6 +304,30 @@ manager.start_kernel(cwd=sys.argv[3])
 print(manager.provisioner.pid, flush=True)
 time.sleep(600)
 """
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2])
+def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None:
+    path = os.path.join(place.runtime, "kernel-of-a-server.json")
+    server = subprocess.Popen(
+        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
+        env=place.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        server.stdout.readline()
+        # The moment is the test.
+        time.sleep(delay)
+    finally:
+        server.kill()
+        server.wait()
+    harness.until(
+        lambda: not place.processes(),
+        f"the end of {place.described_processes()}",
+        ORPHANED + 3,
+    )
 
 
 @pytest.mark.parametrize("state", ["idle", "in a cell"])
