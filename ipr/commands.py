@@ -129,6 +129,7 @@ class IprCommands:
         inside = Inside(self._daemon, cell)
         try:
             value = run_code(code, inside)
+            text = "" if value is None else repr(value)
         except BaseException as error:
             # SystemExit as well: it must not end the daemon; and under that
             # name qtconsole would take it for its own.
@@ -141,7 +142,7 @@ class IprCommands:
             lines = traceback.format_exception(type(error), error, trace)
             cell.fail(Failure(name, str(error), tuple(lines)))
             return
-        self._end(cell, "" if value is None else repr(value))
+        self._end(cell, text)
 
 
 class Inside:

@@ -70,6 +70,8 @@ class Request:
     #: What the client will get as parent was answered by ipr: nothing more
     #: of the inner kernel's may follow.
     closed: bool = False
+    #: It ended without a reply, and none will come: nobody need wait for it.
+    overdue: bool = False
 
     @classmethod
     def of(cls, channel: str, envelope: Envelope, generation: int = 0) -> Request:
@@ -189,12 +191,50 @@ class Ledger:
         request.input_ids.add(input_id)
         self.inputs[input_id] = request
 
-    def input_given(self, input_id: str) -> None:
-        """Note that a client answered; ``""`` stands for all that wait."""
-        for known in [input_id] if input_id else list(self.inputs):
-            request = self.inputs.pop(known, None)
-            if request is not None:
-                request.input_ids.discard(known)
+    def input_given(self, parent_id: str, identities: list[bytes]) -> bool:
+        """Note that a client answered; False when nobody asked it that.
+
+        :param parent_id: of the answer: the question's msg_id, or its cell's;
+            ``""``: the oldest question to that client, or else to anybody
+            (jupyter_client's answers have no parent).
+        :param identities: of the client.
+        """
+        found = parent_id if parent_id in self.inputs else ""
+        for input_id, request in () if found else self.inputs.items():
+            if parent_id:
+                if request.msg_id == parent_id:
+                    found = input_id
+                    break
+            elif request.identities == identities:
+                found = input_id
+                break
+            else:
+                found = found or input_id
+        request_of_it = self.inputs.pop(found, None)
+        if request_of_it is None:
+            return False
+        request_of_it.input_ids.discard(found)
+        return True
+
+    def replies_overdue(self) -> list[Request]:
+        """The cells that a ``%restart`` waits for, if all have said idle.
+
+        ipykernel answers a cell that makes no sense by busy and idle only.
+        Empty as long as one of them runs.
+        """
+        cells = [
+            request
+            for request in self._open.values()
+            if request.channel == "shell"
+            and request.msg_type == "execute_request"
+            and not (request.replied or request.overdue)
+        ]
+        return cells if all(request.idle for request in cells) else []
+
+    def give_up(self, request: Request) -> None:
+        """Wait no longer for its reply; it gets one when its kernel ends."""
+        self._uncount(request)
+        request.overdue = True
 
     def unfinished(self, generation: int | None = None) -> list[Request]:
         """The open requests, of one generation or of all, oldest first."""
@@ -236,7 +276,7 @@ class Ledger:
 
     def _uncount(self, request: Request) -> None:
         if (
-            not request.replied
+            not (request.replied or request.overdue)
             and request.channel == "shell"
             and request.msg_type == "execute_request"
             and self._open.get(request.msg_id, request) is request

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, ClassVar, Protocol
 
 from twisted.internet.defer import Deferred
@@ -33,6 +33,7 @@ from ipr.wire import (
     CONTENT,
     DELIMITER,
     HEADER,
+    JSON,
     SIGNATURE,
     Envelope,
     Frame,
@@ -55,6 +56,8 @@ MOST_STAND_INS = 32
 URGED_TIME = 2.0
 #: Seconds that a kernel has to finish what was interrupted, before it is told to end.
 NOTICE_TIME = 0.3
+#: Seconds that a reply may come after the idle that ends its cell.
+REPLY_TIME = 1.0
 #: Seconds until a cell that restarts says so; most are done by then.
 PROGRESS_TIME = 0.3
 
@@ -190,6 +193,7 @@ class Relay:
         #: The %restart that waits for its turn, and those under way.
         self.waiting: RestartCell | None = None
         self._urging: IDelayedCall | None = None
+        self._overdue: IDelayedCall | None = None
         self._restarting: list[RestartCell] = []
         #: Those whose options are being worked out.
         self._settling: list[RestartCell] = []
@@ -236,8 +240,17 @@ class Relay:
             return
         if self.open and not self._held and self.waiting is None:
             self._forward(channel, envelope)
+        else:
+            self._pass_on(channel, envelope)
+
+    def _pass_on(self, channel: str, envelope: Envelope) -> None:
+        """Forward, refuse or hold what is not ipr's own business."""
+        cell = envelope.header["msg_type"] == "execute_request" and channel == "shell"
+        # Only cells queue behind a %restart; a widget may go on.
+        if self.waiting is not None and cell:
+            self._hold(channel, envelope)
         elif self.open:
-            self._behind_a_restart(channel, envelope)
+            self._forward(channel, envelope)
         elif self.refusing is not None:
             request = Request.of(channel, envelope)
             self._refuse(request, failure(self.refusing, dead=True))
@@ -250,11 +263,10 @@ class Relay:
             self._hold(channel, envelope)
             return
         header, body = envelope.header, envelope.body
-        subshell = header.get("subshell_id")
-        if subshell and subshell not in self._subshells:
-            # JupyterLab goes on naming a subshell of the kernel before.
-            header = {**header, "subshell_id": self._replacement(subshell)}
-            body = self._signer.resign(body, header=header)
+        if header.get("subshell_id"):
+            addressed = self._addressed(header)
+            if addressed is not header:
+                body = self._signer.resign(body, header=addressed)
         elif header["msg_type"] == "delete_subshell_request" and self._replacements:
             body = self._replaced_deletion(envelope)
         try:
@@ -265,6 +277,16 @@ class Relay:
             # What could not be sent is answered when that kernel is finished.
             self.ledger.enter(Request.of(channel, envelope, inner.generation))
 
+    def _addressed(self, header: JSON) -> JSON:
+        """Give the header with a subshell that there is.
+
+        JupyterLab goes on naming one of the kernel before.
+        """
+        subshell = header.get("subshell_id")
+        if not subshell or subshell in self._subshells:
+            return header
+        return {**header, "subshell_id": self._replacement(subshell)}
+
     def _replacement(self, stale: str) -> str | None:
         """Give the subshell that stands in for one of the kernel before.
 
@@ -273,14 +295,17 @@ class Relay:
         """
         if stale not in self._replacements:
             self._replacements[stale] = None
-            features = self.info().content.get("supported_features", ())
-            if "kernel subshells" in features:
+            features = self.info().content.get("supported_features")
+            if isinstance(features, list) and "kernel subshells" in features:
                 draft = Draft("create_subshell_request", {})
                 self._replacing[self.send_own("control", draft)] = stale
         return self._replacements[stale]
 
     def _replaced_deletion(self, envelope: Envelope) -> list[Frame]:
-        content = envelope.content
+        try:
+            content = envelope.content
+        except Malformed:
+            return envelope.body
         named = self._replacements.pop(str(content.get("subshell_id")), None)
         if named is None:
             return envelope.body
@@ -301,36 +326,40 @@ class Relay:
         self._held_bytes += size
         self._held.append((channel, envelope))
 
-    def _behind_a_restart(self, channel: str, envelope: Envelope) -> None:
-        """Only cells queue behind a %restart; a widget may go on."""
-        if envelope.header["msg_type"] == "execute_request" and channel == "shell":
-            self._hold(channel, envelope)
-        else:
-            self._forward(channel, envelope)
+    def _take_held(self) -> list[tuple[str, Envelope]]:
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        return list(held)
 
     def _pump(self) -> None:
         """Pass on what was held, in order, up to the next %restart."""
-        held, self._held, self._held_bytes = self._held, deque(), 0
-        while held:
-            channel, envelope = held.popleft()
-            if self.open and self.waiting is None:
-                own = self._INTERCEPTED.get(envelope.header["msg_type"])
-                if own is None or not own(self, channel, envelope):
-                    self._forward(channel, envelope)
-            elif self.open:
-                self._behind_a_restart(channel, envelope)
-            else:
-                self._hold(channel, envelope)
+        for channel, envelope in self._take_held():
+            with self._each(channel, envelope):
+                if self.waiting is None and (self.open or self.refusing is not None):
+                    own = self._INTERCEPTED.get(envelope.header["msg_type"])
+                    if own is not None and own(self, channel, envelope):
+                        continue
+                self._pass_on(channel, envelope)
+
+    @contextmanager
+    def _each(self, channel: str, envelope: Envelope) -> Iterator[None]:
+        """See that no one message keeps those behind it from being answered."""
+        try:
+            yield
+        except Exception:
+            _log.failure("A request that was held could not be processed")
+            # One that could not be sent is in the ledger.
+            if self.ledger.find(envelope.header["msg_id"]) is None:
+                why = Failure("NotSent", "ipr could not pass this on; its log says why")
+                self._refuse(Request.of(channel, envelope), why)
 
     def _input_reply(self, envelope: Envelope) -> None:
         parent = envelope.parent_id
-        if not self.open or self.inner is None or not self.ledger.inputs:
-            _log.info("Dropped an input_reply: nobody asked")
+        if not self.open or self.inner is None:
+            _log.info("Dropped an input_reply: no kernel asked")
             return
-        if parent and parent not in self.ledger.inputs:
-            _log.info("Dropped an input_reply to a question of an earlier kernel")
+        if not self.ledger.input_given(parent, envelope.identities):
+            _log.info("Dropped an input_reply: nobody asked that, or asks still")
             return
-        self.ledger.input_given(parent)
         self.inner.send("stdin", envelope.body)
 
     def _subscription(self, frames: list[Frame]) -> None:
@@ -398,7 +427,11 @@ class Relay:
         if isinstance(magic, magics.Mistake):
             cell.fail(Failure("UsageError", magic.text))
         else:
-            self.commands.run(cell, magic)
+            try:
+                self.commands.run(cell, magic)
+            except Exception:
+                _log.failure("%ipr failed")
+                cell.fail(Failure("IprError", "this went wrong; the log says how"))
         return True
 
     def _begin(self, cell: Cell) -> None:
@@ -416,7 +449,7 @@ class Relay:
                 # Another restart is under way: this one comes after it.
                 self._hold(channel, envelope)
                 return True
-            if self.open and self.waiting is not None:
+            if self.waiting is not None:
                 self._hold(channel, envelope)
                 return True
         request = Request.of(channel, envelope)
@@ -433,7 +466,7 @@ class Relay:
             self._settle(cell, urgent=urgent)
         elif self.open and not urgent and self.ledger.executing:
             self.waiting = cell
-            cell.wait_shown()
+            self._turn()
         else:
             self._go(cell, urgent=urgent)
         return True
@@ -470,7 +503,7 @@ class Relay:
             if cell is self.waiting:
                 another = self._let_next_wait()
                 self._calm()
-                if self.open and not another:
+                if not another and (self.open or self.refusing is not None):
                     self._pump()
 
         self.changer.prepare(cell.restart.changes).addCallbacks(settled, wrong)
@@ -505,10 +538,19 @@ class Relay:
         cell = self.waiting
         if cell is None or cell.settling or not (self.open or self.refusing):
             return
-        if self.ledger.executing:
-            cell.wait_shown()
-        else:
+        if not self.ledger.executing:
             self._go(cell, urgent=False)
+            return
+        if self._overdue is None and self.ledger.replies_overdue():
+            self._overdue = self._call_later(REPLY_TIME, self._give_up_replies)
+        cell.wait_shown()
+
+    def _give_up_replies(self) -> None:
+        self._overdue = None
+        for request in self.ledger.replies_overdue():
+            self.ledger.give_up(request)
+        if self.waiting is not None and not self.ledger.executing:
+            self._turn()
 
     def phase(self, text: str) -> None:
         """Note what the restart is doing, for its cells to show."""
@@ -607,9 +649,10 @@ class Relay:
             self._go(cell, urgent=True)
 
     def _calm(self) -> None:
-        if self._urging is not None:
-            self._urging.cancel()
-            self._urging = None
+        for timer in (self._urging, self._overdue):
+            if timer is not None:
+                timer.cancel()
+        self._urging = self._overdue = None
 
     def _shutdown_request(self, channel: str, envelope: Envelope) -> bool:
         request = Request.of(channel, envelope)
@@ -749,7 +792,10 @@ class Relay:
                 self._check_ready()
                 return
         self._probing = self._call_later(PROBE_TIME, self._probe)
-        self.send_own("shell", Draft("kernel_info_request", {}))
+        # One waits for a kernel that is not there yet; it may be in a queue for
+        # days, and would have to answer each before the first cell.
+        if not self._own or (self.inner is not None and self.inner.heard):
+            self.send_own("shell", Draft("kernel_info_request", {}))
 
     # --- from the inner kernel ----------------------------------------------
 
@@ -864,6 +910,9 @@ class Relay:
             self.ledger.idled(request)
             if self._parting is not None:
                 self._check_parting()
+            elif self.waiting is not None and not request.finished:
+                # Perhaps there will be no reply.
+                self._turn()
         else:
             self._front.publish(frames)
 
@@ -882,12 +931,14 @@ class Relay:
         # Before the ledger may give up the request's content.
         stops = self.waiting is not None and self._stops(request, envelope)
         if channel == "control":
-            self._note_subshell(request, envelope)
+            with suppress(Malformed):
+                self._note_subshell(request, envelope)
         if request.replied:
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
         if self._completing:
-            self._merge_completion(envelope)
+            with suppress(Malformed):
+                self._merge_completion(envelope)
         self._front.send(request.channel, request.identities + envelope.body)
         self.ledger.replied(request)
         if self.waiting is not None:
@@ -958,13 +1009,27 @@ class Relay:
     # --- what a cell's failure does to a restart that waits -----------------
 
     def _stops(self, request: Request, envelope: Envelope) -> bool:
-        """Whether cells queued behind it would be aborted by the kernel."""
-        return (
-            request.msg_type == "execute_request"
-            and b'"error"' in bytes(envelope.body[CONTENT])
-            and envelope.content.get("status") == "error"
-            and request.field("stop_on_error", True)
-        )
+        """Whether the kernel would abort the waiting %restart, queued behind it.
+
+        That is what ipykernel does to the queue of the same shell or subshell.
+        """
+        waiting = self.waiting
+        if (
+            waiting is None
+            or waiting.restart.now
+            or (request.msg_type, request.channel) != ("execute_request", "shell")
+            or _subshell(request.header) != _subshell(waiting.request.header)
+        ):
+            return False
+        try:
+            return (
+                b'"error"' in bytes(envelope.body[CONTENT])
+                and envelope.content.get("status") == "error"
+                and request.field("stop_on_error", True)
+                and not request.field("silent", False)
+            )
+        except Malformed:
+            return False
 
     def _abort_held(self) -> None:
         """Do to the cells that ipr holds what ipykernel does to its own queue.
@@ -973,12 +1038,16 @@ class Relay:
         made the cell before it fail.
         """
         waiting = self.waiting
-        if waiting is not None and not waiting.urged:
+        if waiting is None:
+            return
+        subshell = _subshell(waiting.request.header)
+        if not waiting.urged:
             waiting.abort()
             self._let_next_wait()
-        held, self._held, self._held_bytes = self._held, deque(), 0
-        for channel, envelope in held:
-            if envelope.header["msg_type"] == "execute_request":
+        for channel, envelope in self._take_held():
+            header = envelope.header
+            queued = header["msg_type"] == "execute_request"
+            if queued and _subshell(header) == subshell:
                 request = Request.of(channel, envelope)
                 self.post(request, answers.aborted(request))
             else:
@@ -996,7 +1065,7 @@ class Relay:
         self._session_known = self._info_seen = self._iopub_seen = False
         self._probe_idle = False
         self._silent_probes = 0
-        self._stale = self._subshells | set(self._replacements)
+        self._stale |= self._subshells | set(self._replacements)
         self._own.clear()
         self._completing.clear()
         self._replacements.clear()
@@ -1034,8 +1103,12 @@ class Relay:
         for request in self.ledger.unfinished(generation):
             # A cell that died before it could say its number had the next one.
             count = request.execution_count or self.count + 1
-            self.post(request, answers.lost(request, why, count, self.info()))
+            try:
+                self.post(request, answers.lost(request, why, count, self.info()))
+            except Exception:
+                _log.failure("A request could not be answered")
             self.ledger.close(request)
+        self.ledger.inputs.clear()
         self.inner = None
         self._questions.stop()
         self._stop_probing()
@@ -1060,10 +1133,14 @@ class Relay:
         for cell in cells:
             before = f"pid {self._old_pid} -> " if self._old_pid else "pid "
             cell.conclude(f"restarted in place: {before}{pid}, {took:.2f} s")
-            if cell.restart.rest:
-                self._run_rest(cell)
-            else:
+            if not cell.restart.rest:
                 cell.succeed()
+                continue
+            try:
+                self._run_rest(cell)
+            except Exception:
+                # It is in the ledger, and answered when that kernel is finished.
+                _log.failure("The rest of a %restart could not be sent")
         if not cells and generation > 1:
             # JupyterLab would show "starting" until the next cell.
             self.announce(messages.IDLE, "execute_request")
@@ -1076,7 +1153,9 @@ class Relay:
         if inner is None:
             return
         content = {**request.content, "code": cell.restart.rest}
-        body = self._signer.resign(cell.body, content=content)
+        body = self._signer.resign(
+            cell.body, header=self._addressed(request.header), content=content
+        )
         request.generation = inner.generation
         request.adopted = True
         cell.hand_over()
@@ -1100,29 +1179,29 @@ class Relay:
         self._end_progress()
         for cell in cells:
             cell.fail(why)
-        held, self._held, self._held_bytes = self._held, deque(), 0
-        for channel, envelope in held:
+        for channel, envelope in self._take_held():
             request = Request.of(channel, envelope)
-            if (
-                cells
-                and request.msg_type == "execute_request"
-                and request.field("stop_on_error", True)
-            ):
+            queued = request.msg_type == "execute_request"
+            if self.waiting is not None and queued:
+                self._hold(channel, envelope)
+            elif cells and queued and request.field("stop_on_error", True):
                 self.post(request, answers.aborted(request))
             else:
                 self._refuse(request, why)
         self.announce(messages.IDLE, "execute_request")
+        # One whose options were worked out meanwhile: it leaves this state.
+        self._turn()
 
     def end(self, cause: Cause) -> None:
         """The daemon goes: answer everything that is still open."""
         self._stop_expecting()
         self._questions.stop()
+        self.waiting = None
         self.refuse(cause)
         # A %restart that waits, options that are being worked out, a %ipr
         # status that asks Slurm.
         for cell in self._begun:
             cell.fail(failure(cause))
-        self.waiting = None
         self._calm()
 
     def _welcome_all(self) -> None:
@@ -1139,6 +1218,10 @@ class Relay:
         if self._progress is not None:
             self._progress.cancel()
             self._progress = None
+
+
+def _subshell(header: JSON) -> str:
+    return header.get("subshell_id") or ""
 
 
 def _trace(origin: str, channel: str, msg_type: str, size: int) -> None:

@@ -315,8 +315,10 @@ class Restarter:
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
-        self._messenger.end(Cause(Ending.SHUT_DOWN, "the kernel was shut down"))
-        self._leave()
+        try:
+            self._messenger.end(Cause(Ending.SHUT_DOWN, "the kernel was shut down"))
+        finally:
+            self._leave()
 
     def _after(self, effect: After) -> None:
         kind = type(effect.event)

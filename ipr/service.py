@@ -38,7 +38,7 @@ from ipr.relay import Relay
 from ipr.restarter import Restarter
 from ipr.sides import Front
 from ipr.status import Row, size, span
-from ipr.surroundings import Surroundings, changed
+from ipr.surroundings import Surroundings, changed, rebased
 from ipr.wire import Frame, Signer
 
 #: Milliseconds that the last replies get to leave.
@@ -181,9 +181,13 @@ class Daemon:
 
     def prepare(self, changes: Changes) -> Deferred[Callable[[], None]]:
         """Work out what a ``%restart`` wants; fires with what does it."""
+        base = self.surroundings
 
-        def applied(made: Surroundings) -> Callable[[], None]:
+        def applied(found: Surroundings) -> Callable[[], None]:
             def apply() -> None:
+                made = found
+                if self.surroundings != base and not changes.reset:
+                    made = rebased(found, base, self.surroundings)
                 if made.launch != self.surroundings.launch:
                     self.relay.forget_info()
                 self.surroundings = made

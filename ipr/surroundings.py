@@ -72,6 +72,21 @@ class Surroundings:
         return attrs.evolve(self, env=tuple({**dict(self.env), **changes}.items()))
 
 
+def rebased(made: Surroundings, base: Surroundings, now: Surroundings) -> Surroundings:
+    """Make the changes that led from ``base`` to ``made`` on ``now`` instead.
+
+    For a ``%restart`` that waited while another one changed something else.
+    """
+    before = dict(base.env)
+    news = {name: value for name, value in made.env if before.get(name, "") != value}
+    return Surroundings(
+        now.launch if made.launch == base.launch else made.launch,
+        tuple({**dict(now.env), **news}.items()),
+        now.cwd if made.cwd == base.cwd else made.cwd,
+        now.told + made.told[len(base.told) :],
+    )
+
+
 def changed(
     reactor: Any, first: Surroundings, now: Surroundings, changes: Changes
 ) -> Deferred[Surroundings]:

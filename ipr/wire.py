@@ -65,7 +65,7 @@ class Envelope:
         """The header.
 
         :raises Malformed: when it is no JSON object with a ``msg_id`` and a
-            ``msg_type`` that are strings.
+            ``msg_type`` that are strings, or its ``subshell_id`` is none.
         """
         if self._header is None:
             header = parse_object(self.body[HEADER], "header")
@@ -74,6 +74,8 @@ class Envelope:
                 and isinstance(header.get("msg_type"), str)
             ):
                 raise Malformed("the header lacks msg_id or msg_type")
+            if not isinstance(header.get("subshell_id"), str | None):
+                raise Malformed("the header's subshell_id is no string")
             self._header = header
         return self._header
 
@@ -117,12 +119,17 @@ class Envelope:
 def parse_object(frame: Frame, what: str) -> JSON:
     """Parse one JSON object; null counts as an empty one.
 
-    :param frame: UTF-8 JSON.
+    :param frame: UTF-8 JSON; bytes that are no UTF-8 count as U+FFFD, as in
+        jupyter_client.
     :param what: the frame's name, for the error.
     :raises Malformed: when it is anything else.
     """
+    text = frame if isinstance(frame, bytes) else bytes(frame)
     try:
-        value = json.loads(frame if isinstance(frame, bytes) else bytes(frame))
+        try:
+            value = json.loads(text)
+        except UnicodeDecodeError:
+            value = json.loads(text.decode(errors="replace"))
     except (ValueError, RecursionError) as error:
         raise Malformed(f"the {what} is not JSON: {error}") from None
     if value is None:

@@ -342,21 +342,38 @@ class InputTests(Case):
         """An answer closes the question that it names."""
         self.ledger.input_asked(self.cell, "q1")
         self.ledger.input_asked(self.cell, "q2")
-        self.ledger.input_given("q1")
+        self.assertTrue(self.ledger.input_given("q1", []))
         self.assertEqual(self.ledger.inputs, {"q2": self.cell})
         self.assertEqual(self.cell.input_ids, {"q2"})
 
-    def test_given_to_all(self) -> None:
-        """An answer without parent (jupyter_client) closes all."""
+    def test_given_without_parent(self) -> None:
+        """As jupyter_client does: to the oldest question that this client has."""
+        other = request("m2")
+        other.identities = [b"bob"]
+        self.ledger.enter(other)
         self.ledger.input_asked(self.cell, "q1")
-        self.ledger.input_asked(self.cell, "q2")
-        self.ledger.input_given("")
-        self.assertEqual((self.ledger.inputs, self.cell.input_ids), ({}, set()))
+        self.ledger.input_asked(other, "q2")
+        self.ledger.input_asked(other, "q3")
+        for identity, left in (
+            (b"bob", ["q1", "q3"]),
+            (b"somebody else", ["q3"]),
+            (b"bob", []),
+        ):
+            self.assertTrue(self.ledger.input_given("", [identity]))
+            self.assertEqual(list(self.ledger.inputs), left)
+        self.assertFalse(self.ledger.input_given("", [b"bob"]))
+        self.assertEqual((self.cell.input_ids, other.input_ids), (set(), set()))
+
+    def test_given_with_the_cell_as_parent(self) -> None:
+        """ipykernel takes what comes; so do we."""
+        self.ledger.input_asked(self.cell, "q1")
+        self.assertTrue(self.ledger.input_given(self.cell.msg_id, []))
+        self.assertEqual(self.ledger.inputs, {})
 
     def test_given_to_nobody(self) -> None:
         """An answer to a question that is not open changes nothing."""
         self.ledger.input_asked(self.cell, "q1")
-        self.ledger.input_given("q0")
+        self.assertFalse(self.ledger.input_given("q0", self.cell.identities))
         self.assertEqual(self.ledger.inputs, {"q1": self.cell})
 
     def test_gone_with_the_cell(self) -> None:

@@ -430,14 +430,24 @@ class WholeShell(RuleBasedStateMachine):
         self.client("execute_request", client, "shell", "x" * 3000)
 
     def client(
-        self, kind: str, client: bytes, channel: str, code: str, **more: bool
+        self,
+        kind: str,
+        client: bytes,
+        channel: str,
+        code: str,
+        subshell: str | None = None,
+        /,
+        **more: bool | str,
     ) -> None:
         if self.left:
             return
         msg_id = f"m{next(self.numbers)}"
         newest = self.start.kernels[-1].generation if self.start.kernels else 0
         self.told[msg_id] = Told(client, channel, kind, code, newest)
-        frames = body(header(msg_id, kind), {"code": code, **more})
+        own = header(msg_id, kind)
+        if subshell:
+            own["subshell_id"] = subshell
+        frames = body(own, {"code": code, **more})
         self.relay.front_received(channel, [client, *frames])
 
     @rule()
@@ -595,7 +605,7 @@ class WholeShell(RuleBasedStateMachine):
         """Where a kernel runs, or none is coming, nothing is kept back."""
         state = self.restarter.state
         if isinstance(state, machine.Dead):
-            assert not self.relay.held
+            assert self.relay.waiting or not self.relay.held
         if isinstance(state, machine.Running):
             assert self.relay.waiting or not self.relay.held
             waiting = self.relay.waiting
@@ -639,9 +649,99 @@ class WholeShell(RuleBasedStateMachine):
             assert told.idles == 1, (msg_id, told)
 
 
+class LiveShell(WholeShell):
+    """The same without a shutdown at the end: who waits is answered all the same.
+
+    With subshells, questions and restarts that no client asked for, too.
+    """
+
+    @rule(
+        kind=st.sampled_from(["execute_request", "comm_msg", "complete_request"]),
+        client=st.sampled_from([b"ann", b"bob"]),
+        subshell=st.sampled_from(["made", "gone"]),
+    )
+    def client_names_a_subshell(self, kind: str, client: bytes, subshell: str) -> None:
+        self.client(kind, client, "shell", "sub", subshell)
+
+    @rule(
+        client=st.sampled_from([b"ann", b"bob"]),
+        kind=st.sampled_from(["create_subshell_request", "delete_subshell_request"]),
+    )
+    def client_makes_a_subshell(self, client: bytes, kind: str) -> None:
+        self.client(kind, client, "control", "", subshell_id="made")
+
+    @precondition(lambda self: bool(self.kernel and self.kernel.got))
+    @rule(data=st.data())
+    def kernel_asks(self, data: st.DataObject) -> None:
+        kernel = self.kernel
+        assert kernel is not None
+        _, msg_id, kind = data.draw(st.sampled_from(kernel.got))
+        if kind == "execute_request":
+            self.say(kernel, "stdin", "input_request", msg_id, prompt="")
+
+    @rule(client=st.sampled_from([b"ann", b"bob"]), named=st.booleans())
+    def client_gives(self, client: bytes, named: bool) -> None:
+        for asked in list(self.relay.ledger.inputs)[:1]:
+            own = header(f"i{next(self.numbers)}", "input_reply")
+            parent = header(asked, "input_request") if named else {}
+            frames = body(own, {"value": "x"}, parent)
+            self.relay.front_received("stdin", [client, *frames])
+
+    @rule(urgent=st.booleans())
+    def restart(self, urgent: bool) -> None:
+        self.restarter.restart(urgent=urgent)
+
+    @invariant()
+    def nobody_waits_in_a_dead_kernel(self) -> None:
+        if isinstance(self.restarter.state, machine.Dead) and self.relay.refusing:
+            waiting = self.relay.waiting
+            assert waiting is None or waiting.settling
+
+    @invariant()
+    def cells_run_in_their_order(self) -> None:
+        for kernel in self.start.kernels:
+            cells = [
+                int(msg_id.removeprefix("m"))
+                for channel, msg_id, kind in kernel.got
+                if (channel, kind) == ("shell", "execute_request")
+                and msg_id in self.told
+                and self.told[msg_id].code != "sub"
+                and not self.told[msg_id].code.startswith("%restart")
+            ]
+            assert cells == sorted(cells)
+
+    def teardown(self) -> None:
+        """All goes well from here on; nobody is left waiting after 40 seconds."""
+        if not hasattr(self, "restarter"):
+            return
+        self.start.failing = None
+        for _ in range(400):
+            while self.changer.asked:
+                self.changer.settle()
+            kernel, state = self.kernel, self.restarter.state
+            if kernel is not None and not kernel.exited:
+                if isinstance(state, machine.Starting):
+                    self.come_up()
+                elif isinstance(state, machine.Running):
+                    while kernel.got:
+                        self.kernel_ends_its_first_cell()
+                elif isinstance(state, machine.Halting):
+                    kernel.exited = True
+                    kernel.ended(Ended(0))
+            self.clock.advance(0.1)
+        for msg_id, told in self.told.items():
+            assert len(told.replies) == told.wants_reply, (msg_id, told)
+            assert told.idles == 1, (msg_id, told)
+        super().teardown()
+
+
 #: No request unanswered or answered twice; no effect without a kernel.
 PureRoomsTests = PureRooms.TestCase
 PureRoomsTests.settings = SETTINGS
 #: The same of the code that performs it all.
 WholeShellTests = WholeShell.TestCase
 WholeShellTests.settings = SETTINGS
+#: The same, to its natural end.
+LiveShellTests = LiveShell.TestCase
+# Few ways lead to a cell that hangs.
+LiveShellTests.settings = settings(SETTINGS, max_examples=250)

@@ -1546,7 +1546,8 @@ class ChangesTests(RelayCase):
         self.end_cell("m1", "error")
         self.took()
         self.execute("m3")
-        self.assertEqual((self.took(), self.relay.held), ([], 1))
+        # That the cell before it failed concerns neither it nor those behind it.
+        self.assertEqual((self.took(), self.relay.held), ([], 2))
         self.changer.settle()
         self.assertEqual(
             self.took(), [("apply",), ("iopub", "r", "busy"), ("restart now",)]
