@@ -284,6 +284,12 @@ def spare_children() -> None:
     """
     me = os.getpid()
     try:
+        # proc_pid_task(5): there where the kernel has CONFIG_PROC_CHILDREN.
+        _spared.update(map(int, _read(f"/proc/{me}/task/{me}/children").split()))
+        return
+    except OSError:
+        pass
+    try:
         pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     except OSError:
         return  # not Linux, or no /proc: there is no sweep either
