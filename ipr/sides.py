@@ -37,6 +37,11 @@ Received = Callable[[str, Frames], None]
 #: Seconds for which a kernel that runs may have one of its sockets closed.
 LOST_TIME = 3.0
 
+#: Messages on iopub that wait for a client that does not read: a console that was
+#: stopped, a laptop that sleeps. What comes beyond is lost to that client; ipykernel
+#: itself keeps 1000 (``ZMQ_SNDHWM``, zmq_setsockopt(3)).
+MOST_UNREAD = 100_000
+
 _MONITORED = int(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
 
 
@@ -77,6 +82,7 @@ class Front:
                 if name == "iopub":
                     kind = zmq.XPUB
                     options[zmq.XPUB_VERBOSER] = 1
+                    options[zmq.SNDHWM] = MOST_UNREAD
                 else:
                     # A client that reconnects under its old identity (the
                     # Jupyter server does) takes its place.

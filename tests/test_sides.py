@@ -270,6 +270,27 @@ class FrontTests(SidesCase):
         self.assertTrue(front.ask([b"me", b"again"]))
         self.assertEqual(self.heard(client), [b"again"])
 
+    def test_client_that_does_not_read(self) -> None:
+        """What it has not read takes no more memory than is said; all is whole."""
+        self.addCleanup(setattr, sides, "MOST_UNREAD", sides.MOST_UNREAD)
+        vars(sides)["MOST_UNREAD"] = 1000
+        front = self.front()
+        client = self.client("iopub", zmq.SUB, SUBSCRIBE=b"")
+        self.reactor.until(lambda: self.received, "the subscription")
+        text = [b"x" * 100 for _ in BODY]
+        for number in range(20_000):
+            front.publish([b"topic", b"%d" % number, *text])
+        came = []
+        while client.poll(200):
+            topic, number_, *rest = client.recv_multipart()
+            self.assertEqual((topic, len(rest)), (b"topic", len(BODY)))
+            came.append(int(number_))
+        # And what is in the sockets' own buffers.
+        self.assertTrue(1000 <= len(came) < 10_000, len(came))
+        self.assertEqual(came, sorted(came))
+        front.publish([b"topic", b"later"])
+        self.assertEqual(self.heard(client), [b"topic", b"later"])
+
     def test_same_identity_again(self) -> None:
         """A client that comes back under its identity takes its place."""
         front = self.front()
