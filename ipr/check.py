@@ -201,7 +201,12 @@ def _try(standing: Standing, kernels: str | None, output: str, timeout: float) -
     manager.log.disabled = True  # its warnings are not part of the report
     # Where a server puts it, since other nodes may have to read it.
     runtime = jupyter_runtime_dir()
-    os.makedirs(runtime, mode=0o700, exist_ok=True)
+    try:
+        os.makedirs(runtime, mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise SpecError(
+            f"no connection file can be put into {runtime}: {kernelspec.why(error)}"
+        ) from None
     manager.connection_file = os.path.join(runtime, f"kernel-{uuid.uuid4()}.json")
     begin = time.monotonic()
     with open(output, "wb") as file:

@@ -68,12 +68,14 @@ class Wrapping:
     :ivar options: what has been given to the daemon beyond the files.
     :ivar by_hand: the command stands behind ``--`` and was not put there by
         ``install``, so nothing says what was there before.
+    :ivar after: ``inside``, how many words before it are the launcher's.
     """
 
     kind: str
     python: str
     options: tuple[str, ...] = ()
     by_hand: bool = False
+    after: int = 0
 
     @property
     def earlier(self) -> bool:
@@ -182,7 +184,7 @@ def wrapping(spec: Mapping[str, object]) -> Wrapping | None:
             options, command = _options(argv[start[1] :])
             if command:
                 by_hand = ORIGINAL_ARGV not in spec
-                return Wrapping("inside", argv[index], options, by_hand)
+                return Wrapping("inside", argv[index], options, by_hand, index)
     return None
 
 
@@ -198,7 +200,7 @@ def _far_side_wrapping(spec: Mapping[str, object], command: str) -> Wrapping | N
                 return Wrapping("earlier-inside", argv[index])
             options, command_follows = _options(argv[start[1] :])
             if start[0] == "ipr" and command_follows:
-                return Wrapping("inside", argv[index], options, by_hand)
+                return Wrapping("inside", argv[index], options, by_hand, index)
     return None
 
 
@@ -254,7 +256,8 @@ def obstacle(spec: Mapping[str, object]) -> str | None:
     name = (
         provisioner.get("provisioner_name") if isinstance(provisioner, dict) else None
     )
-    if name is not None and name not in _ARGV_PROVISIONERS:
+    known = isinstance(name, str) and name in _ARGV_PROVISIONERS
+    if name is not None and not known:
         return f"its provisioner {name!r} may not run argv (--force installs anyway)"
     if not any(CONNECTION_FILE in word for word in _argv(spec) or ()):
         return f"its argv does not say {CONNECTION_FILE} (--force installs anyway)"
@@ -565,10 +568,12 @@ def replace_file(path: str, before: bytes, after: bytes) -> None:
             raise PermissionError(errno.EACCES, "")
         with _locked(temporary) as fd:
             try:
-                _check_unchanged(path, before)
+                check_unchanged(path, before)
                 _write(fd, after)
                 _copy_attributes(path, fd)
                 os.fsync(fd)
+                # Once more: that took its time.
+                check_unchanged(path, before)
                 os.rename(temporary, path)
             except BaseException:
                 os.unlink(temporary)
@@ -578,7 +583,11 @@ def replace_file(path: str, before: bytes, after: bytes) -> None:
         raise SpecError(f"cannot write {path}: {why(error)}") from error
 
 
-def _check_unchanged(path: str, before: bytes) -> None:
+def check_unchanged(path: str, before: bytes) -> None:
+    """See to it that a file holds what was read of it.
+
+    :raises SpecError: it holds something else by now.
+    """
     with open(path, "rb") as file:
         if file.read() != before:
             raise SpecError(
@@ -640,7 +649,8 @@ def _copy_attributes(source: str, fd: int) -> None:
     for uid, gid in ((status.st_uid, status.st_gid), (-1, status.st_gid)):
         if (own.st_uid, own.st_gid) == (status.st_uid, status.st_gid):
             break
-        with contextlib.suppress(PermissionError):
+        # Not ours to give; or, in a user namespace, nobody that it knows.
+        with contextlib.suppress(OSError):
             os.fchown(fd, uid, gid)
             break
     os.fchmod(fd, status.st_mode & 0o7777)

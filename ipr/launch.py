@@ -61,7 +61,7 @@ class Launch(NamedTuple):
             # Behind -- in a kernelspec's own argv, where Jupyter would fill in
             # the outer file.
             "inner_connection_file": connection_file,
-            "prefix": sys.prefix,
+            "prefix": _prefix_of(self.resource_dir) or sys.prefix,
         }
         if self.resource_dir:
             fields["resource_dir"] = self.resource_dir
@@ -263,15 +263,27 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     noted = _text(spec, INTERPRETER)
     if noted and os.access(noted, os.X_OK):
         return noted
-    # PREFIX/share/jupyter/kernels/NAME
-    prefix = os.path.abspath(os.path.join(folder, *[os.pardir] * 4))
-    beside = os.path.join(prefix, "bin", word)
-    if os.access(beside, os.X_OK):
+    beside = os.path.join(_prefix_of(folder), "bin", word)
+    if os.path.isabs(beside) and os.access(beside, os.X_OK):
         return beside
     # Late: it costs 15 ms, and ipr-spec has noted what is meant.
     import shutil
 
     return shutil.which(word) or sys.executable
+
+
+def _prefix_of(folder: str) -> str:
+    """Give the environment that a kernelspec lies in, ``""`` if in none.
+
+    That is ``PREFIX/share/jupyter/kernels/NAME``; but ``~/.local`` holds the user's
+    own kernelspecs, which belong to no environment.
+    """
+    parts = os.path.abspath(folder).split(os.sep) if folder else []
+    if parts[-4:-1] != ["share", "jupyter", "kernels"]:
+        return ""
+    prefix = os.sep.join(parts[:-4]) or os.sep
+    own = os.path.expanduser(os.path.join("~", ".local"))
+    return "" if os.path.realpath(prefix) == os.path.realpath(own) else prefix
 
 
 def _interrupt_mode(spec: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from ipr.magics import parse
+from ipr.magics import lines, parse
 
 RESTART_HELP = """\
 %restart: replace the kernel by a fresh one, in place.
@@ -121,7 +121,7 @@ def complete(code: str, cursor: int) -> Completion | None:
 def _only_comments(text: str) -> bool:
     return all(
         not line.strip() or line.strip().startswith(("#", "//", "--", ";"))
-        for line in text.splitlines()
+        for _, line in lines(text)
     )
 
 

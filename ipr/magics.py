@@ -8,7 +8,9 @@ our business, and :func:`suspicious` says so from its bytes, without JSON.
 
 from __future__ import annotations
 
+import re
 import shlex
+from collections.abc import Iterator
 
 import attrs
 
@@ -100,19 +102,16 @@ def parse(code: str) -> Magic | None:
     :param code: its source.
     :returns: None when the cell is not ours.
     """
-    lines = code.splitlines()
-    for number, raw in enumerate(lines):
-        line = raw.strip()
-        if not line or line.startswith(COMMENTS):
+    for end, line in lines(code):
+        text = line.strip()
+        if not text or text.startswith(COMMENTS):
             continue
-        rest = "\n".join(lines[number + 1 :])
+        rest = code[end:]
         if not rest.strip():
             rest = ""
-        word, argument = _cut(line)
-        if word in ("%restart?", "?%restart", "%restart??"):
-            return Help("restart")
-        if word in ("%ipr?", "?%ipr", "%ipr??"):
-            return Help("ipr")
+        word, argument = _cut(text)
+        if word.strip("?") in ("%restart", "%ipr") and "?" in word:
+            return _help(word.strip("?%"), word, rest)
         if word == "%restart":
             return _restart(argument, rest)
         if word == "%ipr":
@@ -121,9 +120,52 @@ def parse(code: str) -> Magic | None:
     return None
 
 
+def lines(code: str) -> Iterator[tuple[int, str]]:
+    """Go through the lines of a cell, each with the place where it ends.
+
+    Not :meth:`str.splitlines`: that takes a form feed for an end, and U+2028,
+    which may stand in a string.
+    """
+    for found in _LINE.finditer(code):
+        yield found.end(), found.group()
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
+
+
+def shell_words(text: str) -> list[str]:
+    """Split a line as a shell does; ``#`` begins a comment only where a word may.
+
+    :raises ValueError: a quote is not closed.
+    """
+    quote, before = "", " "
+    for index, char in enumerate(text):
+        if before == "\\" and quote != "'":
+            before = "x"  # what is escaped belongs to a word
+            continue
+        if quote:
+            quote = "" if char == quote else quote
+        elif char in "'\"":
+            quote = char
+        elif char == "#" and before.isspace():
+            text = text[:index]
+            break
+        before = char
+    return shlex.split(text)
+
+
 def _cut(line: str) -> tuple[str, str]:
-    word, _, argument = line.replace("\t", " ").partition(" ")
-    return word, argument.strip()
+    word, *argument = line.split(None, 1) or [""]
+    return word, "".join(argument).strip()
+
+
+def _help(topic: str, asked: str, rest: str) -> Magic:
+    if rest:
+        return Mistake(
+            f"nothing may follow {asked} in its cell: put the rest into a cell of"
+            " its own"
+        )
+    return Help(topic)
 
 
 def _ipr(argument: str, rest: str) -> Magic:
@@ -134,7 +176,7 @@ def _ipr(argument: str, rest: str) -> Magic:
             " into a cell of its own"
         )
     if verb in ("", "help"):
-        return Help("ipr")
+        return _help("ipr", "%ipr help", rest)
     if verb == "status":
         if argument:
             return Mistake(f"%ipr status takes no argument. {IPR_USAGE}")
@@ -152,11 +194,11 @@ def _ipr(argument: str, rest: str) -> Magic:
 
 def _restart(argument: str, rest: str) -> Magic:
     try:
-        words = shlex.split(argument, comments=True)
+        words = shell_words(argument)
     except ValueError as error:
         return Mistake(f"%restart: {error}. {RESTART_USAGE}")
     if words in (["help"], ["--help"], ["-h"], ["?"]):
-        return Help("restart")
+        return _help("restart", f"%restart {words[0]}", rest)
     now = False
     found: dict[str, list[str]] = {}
     reset = False

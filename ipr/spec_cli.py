@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from ipr import __version__, specfolders, specplan
-from ipr.kernelspec import SpecError
+from ipr.kernelspec import SpecError, why
 from ipr.specfolders import NotWritable
 from ipr.specplan import Standing, Step, Wish
 
@@ -222,6 +222,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--" in words:
         at = words.index("--")
         words, behind = words[:at], words[at + 1 :]
+    # Whoever starts us may have closed them.
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         # A kernel's name must not break the listing.
         if isinstance(stream, io.TextIOWrapper):
@@ -237,12 +240,27 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except BrokenPipeError:
         # Nobody reads on ("ipr-spec list | head -1"), Python must not complain.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+        return 1
+    except SpecError as error:
+        print(f"ipr-spec: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        # Of a kernelspec it has been said already: this is the output, or a folder
+        # that was there a moment ago.
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"ipr-spec: {where}{why(error)}", file=sys.stderr)
+        _drop_output()
         return 1
     except KeyboardInterrupt:
         print("ipr-spec: interrupted", file=sys.stderr)
         return 1
     return code
+
+
+def _drop_output() -> None:
+    """See that Python does not complain at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _target(args: argparse.Namespace) -> str | None:
@@ -409,8 +427,9 @@ def _install(args: argparse.Namespace, behind: list[str] | None) -> int:
     own = specfolders.user_dir()
 
     def offer(name: str) -> str:
-        folder = specfolders.find(name, dirs).folder
-        if target is not None or os.path.dirname(folder) == own:
+        if target is not None:
+            return ""
+        if os.path.dirname(specfolders.find(name, dirs).folder) == own:
             return ""
         return (
             f"; to install on a copy in your own kernels folder, which takes"
@@ -431,7 +450,8 @@ def _daemon_options(
     words = [word for words in args.option or () for word in words]
     words += behind or ()
     if args.abandoned_timeout is not None:
-        words += ["--abandoned-timeout", f"{args.abandoned_timeout:g}"]
+        seconds = repr(args.abandoned_timeout).removesuffix(".0")
+        words += ["--abandoned-timeout", seconds]
     from ipr import options
 
     own = {"-h", "--help", "--version"} & set(words)

@@ -6,7 +6,9 @@ it. Must not know what is written into a kernel.json, nor a command line.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import fcntl
 import hashlib
 import importlib.util
 import json
@@ -15,12 +17,15 @@ import shutil
 import stat
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
 
 import attrs
 
 from ipr import __version__, kernelspec
 from ipr.kernelspec import SpecError
+
+T = TypeVar("T")
 
 #: In a copied folder: says that it is one, where it came from and what was copied.
 MARKER = "ipr-copy.json"
@@ -73,7 +78,7 @@ def kernel_dirs() -> list[str]:
         warnings.simplefilter("ignore")  # of a migration that is not ours
         from jupyter_core.paths import jupyter_path
 
-        dirs: list[str] = jupyter_path("kernels")
+        dirs: list[str] = _at_home(lambda: jupyter_path("kernels"))
     if importlib.util.find_spec("IPython") is not None:
         own = os.environ.get("IPYTHONDIR", os.path.join("~", ".ipython"))
         dirs.append(os.path.join(os.path.expanduser(own), "kernels"))
@@ -86,7 +91,17 @@ def user_dir() -> str:
         warnings.simplefilter("ignore")
         from jupyter_core.paths import jupyter_data_dir
 
-        return os.path.join(jupyter_data_dir(), "kernels")
+        return os.path.join(_at_home(jupyter_data_dir), "kernels")
+
+
+def _at_home(find: Callable[[], T]) -> T:
+    try:
+        return find()
+    except RuntimeError:
+        # A container's user without an entry in passwd.
+        raise SpecError(
+            "there is no home folder; set HOME, or JUPYTER_DATA_DIR"
+        ) from None
 
 
 def prefix_dir(prefix: str) -> str:
@@ -195,11 +210,27 @@ def copied_from(folder: str) -> str | None:
     return None if marker is None else str(marker.get("copy_of"))
 
 
+def is_replaceable(folder: str, original: dict[str, object]) -> bool:
+    """Say if a copy holds nothing that its source does not.
+
+    :param original: what the copy's kernel.json says without ``ipr``.
+    """
+    marker = _marker(folder) or {}
+    source = os.path.join(str(marker.get("copy_of")), "kernel.json")
+    # A marker of an earlier ipr-spec does not say what was copied.
+    known = marker.get("original", _json_digest(original))
+    return os.path.isfile(source) and known == _json_digest(original)
+
+
+def _json_digest(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
 def _marker(folder: str) -> dict[str, object] | None:
     try:
         with open(os.path.join(folder, MARKER), encoding="utf-8") as file:
             marker = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(marker, dict) or not isinstance(marker.get("files"), dict):
         return None
@@ -207,14 +238,17 @@ def _marker(folder: str) -> dict[str, object] | None:
     place = marker.get("folder")
     try:
         ours = isinstance(place, str) and os.path.samefile(place, folder)
-    except OSError:
+    except (OSError, ValueError):
         ours = False
     return marker if ours else None
 
 
-def copy(source: str, target: str, spec: bytes) -> None:
+def copy(
+    source: str, target: str, spec: bytes, original: dict[str, object] | None = None
+) -> None:
     """Copy a kernelspec's folder, with *spec* for its kernel.json.
 
+    :param original: what *spec* says without ``ipr``, for :func:`is_replaceable`.
     For Jupyter the copy is there when its kernel.json is, which comes last and in
     one step.
 
@@ -225,21 +259,33 @@ def copy(source: str, target: str, spec: bytes) -> None:
     files = _files(source)
     try:
         if _marker(target) is not None:
+            if not _is_abandoned(target):
+                raise SpecError(
+                    f"{target} is being written by another ipr-spec; try again"
+                )
             _discard(target)  # a copy or a removal was killed half-way
         elif os.path.isdir(target) and not os.listdir(target):
             os.rmdir(target)  # the same, at its very end
         if os.path.lexists(target):
             raise SpecError(f"{target} is there already, and ipr-spec did not make it")
         os.makedirs(target)
+        made = os.stat(target)
     except OSError as error:
         raise SpecError(f"cannot make {target}: {kernelspec.why(error)}") from error
+    lock = -1
     try:
-        marker = {
+        marker: dict[str, object] = {
             "made_by": f"ipr-spec {__version__}",
             "copy_of": os.path.abspath(source),
             "folder": os.path.abspath(target),
             "files": {},
         }
+        if original is not None:
+            marker["original"] = _json_digest(original)
+        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
+        lock = os.open(os.path.join(target, MARKER), flags, 0o666)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # First without the files: from here on it is known to be ours.
         _write(os.path.join(target, MARKER), _json(marker))
         digests = {"kernel.json": ""}
@@ -254,12 +300,30 @@ def copy(source: str, target: str, spec: bytes) -> None:
         _write(temporary, spec)
         os.rename(temporary, os.path.join(target, "kernel.json"))
     except BaseException as error:
-        shutil.rmtree(target, ignore_errors=True)
+        # Another ipr-spec may have put its own there.
+        with contextlib.suppress(OSError):
+            if os.path.samestat(os.stat(target), made):
+                shutil.rmtree(target, ignore_errors=True)
         if isinstance(error, OSError):
             raise SpecError(
                 f"cannot copy {source} to {target}: {kernelspec.why(error)}"
             ) from error
         raise
+    finally:
+        if lock >= 0:
+            os.close(lock)
+
+
+def _is_abandoned(folder: str) -> bool:
+    """Say if nobody is at work on a copy any more."""
+    try:
+        with open(os.path.join(folder, MARKER), "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # a file system without locks
+    return True
 
 
 def _files(folder: str) -> list[str]:
@@ -271,7 +335,8 @@ def _files(folder: str) -> list[str]:
         for name in names:
             path = os.path.join(where, name)
             relative = os.path.relpath(path, folder)
-            if relative in ("kernel.json", MARKER) or not os.path.isfile(path):
+            ours = ("kernel.json", ".kernel.json.ipr", MARKER)
+            if relative in ours or not os.path.isfile(path):
                 continue
             size += os.path.getsize(path)
             if size > COPY_LIMIT:
@@ -324,15 +389,19 @@ def check_deletable(folder: str) -> None:
         )
 
 
-def delete(folder: str) -> None:
+def delete(folder: str, before: bytes | None = None) -> None:
     """Delete a copy that :func:`copy` made.
 
+    :param before: what its kernel.json holds, if that is known.
     :raises SpecError: it could not be done, or there is something else in it.
     """
     check_deletable(folder)
+    path = os.path.join(folder, "kernel.json")
     try:
+        if before is not None:
+            kernelspec.check_unchanged(path, before)
         # In this order: Jupyter no longer sees it, and the marker goes last.
-        os.unlink(os.path.join(folder, "kernel.json"))
+        os.unlink(path)
         _discard(folder)
     except OSError as error:
         raise SpecError(f"cannot delete {folder}: {kernelspec.why(error)}") from error

@@ -240,13 +240,24 @@ def _wrapped(
     argv = base["argv"]
     assert isinstance(argv, list)
     if wish.inside or (wrapped is not None and wrapped.inside):
+        there = wrapped if wrapped is not None and wrapped.kind == "inside" else None
+        shell = kernelspec.kernel_cmd_at(argv) is not None
+        own = kernelspec.own_starter()
         if wish.python is not None:
-            start = kernelspec.starter(wish.python)
-        elif kernelspec.kernel_cmd_at(argv) is not None:
+            # No shell is going to expand it, but for remote_ikernel's.
+            python = wish.python if shell else os.path.expanduser(wish.python)
+            start = kernelspec.starter(python)
+        elif there is not None and there.python != own[0]:
+            start = kernelspec.starter(there.python)
+        elif shell and there is None:
             start = kernelspec.starter("python")  # whatever it is over there
         else:
-            start = kernelspec.own_starter()
-        return kernelspec.patched_inside(base, start, options, wish.after, wish.pattern)
+            start = own
+        after = wish.after
+        if there is not None and after is None and wish.pattern is None:
+            # Where it is, whoever said so.
+            after = there.after or None
+        return kernelspec.patched_inside(base, start, options, after, wish.pattern)
     interpreter = found.spec.get(kernelspec.INTERPRETER)
     if not (isinstance(interpreter, str) and os.path.exists(interpreter)):
         interpreter = None
@@ -260,13 +271,16 @@ def _with_resource_dir(spec: dict[str, object], folder: str) -> dict[str, object
     """Make ``{resource_dir}`` of a copy mean the folder that it was copied from."""
     folder = os.path.abspath(folder)
 
-    def filled(value: object) -> object:
+    def one(value: object) -> object:
         if isinstance(value, str):
             return value.replace(kernelspec.RESOURCE_DIR, folder)
+        return value
+
+    def filled(value: object) -> object:
         if isinstance(value, list):
-            return [filled(item) for item in value]
+            return [one(item) for item in value]
         if isinstance(value, dict):
-            return {key: filled(item) for key, item in value.items()}
+            return {key: one(item) for key, item in value.items()}
         return value
 
     return {
@@ -299,8 +313,13 @@ def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
     found = _locate(name, None, dirs if target is None else [target])
     if found.fault is not None and kernelspec.wrapping(found.spec) is None:
         raise SpecError(found.fault)
+    if kernelspec.wrapping(found.spec) is None:
+        if kernelspec.ORIGINAL_ARGV in found.spec:
+            raise SpecError(str(kernelspec.obstacle(found.spec)))
+        return _nothing(found, f"is not installed on {name!r}")
+    new = kernelspec.restored(found.spec)
     source = specfolders.copied_from(found.folder)
-    if source is not None:
+    if source is not None and specfolders.is_replaceable(found.folder, new):
         specfolders.check_deletable(found.folder)
         found.check_writable()
         return Step(
@@ -311,11 +330,6 @@ def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
             f" {source} counts again",
             before=found.data,
         )
-    if kernelspec.wrapping(found.spec) is None:
-        if kernelspec.ORIGINAL_ARGV in found.spec:
-            raise SpecError(str(kernelspec.obstacle(found.spec)))
-        return _nothing(found, f"is not installed on {name!r}")
-    new = kernelspec.restored(found.spec)
     found.check_writable()
     after = kernelspec.rewritten(found.text, new).encode()
     return Step(
@@ -336,9 +350,11 @@ def perform(step: Step) -> None:
     if step.idle:
         return
     if step.after is None:
-        specfolders.delete(step.folder)
+        specfolders.delete(step.folder, step.before)
     elif step.before is None:
         assert step.source is not None
-        specfolders.copy(step.source, step.folder, step.after)
+        _, said = kernelspec.decoded(step.after)
+        original = kernelspec.restored(said)
+        specfolders.copy(step.source, step.folder, step.after, original)
     else:
         kernelspec.replace_file(step.path, step.before, step.after)

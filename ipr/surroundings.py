@@ -8,7 +8,6 @@ be wrong is found out before the running kernel is touched.
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from ipr import launch as launching
 from ipr.asking import ask
 from ipr.connection import working_folder
 from ipr.launch import Launch, NoCommand
-from ipr.magics import Changes
+from ipr.magics import Changes, shell_words
 
 #: Seconds that a site's login shell may take.
 MODULE_TIME = 120.0
@@ -171,7 +170,7 @@ def read_env_file(path: str) -> list[tuple[str, str]]:
     for number, line in enumerate(lines, 1):
         text = line.strip().removeprefix("export ")
         try:
-            words = shlex.split(text, comments=True)
+            words = shell_words(text)
         except ValueError as error:
             raise WrongChange(f"--env-file: {path}, line {number}: {error}") from None
         if not words:

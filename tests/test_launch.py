@@ -315,6 +315,23 @@ class InterpreterTests(Case):
         self.folder_ = os.path.join(self.prefix, "k")
         self.assertEqual(self.interpreter("python3.99"), found)
 
+    def test_of_the_user(self) -> None:
+        """What lies below ~/.local is of no environment: the one on the path."""
+        home, path = self.folder(), self.folder()
+        self.prefix = os.path.join(home, ".local")
+        self.folder_ = os.path.join(self.prefix, "share", "jupyter", "kernels", "k")
+        os.makedirs(self.folder_)
+        os.mkdir(os.path.join(self.prefix, "bin"))
+        self.program("python3")
+        self.environment(HOME=home, PATH=path)
+        os.symlink(sys.executable, os.path.join(path, "python3"))
+        self.assertEqual(self.interpreter("python3"), os.path.join(path, "python3"))
+
+    def test_prefix(self) -> None:
+        """``{prefix}`` is the server's: the one that the kernelspec lies in."""
+        launch = Launch(("{prefix}/bin/k",), resource_dir=self.folder_)
+        self.assertEqual(launch.command("f"), [f"{self.prefix}/bin/k"])
+
     def test_none_on_the_path(self) -> None:
         """Else our own."""
         self.environment(PATH=os.path.join(self.prefix, "nothing"))

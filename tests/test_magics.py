@@ -91,8 +91,45 @@ class RestartTests(Case):
         """The lines after it are kept as they are."""
         self.assertEqual(
             parse("\n# c\n%restart now\n\nx = 1\n  y\n"),
-            Restart(now=True, rest="\nx = 1\n  y"),
+            Restart(now=True, rest="\nx = 1\n  y\n"),
         )
+        self.assertEqual(
+            parse("%restart\r\n%%writefile f\r\na\r\n"),
+            Restart(rest="%%writefile f\r\na\r\n"),
+        )
+
+    def test_what_is_no_line_end(self) -> None:
+        """For Python and IPython neither; a string may hold it, or a comment."""
+        for char in "\x0b\x0c\x1c\x85\u2028\u2029":
+            self.assertEqual(
+                parse(f"%restart\nx = 'a{char}b'"), Restart(rest=f"x = 'a{char}b'")
+            )
+            self.assertEqual(parse(f"# a{char}%restart\nx = 1"), None)
+
+    def test_comment(self) -> None:
+        """As in a shell: only where a word may begin."""
+        for line, value in (
+            ("--env U=http://h/#frag", "http://h/#frag"),
+            ("--env U=ab#cd # don't forget", "ab#cd"),
+            ("--env U='a #b' #c", "a #b"),
+            ("--env U=a\\ #b", "a #b"),
+            ('--env U="a\\" #b" # c', 'a" #b'),
+        ):
+            found = parse(f"%restart {line}")
+            assert isinstance(found, Restart), found
+            self.assertEqual(found.changes.env, (("U", value),))
+
+    def test_tab(self) -> None:
+        """Within quotes it stays what it is."""
+        found = parse("%restart\t--env\t'U=a\tb'")
+        assert isinstance(found, Restart), found
+        self.assertEqual(found.changes.env, (("U", "a\tb"),))
+
+    def test_help_and_more(self) -> None:
+        """What follows is not to be dropped in silence."""
+        for word in ("%restart?", "?%restart", "%restart help", "%ipr?", "%ipr help"):
+            self.assertIs(type(parse(f"{word}\nx = 1")), Mistake)
+            self.assertIs(type(parse(f"{word}\n \n")), Help)
 
     def test_blank_rest(self) -> None:
         """Lines with nothing in them are no rest."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -552,7 +553,8 @@ def test_inside(home: Home) -> None:
     assert isinstance(words, list)
     assert words[:7] == [
         *["srun", "-Q", "-n1", "--time=2:00:00", "-J", "jupyter-kernel"],
-        "~/env/bin/python",
+        # No shell expands it there.
+        f"{home.folder}/home/env/bin/python",
     ]
     at = words.index("--abandoned-timeout")
     assert words[at + 1 : at + 3] == ["3600", "--"]
@@ -681,13 +683,83 @@ def test_remove_deletes_only_what_it_made(home: Home) -> None:
     assert ran.code == 1
     assert "logo-64x64.png" in ran.err
     (copy / "logo-64x64.png").write_bytes(logo)
-    # The kernel.json is what it is there for: options may be written into it.
+    # Options for ipr may be written into its argv: that goes with ipr.
     spec = read(copy / "kernel.json")
-    spec["display_name"] = "Mine"
+    argv = spec["argv"]
+    assert isinstance(argv, list)
+    argv += ["--log-level", "DEBUG"]
     (copy / "kernel.json").write_text(json.dumps(spec))
     assert home.run("remove", "bash").code == 0
     assert not copy.exists()
     assert home.listed()["bash"]["folder"] == str(home.site / "bash")
+
+
+def test_remove_keeps_what_was_made_of_a_copy(home: Home) -> None:
+    """Edited, or the only one left: it is restored like any other."""
+    home.add("bash", spec_shapes.BASH_KERNEL, home.site)
+    copy = home.own / "bash"
+    assert home.run("install", "--user", "bash").code == 0
+    spec = read(copy / "kernel.json")
+    spec["env"] = {"A": "1"}
+    (copy / "kernel.json").write_text(json.dumps(spec))
+    assert home.run("remove", "bash").out == "removed from 'bash'\n"
+    assert read(copy / "kernel.json")["env"] == {"A": "1"}
+    assert home.run("remove", "bash").code == 0  # nothing to do
+    shutil.rmtree(copy)
+    # Another program has written it anew, without ipr.
+    assert home.run("install", "--user", "bash").code == 0
+    (copy / "kernel.json").write_bytes(spec_shapes.BASH_KERNEL)
+    assert home.run("remove", "bash").out.startswith("nothing to do")
+    assert copy.exists()
+    shutil.rmtree(copy)
+    # The site has given the kernel up.
+    assert home.run("install", "--user", "bash").code == 0
+    shutil.rmtree(home.site / "bash")
+    assert home.run("remove", "bash").out == "removed from 'bash'\n"
+    assert home.listed()["bash"]["state"] == "installable"
+
+
+def test_another_copy_at_the_same_time(home: Home) -> None:
+    """What somebody works on is not taken for what a kill left."""
+    home.add("bash", spec_shapes.BASH_KERNEL, home.site)
+    assert home.run("install", "--user", "bash").code == 0
+    copy = home.own / "bash"
+    (copy / "kernel.json").unlink()
+    with open(copy / "ipr-copy.json", "rb") as marker:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        ran = home.run("install", "--user", "bash")
+        assert ran.code == 1
+        assert "another ipr-spec; try again" in ran.err
+    assert home.run("install", "--user", "bash").code == 0
+
+
+def test_inside_once_more(home: Home) -> None:
+    """Other options leave the interpreter over there and its place alone."""
+    argv = ["qrsh", "-q", "gpu", "python3", "-m", "k", "-f", "{connection_file}"]
+    home.add("sge", json.dumps({"argv": argv}).encode(), home.own)
+    python = "/far/env/bin/python"
+    first = ["install", "--inside", "--after", "3", "--python", python, "sge"]
+    assert home.run(*first).code == 0
+    assert home.run("install", "--all", "--", "--log-level", "DEBUG").code == 0
+    found = read(home.own / "sge" / "kernel.json")["argv"]
+    assert isinstance(found, list)
+    assert found[:4] == ["qrsh", "-q", "gpu", python]
+    assert found[found.index("--log-level") + 1] == "DEBUG"
+    assert home.run("remove", "sge").code == 0
+    assert read(home.own / "sge" / "kernel.json")["argv"] == argv
+
+
+def test_a_provisioner_without_a_name(home: Home) -> None:
+    """One odd kernel.json must not take the list of all others along."""
+    odd = {
+        "argv": ["x", "{connection_file}"],
+        "display_name": "x",
+        "metadata": {"kernel_provisioner": {"provisioner_name": ["x"]}},
+    }
+    home.add("odd", json.dumps(odd).encode(), home.own)
+    home.add("bash", spec_shapes.BASH_KERNEL, home.own)
+    assert home.listed()["bash"]["state"] == "installable"
+    assert home.listed()["odd"]["state"] == "impossible"
 
 
 def test_half_a_copy_is_in_nobodys_way(home: Home) -> None:
@@ -791,3 +863,15 @@ def test_a_bare_python_of_the_user_belongs_to_no_environment(home: Home) -> None
     path = home.add("python3", spec_shapes.IPYKERNEL, data / "kernels")
     assert home.run("install", "python3", env={"JUPYTER_DATA_DIR": str(data)}).code == 0
     assert "restarter_interpreter" not in read(path)
+
+
+def test_output_that_cannot_be_written(home: Home) -> None:
+    """One sentence; who has closed it does not want to hear even that."""
+    home.add("bash", spec_shapes.BASH_KERNEL, home.own)
+    ran = home.run("list", before=["sh", "-c", 'exec "$@" >/dev/full', "sh"])
+    assert (ran.code, ran.err) == (1, "ipr-spec: the disk is full\n")
+    ran = home.run("list", before=["sh", "-c", 'exec "$@" >&-', "sh"])
+    assert (ran.code, ran.err) == (0, "")
+    ran = home.run("check", "bash", env={"JUPYTER_RUNTIME_DIR": "/proc/nothing"})
+    assert ran.code == 1
+    assert "no connection file can be put into /proc/nothing" in ran.err
