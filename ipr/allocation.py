@@ -14,7 +14,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
-from ipr.asking import Answer, ask
+from ipr.asking import Answer, NoAnswer, ask
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
@@ -50,7 +50,8 @@ def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
 
     def told(output: bytes) -> Deferred[Any] | None:
         steps = set(output.decode(errors="replace").split())
-        if steps - own:
+        # A list without our own step is none to act upon.
+        if f"{job}.{step}" not in steps or steps - own:
             return None
         return _asked(reactor, environ, "scancel", job)
 
@@ -63,6 +64,8 @@ def _asked(reactor: Any, environ: Mapping[str, str], *argv: str) -> Deferred[byt
     asking: Any = ask(reactor, argv, environ, ASKING_TIME)
 
     def answered(answer: Answer) -> bytes:
+        if answer.status or answer.said:
+            raise NoAnswer(answer.said)
         return answer.output
 
     result: Deferred[bytes] = asking.addCallback(answered)

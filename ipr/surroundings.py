@@ -23,9 +23,13 @@ from ipr.magics import Changes, shell_words
 #: Seconds that a site's login shell may take.
 MODULE_TIME = 120.0
 
-#: What a shell changes for itself, and a guardian.
+#: What a shell changes for itself, and a guardian; and the agents that a login shell
+#: starts, which end with it.
 _SHELLS_OWN = frozenset(
-    {"_", "SHLVL", "PWD", "OLDPWD", "BASH_EXECUTION_STRING", "JPY_PARENT_PID"}
+    {
+        *("_", "SHLVL", "PWD", "OLDPWD", "BASH_EXECUTION_STRING", "JPY_PARENT_PID"),
+        *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO"),
+    }
 )
 
 # env -0 separates by NUL, since values may hold line breaks. What modules
@@ -77,7 +81,11 @@ def rebased(made: Surroundings, base: Surroundings, now: Surroundings) -> Surrou
     For a ``%restart`` that waited while another one changed something else.
     """
     before = dict(base.env)
-    news = {name: value for name, value in made.env if before.get(name, "") != value}
+    news = {
+        name: value
+        for name, value in made.env
+        if name not in before or before[name] != value
+    }
     return Surroundings(
         now.launch if made.launch == base.launch else made.launch,
         tuple({**dict(now.env), **news}.items()),
