@@ -18,9 +18,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+#: The object in a kernel.json's ``metadata`` in which ``ipr-spec install`` keeps
+#: the kernelspec as it was, in the fields below. The earlier package and the first
+#: versions of ipr wrote them at the top level, where jupyter_client warns of them.
+KEPT = "ipr"
 ORIGINAL_ARGV = "restarter_original_argv"
 ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
+ORIGINAL_PROTOCOL_VERSION = "restarter_original_kernel_protocol_version"
+ORIGINAL_METADATA = "restarter_original_metadata"
+#: What a bare ``python`` in the original argv stands for, as an absolute path.
 INTERPRETER = "restarter_interpreter"
+#: The names in ``metadata`` that were not there before.
+ADDED = "restarter_added"
 
 #: Commands that start a kernel elsewhere, sooner or later.
 _LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "bsub"))
@@ -138,7 +147,7 @@ def find(
     """Find the inner kernel's command.
 
     The words behind ``--`` come first; then the kernelspec named by
-    ``kernel``; then ``restarter_original_argv`` in the folder
+    ``kernel``; then ``restarter_original_argv`` in the kernel.json of the folder
     ``resource_dir``; then, when that folder does not exist on this machine,
     the kernelspec of the same name here.
 
@@ -225,7 +234,7 @@ def from_folder(folder: str, *, wrapped: bool) -> Launch:
     :raises NoCommand: when it cannot be used.
     """
     spec = _read(folder)
-    original = spec.get(ORIGINAL_ARGV)
+    original = kept(spec).get(ORIGINAL_ARGV)
     if original is None and not wrapped:
         original = spec.get("argv")
         mode = _text(spec, "interrupt_mode").lower()
@@ -260,7 +269,7 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     """
     if not _is_python(word):
         return ""
-    noted = _text(spec, INTERPRETER)
+    noted = _text(kept(spec), INTERPRETER)
     if noted and os.access(noted, os.X_OK):
         return noted
     beside = os.path.join(_prefix_of(folder), "bin", word)
@@ -286,9 +295,19 @@ def _prefix_of(folder: str) -> str:
     return "" if os.path.realpath(prefix) == os.path.realpath(own) else prefix
 
 
+def kept(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what a wrapped kernel.json says about the kernelspec as it was.
+
+    That is ``metadata.ipr``, or the top level in the older form.
+    """
+    metadata = spec.get("metadata")
+    found = metadata.get(KEPT) if isinstance(metadata, dict) else None
+    return found if isinstance(found, dict) else spec
+
+
 def _interrupt_mode(spec: Mapping[str, Any]) -> str:
     # jupyter_client does not mind its case.
-    mode = _text(spec, ORIGINAL_INTERRUPT_MODE).lower()
+    mode = _text(kept(spec), ORIGINAL_INTERRUPT_MODE).lower()
     return "message" if mode == "message" else "signal"
 
 

@@ -153,6 +153,39 @@ class FindTests(Case):
             modes.append(self.found(resource_dir=folder).interrupt_mode)
         self.assertEqual(modes, ["message", "signal", "signal"])
 
+    def test_wrapped_in_metadata(self) -> None:
+        """The same fields in metadata.ipr; they win over the older form's."""
+        kept = {
+            "restarter_original_argv": ["python", *ARGV[1:]],
+            "restarter_original_interrupt_mode": "Message",
+            "restarter_interpreter": sys.executable,
+        }
+        folder = self.spec(
+            "k",
+            argv=["ipr"],
+            restarter_original_argv=["older"],
+            interrupt_mode="message",
+            metadata={"ipr": kept, "supported_encryption": ["curve"]},
+        )
+        self.assertEqual(
+            self.found(resource_dir=folder),
+            Launch(
+                ("python", *ARGV[1:]),
+                interrupt_mode="message",
+                language="klang",
+                resource_dir=folder,
+                interpreter=sys.executable,
+                name="k",
+                encrypts=True,
+            ),
+        )
+
+    def test_metadata_of_another_kind(self) -> None:
+        """What is no object there is not ours; the older form counts."""
+        for name, metadata in (("a", {"ipr": True}), ("b", []), ("c", {"ipr": None})):
+            folder = self.spec(name, metadata=metadata, restarter_original_argv=["k"])
+            self.assertEqual(self.found(resource_dir=folder).argv, ("k",))
+
     def test_interrupt_mode_of_the_command_line(self) -> None:
         """The option wins."""
         folder = self.spec("k", restarter_original_argv=["k"])
