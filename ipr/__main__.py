@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
     from ipr import options
 
     try:
-        values, command = options.parse(argv, ipr.__version__)
+        values, command, appended = _read(argv, ipr.__version__)
         if not values["connection_file"]:
             raise options.BadOption(
                 "-f CONNECTION_FILE is missing; for a kernel by hand there is"
@@ -78,11 +78,32 @@ def main(argv: list[str]) -> int:
     except connection.BadConnectionFile as error:
         guardian.dismiss(forked)
         return _complain(error, 1)
-    planned = early.plan(values, command, outer)
+    planned = early.plan(values, command, outer, appended)
     planned = early.prepare(planned, values["inner_transport"], forked)
 
     # From here on the inner kernel's own start hides what we import.
     return _run(planned, values, parent)
+
+
+def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], list[str]]:
+    """Read the command line.
+
+    :returns: the options' values, the command behind ``--``, and what has been
+        appended for the inner kernel.
+    :raises BadOption: with one sentence.
+    """
+    from ipr import options
+
+    values = options.usual(argv)
+    if values is not None:
+        return values, [], []
+    # Late: most command lines are just what "ipr-spec install" wrote.
+    from ipr import argv as whose
+    from ipr import launch
+
+    words, appended = whose.part(argv, launch.written_argv)
+    values, command = options.parse(words, version)
+    return values, command, appended
 
 
 def _run(planned: Any, values: dict[str, Any], parent: int) -> int:

@@ -17,7 +17,7 @@ from ipr.spare import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
 
@@ -55,13 +55,22 @@ def make_inner(outer: Outer, launch: Launch, transport: str) -> Inner:
     return connection.make_inner(outer, ipc=ipc, curve=launch.encrypts)
 
 
-def plan(options: Mapping[str, Any], command: list[str], outer: Outer) -> Plan:
-    """Find the command; a fault is told in the notebook, so no error here."""
-    # Jupyter has filled in {connection_file} behind -- as well; the inner
-    # kernel must get its own.
+def plan(
+    options: Mapping[str, Any],
+    command: Sequence[str],
+    outer: Outer,
+    appended: Sequence[str] = (),
+) -> Plan:
+    """Find the command; a fault is told in the notebook, so no error here.
+
+    :param appended: further words for the inner kernel, whatever its command.
+    """
+    # Jupyter has filled in {connection_file} in these as well; the inner kernel
+    # must get its own.
     given = options["connection_file"]
     if given:
         command = [word.replace(given, "{connection_file}") for word in command]
+        appended = [word.replace(given, "{connection_file}") for word in appended]
     try:
         launch = find(
             command,
@@ -71,6 +80,7 @@ def plan(options: Mapping[str, Any], command: list[str], outer: Outer) -> Plan:
         )
     except NoCommand as error:
         return Plan(outer, None, str(error), None)
+    launch = launch._replace(argv=(*launch.argv, *appended))
     return Plan(outer, launch, "", None)
 
 

@@ -261,6 +261,14 @@ def from_folder(folder: str, *, wrapped: bool) -> Launch:
     )
 
 
+def written_argv(folder: str) -> list[str]:
+    """Give argv as kernel.json has it, ipr's own; empty when it cannot be read."""
+    argv = _spec_or_nothing(folder).get("argv")
+    if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
+        return []
+    return argv
+
+
 def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     """Say what a bare ``python`` means: never ipr's own interpreter by chance.
 

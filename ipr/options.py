@@ -211,8 +211,19 @@ def parse(argv: Sequence[str], version: str) -> tuple[dict[str, Any], list[str]]
     :raises BadOption: with one sentence.
     """
     words, command = cut(argv)
-    if len(words) == 4 and [words[0], words[2]] == ["-f", "--resource-dir"]:
-        values = {option.key: option.default for option in OPTIONS}
-        values.update(connection_file=words[1], resource_dir=words[3])
-        return settled(values), command
+    values = usual(words)
+    if values is not None:
+        return values, command
     return settled(vars(parser(version).parse_args(words))), command
+
+
+def usual(words: Sequence[str]) -> dict[str, Any] | None:
+    """Read just what ``ipr-spec install`` writes, without argparse.
+
+    :returns: values by :attr:`Option.key`; None when there is more, or else.
+    """
+    if len(words) != 4 or [words[0], words[2]] != ["-f", "--resource-dir"]:
+        return None
+    values = {option.key: option.default for option in OPTIONS}
+    values.update(connection_file=words[1], resource_dir=words[3])
+    return settled(values)

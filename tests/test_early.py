@@ -8,11 +8,28 @@ import sys
 from typing import Any
 from unittest import mock
 
-from ipr import connection, early, guardian
+from ipr import connection, early, guardian, options
 from ipr.launch import Launch
 from tests.case import Case
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+class PlanTests(Case):
+    """What is to be started."""
+
+    def test_appended_words(self) -> None:
+        """They follow the command, with the inner kernel's own connection file."""
+        path = os.path.join(self.folder(), "kernel.json")
+        connection.write_private(path, connection.fresh())
+        values = dict(options.parse(["-f", path], "")[0])
+        made = early.plan(
+            values, ["k", path], connection.read(path), ["--odd", f"--at={path}"]
+        )
+        assert made.launch is not None
+        self.assertEqual(
+            made.launch.command("/inner"), ["k", "/inner", "--odd", "--at=/inner"]
+        )
 
 
 class PrepareTests(Case):

@@ -29,7 +29,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sides": ("generation", "sides", "surroundings"),
     "edges": ("allocation", "asking", "channels", "memory", "notebooklog", "process"),
     # Needed before the first inner kernel is spawned.
-    "early": ("connection", "early", "guardian", "launch", "options", "spare"),
+    "early": ("argv", "connection", "early", "guardian", "launch", "options", "spare"),
     "pure": (
         "answers",
         "author",
