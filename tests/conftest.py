@@ -1,9 +1,54 @@
-"""What holds for every test."""
+"""What holds for every test, and which of them run when nothing is said.
+
+``python -m pytest`` runs the core: all unit tests, and those tests with real kernels
+that carry the mark ``core``. Whoever names a path, a mark (``-m``) or a word (``-k``)
+has chosen: ``python -m pytest tests`` runs everything.
+"""
 
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+
+import pytest
 
 # A test run that nohup(1) started ignores SIGHUP, and so would all that it
 # starts: an ssh whose terminal goes would stay (remote_ikernel, killed hard).
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+_HERE = Path(__file__).parent
+
+#: Folders whose tests take real kernels, other programs or a good while: in there
+#: a test is in the core when it says so itself, everywhere else without saying it.
+WHOLE = ("benchmarks", "browser", "chaos", "e2e", "kernels", "neighbour", "peers")
+WHOLE += ("places",)
+
+
+def _chose_nothing(config: pytest.Config) -> bool:
+    """Whether pytest was told neither where to look nor for what."""
+    return (
+        config.args_source is not pytest.Config.ArgsSource.ARGS
+        and not config.option.markexpr
+        and not config.option.keyword
+    )
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if _chose_nothing(config):
+        return "selection: the core; for all tests name their folder: pytest tests"
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    for item in items:
+        room = item.path.relative_to(_HERE).parts[0]
+        if room not in WHOLE and item.get_closest_marker("slow") is None:
+            item.add_marker("core")
+    if _chose_nothing(config):
+        core = [item for item in items if item.get_closest_marker("core")]
+        others = [item for item in items if not item.get_closest_marker("core")]
+        config.hook.pytest_deselected(items=others)
+        items[:] = core

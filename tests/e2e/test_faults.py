@@ -566,6 +566,7 @@ def see_it_through(one: Client, two: Client, asked: list[tuple[Client, str]]) ->
         client.assert_once()
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("name", REAL)
 def test_real_kernel_dies(clients: Clients, name: str) -> None:
     one, two = clients
@@ -593,6 +594,7 @@ def test_real_kernel_dies(clients: Clients, name: str) -> None:
     assert two.replies(queued)[0].content["status"] in ("aborted", "ok")
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGSEGV])
 def test_real_kernel_is_killed_while_idle(clients: Clients, number: int) -> None:
     one, two = clients

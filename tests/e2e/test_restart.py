@@ -94,6 +94,7 @@ def error_of(client: Client, msg_id: str) -> harness.Json:
 # While nothing runs
 
 
+@pytest.mark.core
 def test_in_place(kernel: Kernel, client: Client) -> None:
     client.run("x = 1")
     old = client.inner_pid()
@@ -152,6 +153,7 @@ def test_white_space_and_comments(client: Client, code: str) -> None:
     assert client.inner_pid() != old
 
 
+@pytest.mark.core
 def test_silent(client: Client) -> None:
     old = client.inner_pid()
     restart = client.execute("%restart", silent=True)
@@ -161,6 +163,7 @@ def test_silent(client: Client) -> None:
     assert client.inner_pid() != old
 
 
+@pytest.mark.core
 def test_wrong_usage_is_told(client: Client) -> None:
     old = client.inner_pid()
     cell = client.run("%restart tomorrow")
@@ -180,6 +183,7 @@ def test_on_control(client: Client) -> None:
 # With cells before and after
 
 
+@pytest.mark.core
 def test_takes_its_turn(client: Client) -> None:
     pid = "__import__('os').getpid()"
     before = [
@@ -215,6 +219,7 @@ def test_takes_its_turn(client: Client) -> None:
     assert counts == [1, 2, 0, 1, 2, 3]
 
 
+@pytest.mark.core
 def test_waiting_says_so(client: Client) -> None:
     busy = client.execute("import time; time.sleep(1.5)")
     restart = client.execute("%restart")
@@ -228,6 +233,7 @@ def test_waiting_says_so(client: Client) -> None:
     assert client.replies(restart)[0].content == OK
 
 
+@pytest.mark.core
 def test_rest_of_the_cell(client: Client) -> None:
     client.run("x = 1")
     old = client.inner_pid()
@@ -260,6 +266,7 @@ def test_rest_of_the_cell_may_ask(client: Client) -> None:
     assert client.text(cell).endswith("me\n")
 
 
+@pytest.mark.core
 def test_now(client: Client) -> None:
     old = client.inner_pid()
     # It does not hear SIGINT: so nothing of the answers is the old kernel's.
@@ -457,6 +464,7 @@ def test_cells_pipelined_from_two_clients(kernel: Kernel, client: Client) -> Non
 # Interrupted while it waits
 
 
+@pytest.mark.core
 def test_interrupt_while_waiting(client: Client) -> None:
     running = client.execute(SLEEP)
     client.wait_for(running, "text:on")
@@ -501,6 +509,7 @@ def test_interrupt_during_a_restart_is_harmless(client: Client) -> None:
 # What clients see
 
 
+@pytest.mark.core
 def test_every_client_sees_the_same(kernel: Kernel, client: Client) -> None:
     watchers = [kernel.client() for _ in range(3)]
     harness.fence([client, *watchers])
@@ -584,6 +593,7 @@ def test_starting_is_forwarded(client: Client) -> None:
 # Input
 
 
+@pytest.mark.core
 def test_input_pending_at_a_restart(client: Client) -> None:
     asking = client.execute("input('old? ')")
     request = client.input_request(asking)
@@ -601,19 +611,39 @@ def test_input_pending_at_a_restart(client: Client) -> None:
     assert client.text(again) == "in time\n"
 
 
-def test_question_to_a_client_on_its_way(client: Client) -> None:
+@pytest.mark.core
+def test_question_to_a_client_on_its_way(kernel: Kernel, client: Client) -> None:
     """Its stdin is not connected yet: it is asked as soon as it is."""
     stdin = client.kc.stdin_channel.socket
     assert stdin is not None
     address = stdin.last_endpoint.rstrip(b"\0").decode()
+    port = int(address.rpartition(":")[2])
     stdin.disconnect(address)
-    cell = client.execute("print(input('name? '))")
-    client.wait_for(cell, "execute_input")
-    time.sleep(0.5)
+    daemon = psutil.Process(kernel.pid)
+
+    def closed() -> bool:
+        """Whether the daemon has closed its end; what it sends before that is lost."""
+        return not any(
+            connection.laddr.port == port and connection.status != psutil.CONN_LISTEN
+            for connection in daemon.net_connections("tcp")
+        )
+
+    # By receiving: a socket of ZeroMQ that nobody looks at does not disconnect.
+    client.wait(closed, "the daemon to close its end of stdin")
+    cell = client.execute(
+        "session = get_ipython().kernel.session\n"
+        "def send(stream, message, *more, send=session.send, **others):\n"
+        "    sent = send(stream, message, *more, **others)\n"
+        "    if message == 'input_request': print('asked', flush=True)\n"
+        "    return sent\n"
+        "session.send = send\n"
+        "print(input('name? '))"
+    )
+    client.wait_for(cell, "text:asked")
     stdin.connect(address)
     client.answer(client.input_request(cell), "Zoë")
     client.finish(cell)
-    assert client.text(cell) == "Zoë\n"
+    assert client.text(cell) == "asked\nZoë\n"
 
 
 def test_restart_waits_for_an_answer(client: Client) -> None:
@@ -632,6 +662,7 @@ def test_restart_waits_for_an_answer(client: Client) -> None:
 # Comms, kernel_info, subshells
 
 
+@pytest.mark.core
 def test_open_comm(client: Client) -> None:
     register = (
         "get_ipython().kernel.comm_manager.register_target(\n"
@@ -712,6 +743,7 @@ def test_the_heart_beats_on(kernel: Kernel, client: Client) -> None:
         client.wait(finished, "the restart")
 
 
+@pytest.mark.core
 def test_stale_subshell(client: Client) -> None:
     """JupyterLab goes on sending the messages of its widgets with the old id."""
     made = client.finish(client.send("create_subshell_request", channel="control"))
@@ -795,6 +827,7 @@ def test_debugger_at_a_restart(client: Client) -> None:
 # What is left over
 
 
+@pytest.mark.core
 def test_children_of_the_old_kernel_are_gone(place: Place, client: Client) -> None:
     """In its process group, out of it, and daemonised."""
     cell = client.run(
