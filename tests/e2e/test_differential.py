@@ -662,6 +662,7 @@ def difference(one: Any, other: Any) -> str:
     return ""
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("name", [function.__name__ for function in STEPS])
 def test_same_answers(plain: Transcript, wrapped: Transcript, name: str) -> None:
     assert plain.steps[name]["failure"] is None
