@@ -20,8 +20,16 @@ _HERE = Path(__file__).parent
 
 #: Folders whose tests take real kernels, other programs or a good while: in there
 #: a test is in the core when it says so itself, everywhere else without saying it.
-WHOLE = ("benchmarks", "browser", "chaos", "e2e", "kernels", "neighbour", "peers")
-WHOLE += ("places",)
+WHOLE = {
+    "benchmarks",
+    "browser",
+    "chaos",
+    "e2e",
+    "kernels",
+    "neighbour",
+    "peers",
+    "places",
+}
 
 
 def _chose_nothing(config: pytest.Config) -> bool:
