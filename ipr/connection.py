@@ -1,39 +1,29 @@
 """Connection files: the outer one is read, the inner ones are made.
 
-Knows what stands in a connection file, where the inner ones go, and that
-nobody else may read them. Must not know who uses them. It is needed before
+Knows what stands in a connection file, and that the inner ones go into
+private folders. Must not know who uses them. It is needed before
 the first inner kernel is spawned, which hides the import of everything
 heavy: so it imports no attrs, and as little else as possible.
 
-Sources: the Jupyter client documentation, "Connection files"; ``unix(7)``
-for the length of a socket's path.
+Sources: the Jupyter client documentation, "Connection files".
 """
 
 from __future__ import annotations
 
-import fcntl
 import os
-import stat
-import time
 
+from ipr import private
 from ipr.spare import NamedTuple, dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from typing import Any
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
 #: Where the inner kernels' ports begin.
 LOWEST_PORT = 10000
-
-#: Longest path of a Unix socket: sun_path holds 108 bytes with its NUL.
-LONGEST_SOCKET_PATH = 107
-
-
-#: Seconds for which a folder without a lock is left alone.
-STALE_AGE = 5.0
 
 
 class BadConnectionFile(ValueError):
@@ -68,7 +58,7 @@ class Inner(NamedTuple):
 
     :ivar folder: private to it.
     :ivar curve_publickey: of kernel and client, ``b""`` without encryption.
-    :ivar lock: descriptor of the folder; says that its daemon lives.
+    :ivar held: the folder, open and locked: says that its daemon lives.
     """
 
     folder: str
@@ -78,7 +68,7 @@ class Inner(NamedTuple):
     ports: dict[str, int]
     curve_publickey: bytes = b""
     curve_secretkey: bytes = b""
-    lock: int = -1
+    held: private.Folder | None = None
 
     def address(self, channel: str) -> str:
         """Give the ZeroMQ endpoint of a channel."""
@@ -178,10 +168,7 @@ def write_private(path: str, raw: dict[str, Any]) -> None:
 
     :raises FileExistsError: when there is something under that name.
     """
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0)
-    descriptor = os.open(path, flags, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(dumps(raw))
+    private.write_private(path, dumps(raw))
 
 
 def free_ports(ip: str = "127.0.0.1") -> dict[str, int]:
@@ -227,78 +214,48 @@ def _first_ephemeral() -> int:
         return 0
 
 
-def working_folder() -> str:
-    """Give the working directory; ``""`` when it has been removed."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return ""
-
-
-def _bases() -> list[str]:
-    """Give where private folders may lie; paths that JSON and libzmq can hold."""
-    named = (os.environ.get("XDG_RUNTIME_DIR", ""), os.environ.get("TMPDIR", ""))
-    found = (*named, "/tmp", "/var/tmp", working_folder())
-    return [base for base in found if base.startswith("/") and _is_text(base)]
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _prefix() -> str:
-    """Give how the names of this machine's private folders begin.
-
-    TMPDIR may be shared by machines that do not see each other's locks.
-    """
-    name = os.fsencode(os.uname().nodename)
-    return f"ipr-{int.from_bytes(name, 'big') % 65521:04x}"
-
-
-def make_inner(outer: Outer, *, ipc: bool, curve: bool = False) -> Inner:
+def make_inner(outer: Outer, way: str, places: Sequence[str]) -> Inner:
     """Make the connection file for the next inner kernel.
 
     Key and signature scheme are the outer ones, so that what passes need
     not be signed anew. The file has the outer file's name, since libraries
     in a kernel find their notebook by it.
 
-    :param ipc: as Unix sockets in the private folder; else tcp on 127.0.0.1.
-    :param curve: encrypt tcp, so that other users of the node cannot listen;
-        for kernels that declare it.
+    :param way: ``"ipc"``, Unix sockets in the private folder; ``"tcp"`` on
+        127.0.0.1; ``"curve"``, that encrypted, so that other users of the node
+        cannot listen.
+    :param places: where the folder may lie; from :func:`folders_for`.
     :raises OSError: when there is no place to write it.
     """
-    trouble = OSError("no folder for the inner kernel's connection")
-    for base in _bases():
-        folder = os.path.join(base, f"{_prefix()}{os.urandom(4).hex()}")
-        if len(os.fsencode(folder)) + len("/c-5") > LONGEST_SOCKET_PATH:
-            continue
+    advice = "set TMPDIR to a folder that only you can write"
+    trouble = OSError("; ".join([*private.refused(), advice]))
+    for path in places:
         try:
-            # Ours alone.
-            os.mkdir(folder, 0o700)
+            folder = private.make(path)
         except OSError as error:
             trouble = error
             continue
-        inner = Inner(folder, "", "", "", {}, lock=_locked(folder))
         try:
-            return _filled(inner, outer, ipc=ipc, curve=curve)
+            return _filled(folder, outer, way)
         except OSError as error:
             # A full file system has room for the folder, but not for the file.
-            remove_inner(inner)
+            folder.remove()
             trouble = error
         except BaseException:
-            remove_inner(inner)
+            folder.remove()
             raise
     raise trouble
 
 
-def _filled(inner: Inner, outer: Outer, *, ipc: bool, curve: bool) -> Inner:
+def folders_for(outer: Outer) -> list[str]:
+    """Give where the private folder of its next inner kernel may be made."""
+    return private.places(os.path.dirname(outer.path))
+
+
+def _filled(folder: private.Folder, outer: Outer, way: str) -> Inner:
     """Choose addresses and keys, and write them down."""
-    if ipc:
-        transport, ip = "ipc", os.path.join(inner.folder, "c")
+    if way == "ipc":
+        transport, ip = "ipc", os.path.join(folder.path, "c")
         ports = dict(zip(CHANNELS, range(1, 6), strict=True))
     else:
         transport, ip = "tcp", "127.0.0.1"
@@ -310,100 +267,24 @@ def _filled(inner: Inner, outer: Outer, *, ipc: bool, curve: bool) -> Inner:
     }
     raw.update({f"{channel}_port": port for channel, port in ports.items()})
     raw.update(transport=transport, ip=ip)
-    path = os.path.join(inner.folder, os.path.basename(outer.path) or "kernel.json")
-    inner = inner._replace(path=path, transport=transport, ip=ip, ports=ports)
-    if curve and not ipc:
+    name = os.path.basename(outer.path) or "kernel.json"
+    path = os.path.join(folder.path, name)
+    inner = Inner(folder.path, path, transport, ip, ports, held=folder)
+    if way == "curve":
         # Late: it costs 40 ms, and an ipykernel on this machine gets ipc.
         import zmq
 
         public, secret = zmq.curve_keypair()
         raw.update(curve_publickey=public.decode(), curve_secretkey=secret.decode())
         inner = inner._replace(curve_publickey=public, curve_secretkey=secret)
-    write_private(path, raw)
+    folder.write(name, dumps(raw))
     return inner
 
 
 def remove_inner(inner: Inner) -> None:
     """Remove the folder of a generation that is gone, sockets and all.
 
-    A kernel may have put files there; folders it made are left, and so is
-    ours then. It is no error when all is gone already.
+    It is no error when all is gone already.
     """
-    _remove_flat(inner.folder)
-    if inner.lock >= 0:
-        _quietly(os.close, inner.lock)
-
-
-def _remove_flat(folder: str) -> None:
-    try:
-        names = os.listdir(folder)
-    except OSError:
-        return
-    for name in names:
-        path = os.path.join(folder, name)
-        try:
-            if not stat.S_ISDIR(os.lstat(path).st_mode):
-                os.unlink(path)
-        except OSError:
-            continue
-    _quietly(os.rmdir, folder)
-
-
-def _quietly(call: Callable[[Any], object], what: int | str) -> None:
-    # As contextlib.suppress, without contextlib.
-    try:
-        call(what)
-    except OSError:
-        return
-
-
-def _locked(folder: str) -> int:
-    """Lock a folder for as long as we live; -1 when it cannot be."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return -1
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return -1
-    return descriptor
-
-
-def remove_stale(bases: Sequence[str] = (), age: float = STALE_AGE) -> int:
-    """Remove folders whose daemon was killed together with its guardian.
-
-    A node's epilog, or srun's end, kills all of a job at once: then nobody is
-    left to clean up. A folder that can be locked has no daemon.
-
-    :param bases: where to look; where they are made, if none is given.
-    :param age: seconds; younger ones are left alone.
-    :returns: how many were removed.
-    """
-    import re
-
-    private = re.compile(rf"{_prefix()}[0-9a-f]{{8}}")
-    removed = 0
-    for base in bases or _bases():
-        try:
-            names = os.listdir(base)
-        except OSError:
-            continue
-        for name in filter(private.fullmatch, names):
-            folder = os.path.join(base, name)
-            try:
-                found = os.lstat(folder)
-            except OSError:
-                continue
-            if found.st_uid != os.getuid() or stat.S_IMODE(found.st_mode) != 0o700:
-                continue
-            if time.time() - found.st_ctime < age:
-                # Perhaps it is being made, and is going to be locked.
-                continue
-            lock = _locked(folder)
-            if lock >= 0:
-                _remove_flat(folder)
-                os.close(lock)
-                removed += 1
-    return removed
+    if inner.held is not None:
+        inner.held.remove()

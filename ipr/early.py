@@ -45,14 +45,14 @@ class Plan(NamedTuple):
     prepared: Prepared | None
 
 
-def make_inner(outer: Outer, launch: Launch, transport: str) -> Inner:
-    """Make the connection file of a generation.
+def way(launch: Launch, transport: str) -> str:
+    """Say how to reach a kernel, as :func:`ipr.connection.make_inner` takes it.
 
     :param transport: ``"auto"`` takes ipc where the kernel surely speaks it.
-    :raises OSError: when there is no place for it.
     """
-    ipc = launch.speaks_ipc if transport == "auto" else transport == "ipc"
-    return connection.make_inner(outer, ipc=ipc, curve=launch.encrypts)
+    if transport == "ipc" or (transport == "auto" and launch.speaks_ipc):
+        return "ipc"
+    return "curve" if launch.encrypts else "tcp"
 
 
 def plan(
@@ -100,7 +100,11 @@ def prepare(
         guardian.dismiss(forked)
         return planned
     try:
-        inner = make_inner(planned.outer, launch, transport)
+        inner = connection.make_inner(
+            planned.outer,
+            way(launch, transport),
+            connection.folders_for(planned.outer),
+        )
     except OSError as error:
         guardian.dismiss(forked)
         problem = f"no place for the inner connection file: {error}"

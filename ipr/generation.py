@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ipr import connection, guardian, process
+from twisted.logger import Logger
+
+from ipr import connection, early, guardian, private, process
 from ipr.channels import Factory
 from ipr.connection import Inner, Outer
-from ipr.early import Prepared, make_inner
+from ipr.early import Prepared
 from ipr.launch import Launch
 from ipr.process import Adopted, Ended, InnerProcess
 from ipr.sides import InnerSide
@@ -120,6 +122,8 @@ class Starter:
         self._transport = transport
         self._stderr = stderr
         self._prepared = prepared
+        for sentence in private.refused():
+            _log.warn("{sentence}; set TMPDIR to a folder of yours", sentence=sentence)
 
     def start(
         self,
@@ -146,7 +150,9 @@ class Starter:
         """
         prepared, self._prepared = self._prepared, None
         if prepared is None:
-            inner = make_inner(self._outer, launch, self._transport)
+            way = early.way(launch, self._transport)
+            places = connection.folders_for(self._outer)
+            inner = connection.make_inner(self._outer, way, places)
             command = tuple(launch.command(inner.path))
         else:
             inner, command = prepared.inner, prepared.command
@@ -180,3 +186,6 @@ class Starter:
             made.close()
             raise
         return made
+
+
+_log = Logger()

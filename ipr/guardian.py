@@ -2,8 +2,8 @@ r"""The parent of one inner kernel: when it or the daemon dies, nothing is left.
 
 This module knows processes, signals and pipes.  It must not know Jupyter, the
 reactor, why a kernel is started or stopped, or any other module of this
-package; it imports a handful of built-in modules, because it runs before
-everything else and on the path of each restart.
+package but `private`; it imports a handful of built-in modules, because it runs
+before everything else and on the path of each restart.
 
 A *guardian* is a small process between the daemon and one generation of the
 inner kernel.  It lives in a session of its own, so what is sent to the daemon's
@@ -84,6 +84,14 @@ else:
     except ImportError:
         import signal
 
+if __package__:
+    from ipr import private
+else:
+    # Alone: see `command_line`, which also says why the folder goes last.
+    if __name__ == "__main__":
+        sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import private  # type: ignore[import-not-found,no-redef,unused-ignore]
+
 COMMAND_FD = 3
 REPORT_FD = 4
 
@@ -151,8 +159,8 @@ def encode_order(
         it holds a slash, a relative one relative to *cwd*.
     :param env: the complete environment.
     :param cwd: the kernel's working directory; empty: the guardian's own.
-    :param remove: absolute path of the private runtime directory (a flat one of
-        mode 0700) that goes when the daemon is gone; empty: none.
+    :param remove: absolute path of the private folder (see `private`) that goes
+        when the daemon is gone; empty: none.
     :return: with it goes whether this process ignores SIGHUP.
     :raises ValueError: nothing to run, a NUL byte, an impossible variable name,
         or a *remove* that is not absolute.
@@ -414,6 +422,8 @@ def _guard(
     :param said: what the daemon said already.
     """
     me = os.getpid()
+    # By its name now, by this from here on: names can be given to other things.
+    folder = private.find(os.fsdecode(order.remove)) if order.remove else None
     order.env[b"JPY_PARENT_PID"] = b"%d" % me
     try:
         kernel, starting = _spawn(order, me)
@@ -421,7 +431,7 @@ def _guard(
         sentence = f"no process could be made for the kernel: {error.strerror}"
         _tell(report, b"failed %d %b" % (error.errno or 0, sentence.encode()))
         if _hung_up(command):
-            _remove(order.remove)
+            _remove(folder)
         return
     # The kernel has the daemon's stdout now, and its own idea of where it is:
     # a guardian that lives for weeks must not pin either.
@@ -447,7 +457,7 @@ def _guard(
                     os.waitpid(kernel.pid, 0)
                 gone = not _tell(report, b"failed " + reason)
                 if gone or _hung_up(command):
-                    _remove(order.remove)
+                    _remove(folder)
                 return
             running = True
             poll.unregister(starting)
@@ -476,7 +486,7 @@ def _guard(
         status = signal.SIGKILL if kernel.status is None else kernel.status
         gone = not _tell(report, b"exited %d %d" % (status, kernel.maxrss))
     if gone or _hung_up(command):
-        _remove(order.remove)
+        _remove(folder)
         if left:
             _fell(kernel, wake, LONE_SECONDS)
 
@@ -884,33 +894,10 @@ def _hung_up(command: int) -> bool:
     return True
 
 
-def _remove(path: bytes) -> None:
-    """Remove a flat private directory; leave it when it is not quite that.
-
-    Symbolic links are not followed, neither the path itself nor those inside;
-    directories inside are not entered.  One that others may enter (mode & 077)
-    or that somebody else owns is not the private one that was meant.
-    """
-    if not path:
-        return
-    try:
-        folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    except OSError:
-        return
-    try:
-        about = os.fstat(folder)
-        if about.st_uid != os.geteuid() or about.st_mode & 0o077:
-            return
-        for name in os.listdir(folder):
-            try:
-                os.unlink(name, dir_fd=folder)
-            except OSError:
-                pass  # a directory, or gone: rmdir has the last word
-        os.rmdir(path)
-    except OSError:
-        pass
-    finally:
-        os.close(folder)
+def _remove(folder: "private.Folder | None") -> None:
+    """Remove the private folder, if it was one."""
+    if folder is not None:
+        folder.remove()
 
 
 def _prctl(option: int, value: int | bytes) -> bool:

@@ -23,10 +23,11 @@ from twisted.logger import Logger
 
 import ipr
 import twisted
-from ipr import allocation, connection, guardian, memory, messages
+from ipr import allocation, guardian, memory, messages, private
 from ipr.author import Author
 from ipr.channels import Factory
 from ipr.commands import IprCommands
+from ipr.connection import Outer
 from ipr.early import Plan
 from ipr.generation import Generation, Starter
 from ipr.machine import Limits
@@ -146,7 +147,7 @@ class Daemon:
         relay.expect_subscriber(SUBSCRIBER_TIME)
         self.restarter.begin()
         # When there is time for it: it is nobody's who waits for a kernel.
-        self._tidying = reactor.callLater(TIDY_TIME, _tidy)
+        self._tidying = reactor.callLater(TIDY_TIME, _tidy, self.outer)
         self._watch()
 
     def stop(self) -> Deferred[None]:
@@ -365,7 +366,7 @@ def versions() -> str:
     )
 
 
-def _tidy() -> None:
+def _tidy(outer: Outer) -> None:
     """Do what can wait until the first cells have run."""
     # What is there now stays: the collector need not look at it with each
     # message, and there is little garbage in cycles after it.
@@ -373,7 +374,7 @@ def _tidy() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
-    connection.remove_stale()
+    private.remove_stale(private.bases(os.path.dirname(outer.path)))
 
 
 def _new_id() -> str:

@@ -16,9 +16,9 @@ from twisted.internet.defer import Deferred, inlineCallbacks
 
 from ipr import launch as launching
 from ipr.asking import ask
-from ipr.connection import working_folder
 from ipr.launch import Launch, NoCommand
 from ipr.magics import Changes, shell_words
+from ipr.private import working_folder
 
 #: Seconds that a site's login shell may take.
 MODULE_TIME = 120.0

@@ -12,7 +12,7 @@ import stat
 import unittest
 from typing import Any
 
-from ipr import connection
+from ipr import connection, private
 from ipr.connection import CHANNELS, BadConnectionFile, Inner, Outer
 from tests.case import Case
 
@@ -167,14 +167,10 @@ class MakeTests(Case):
             content(curve_publickey="p", curve_secretkey="s"), "/run/kernel-7.json"
         )
 
-    def made(self, **how: bool) -> tuple[Inner, dict[str, Any]]:
-        inner = connection.make_inner(self.outer, **{"ipc": False, **how})
-
-        def remove() -> None:
-            if os.path.exists(inner.path):
-                connection.remove_inner(inner)
-
-        self.addCleanup(remove)
+    def made(self, way: str = "tcp") -> tuple[Inner, dict[str, Any]]:
+        places = connection.folders_for(self.outer)
+        inner = connection.make_inner(self.outer, way, places)
+        self.addCleanup(connection.remove_inner, inner)
         with open(inner.path, encoding="utf-8") as file:
             return inner, json.load(file)
 
@@ -190,7 +186,7 @@ class MakeTests(Case):
 
     def test_ipc(self) -> None:
         """Sockets in the private folder, with a path that is short enough."""
-        inner, raw = self.made(ipc=True)
+        inner, raw = self.made("ipc")
         self.assertEqual(
             {name: raw[name] for name in ("transport", "ip", "shell_port", "hb_port")},
             {
@@ -205,7 +201,7 @@ class MakeTests(Case):
 
     def test_private(self) -> None:
         """Nobody else can look in, and the name is the outer file's."""
-        inner, _ = self.made(ipc=True)
+        inner, _ = self.made("ipc")
         self.assertEqual((mode(inner.folder), mode(inner.path)), (0o700, 0o600))
         self.assertEqual(os.path.dirname(inner.folder), self.base)
         self.assertEqual(inner.path, os.path.join(inner.folder, "kernel-7.json"))
@@ -217,13 +213,13 @@ class MakeTests(Case):
 
     def test_inner_curve(self) -> None:
         """A kernel that declares it gets keys of its own on tcp; ipc needs none."""
-        inner, raw = self.made(curve=True)
+        inner, raw = self.made("curve")
         self.assertEqual(
             (raw["curve_publickey"].encode(), raw["curve_secretkey"].encode()),
             (inner.curve_publickey, inner.curve_secretkey),
         )
         self.assertEqual(len(inner.curve_publickey), 40)
-        other, raw = self.made(ipc=True, curve=True)
+        other, raw = self.made("ipc")
         self.assertEqual(
             (other.curve_publickey, "curve_publickey" in raw), (b"", False)
         )
@@ -235,7 +231,7 @@ class MakeTests(Case):
 
     def test_remove(self) -> None:
         """File, sockets and folder go; what a link points to does not."""
-        inner, _ = self.made(ipc=True)
+        inner, _ = self.made("ipc")
         listening = socket.socket(socket.AF_UNIX)
         self.addCleanup(listening.close)
         listening.bind(f"{inner.folder}/c-1")
@@ -251,12 +247,23 @@ class MakeTests(Case):
         connection.remove_inner(inner)
         self.assertEqual(os.listdir(self.base), [])
 
-    def test_remove_leaves_folders(self) -> None:
-        """What a kernel made there itself may be worth something."""
+    def test_remove_twice(self) -> None:
+        """The number of its descriptor is another's by then."""
         inner, _ = self.made()
-        os.mkdir(os.path.join(inner.folder, "results"))
+        assert inner.held is not None
+        number = inner.held.descriptor
         connection.remove_inner(inner)
-        self.assertEqual(os.listdir(inner.folder), ["results"])
+        other = self.folder()
+        with open(os.path.join(other, "precious"), "w", encoding="utf-8"):
+            pass
+        reused = os.open(other, os.O_RDONLY)
+        self.addCleanup(os.close, reused)
+        if reused != number:
+            os.dup2(reused, number)
+            self.addCleanup(os.close, number)
+        connection.remove_inner(inner)
+        self.assertEqual(os.listdir(other), ["precious"])
+        os.fstat(number)
 
     def test_another_place(self) -> None:
         """A runtime folder that is not there, or too long, is passed over."""
@@ -284,10 +291,10 @@ class MakeTests(Case):
         self.environment(TMPDIR=other)
         filled = connection._filled
 
-        def full(inner: Inner, *args: Any, **options: Any) -> Inner:
-            if inner.folder.startswith(self.base):
+        def full(folder: private.Folder, *args: Any) -> Inner:
+            if folder.path.startswith(self.base):
                 raise OSError(errno.ENOSPC, "No space left on device")
-            return filled(inner, *args, **options)
+            return filled(folder, *args)
 
         self.addCleanup(setattr, connection, "_filled", filled)
         vars(connection)["_filled"] = full
@@ -302,7 +309,7 @@ class MakeTests(Case):
         gone = self.folder()
         os.chdir(gone)
         os.rmdir(gone)
-        self.assertEqual(connection.working_folder(), "")
+        self.assertEqual(private.working_folder(), "")
         self.made()
 
     def test_nothing_is_left_when_it_fails(self) -> None:
@@ -342,78 +349,6 @@ class PortsTests(Case):
             self.raised(
                 BadConnectionFile, connection.parsed, content(shell_port=port), ""
             )
-
-
-class StaleTests(Case):
-    """Folders whose daemon was killed together with its guardian."""
-
-    def setUp(self) -> None:
-        self.base = self.folder()
-        self.environment(XDG_RUNTIME_DIR=self.base, TMPDIR=None)
-
-    def stale(self, name: str = "56789abc", mode: int = 0o700) -> str:
-        if len(name) == 8:
-            name = connection._prefix() + name
-        path = os.path.join(self.base, name)
-        os.mkdir(path)
-        os.chmod(path, mode)
-        with open(os.path.join(path, "kernel.json"), "w", encoding="utf-8"):
-            pass
-        return path
-
-    def remove(self, age: float = 0.0) -> int:
-        before = os.listdir("/proc/self/fd")
-        found = connection.remove_stale([self.base, f"{self.base}/absent"], age)
-        self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
-        return found
-
-    def test_removed(self) -> None:
-        """With what is in them."""
-        self.stale()
-        self.stale("76543210")
-        self.assertEqual(self.remove(), 2)
-        self.assertEqual(os.listdir(self.base), [])
-
-    def test_young(self) -> None:
-        """Perhaps it is being made, and is going to be locked."""
-        self.stale()
-        self.assertEqual(self.remove(connection.STALE_AGE), 0)
-        self.assertEqual(len(os.listdir(self.base)), 1)
-
-    def test_in_use(self) -> None:
-        """A daemon that lives holds its lock; once it is gone there is none."""
-        outer = connection.parsed(content(), "/run/kernel-7.json")
-        inner = connection.make_inner(outer, ipc=True)
-        self.assertEqual(self.remove(), 0)
-        self.assertTrue(os.path.exists(inner.path))
-        os.close(inner.lock)
-        self.assertEqual(self.remove(), 1)
-        self.assertFalse(os.path.exists(inner.folder))
-
-    def test_lock_goes_with_the_folder(self) -> None:
-        """No descriptor is left over of a generation that is gone."""
-        outer = connection.parsed(content(), "/run/kernel-7.json")
-        inner = connection.make_inner(outer, ipc=True)
-        os.fstat(inner.lock)
-        connection.remove_inner(inner)
-        self.raised(OSError, os.fstat, inner.lock)
-
-    def test_not_ours(self) -> None:
-        """Other names, other modes and links are left alone."""
-        ours = connection._prefix()
-        self.stale(f"{ours}0123456")
-        self.stale(f"{ours}012345678")
-        self.stale(f"x{ours}01234567")
-        self.stale(f"{ours}ABCDEF01")
-        self.stale(f"{ours}00000000", 0o755)
-        # Another machine's, which sees TMPDIR, too, but perhaps not our locks.
-        self.stale("ipr-fffe01234567")
-        elsewhere = os.path.join(self.folder(), "target")
-        os.mkdir(elsewhere, 0o700)
-        os.symlink(elsewhere, os.path.join(self.base, f"{ours}11111111"))
-        before = sorted(os.listdir(self.base))
-        self.assertEqual(self.remove(), 0)
-        self.assertEqual(sorted(os.listdir(self.base)), before)
 
 
 class WritePrivateTests(Case):

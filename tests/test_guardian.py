@@ -681,15 +681,36 @@ class _Contract:
             for folder in folders:
                 self.assertEqual(os.listdir(folder), ["precious"])
 
-        def test_a_directory_inside_is_not_entered(self) -> None:
+        def test_a_directory_inside_goes_too(self) -> None:
+            outside = self.folder()
+            with open(f"{outside}/precious", "w") as file:
+                file.write("x")
             folder = self.folder()
             os.mkdir(f"{folder}/inside")
-            with open(f"{folder}/inside/precious", "w") as file:
-                file.write("x")
+            os.symlink(outside, f"{folder}/inside/link")
             guarded = self.guard(["sleep", "1000"], remove=folder)
             guarded.hang_up()
             guarded.code()
-            self.assertEqual(os.listdir(f"{folder}/inside"), ["precious"])
+            self.assertFalse(os.path.exists(folder))
+            self.assertEqual(os.listdir(outside), ["precious"])
+
+        def test_another_directory_in_its_place_stays(self) -> None:
+            """What got its name since the kernel was started is not it."""
+            base = self.folder()
+            folder = f"{base}/private"
+            os.mkdir(folder, 0o700)
+            with open(f"{folder}/kernel.json", "w") as file:
+                file.write("{}")
+            guarded = self.guard(["sleep", "1000"], remove=folder)
+            guarded.started()
+            os.rename(folder, f"{base}/moved")
+            os.mkdir(folder, 0o700)
+            with open(f"{folder}/precious", "w") as file:
+                file.write("x")
+            guarded.hang_up()
+            guarded.code()
+            self.assertEqual(os.listdir(folder), ["precious"])
+            self.assertEqual(os.listdir(f"{base}/moved"), [])
 
         def trees(self) -> Iterator[tuple[str, _Guarded, int]]:
             """Start a kernel with each kind of tree; give name, guardian, pid."""

@@ -29,7 +29,16 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "sides": ("generation", "sides", "surroundings"),
     "edges": ("allocation", "asking", "channels", "memory", "notebooklog", "process"),
     # Needed before the first inner kernel is spawned.
-    "early": ("argv", "connection", "early", "guardian", "launch", "options", "spare"),
+    "early": (
+        "argv",
+        "connection",
+        "early",
+        "guardian",
+        "launch",
+        "options",
+        "private",
+        "spare",
+    ),
     "pure": (
         "answers",
         "author",
@@ -45,6 +54,8 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "wire",
     ),
 }
+#: What a guardian imports that is started without the package around it.
+ALONE = {"private"}
 ORDER = list(ROOMS)
 ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
 
@@ -152,6 +163,8 @@ def modules() -> list[str]:
 
 def ours(found: Import) -> list[str]:
     """Give the modules of ours that an import names."""
+    if found.module in ALONE:
+        return [found.module]
     if found.top != "ipr":
         return []
     if found.module != "ipr":
@@ -221,6 +234,7 @@ class ImportsTests(Case):
             for name, all_of_it in self.imports.items()
             for found in all_of_it
             if found.top != "ipr"
+            and not ours(found)
             and found.top not in sys.stdlib_module_names
             and found.top not in FOREIGN[ROOM_OF[name]]
         ]
