@@ -49,6 +49,10 @@ READ_BYTES = 4 * 2**20
 #: What is large is copied into the one while it is copied out of the other.
 FRONT_THREAD = 0b01
 INNER_THREAD = 0b10
+#: Beats that one client may have under way, and the bytes of each: anybody can
+#: send them, and never read the echo.
+MOST_BEATS = 64
+MOST_BEAT = 4096
 #: No Jupyter message has more frames, or longer ones before its content.
 MOST_FRAMES = 10_000
 
@@ -305,6 +309,9 @@ class Heartbeat:
         self._socket = self._context.socket(zmq.ROUTER)
         self._socket.linger = 0
         self._socket.set(zmq.ROUTER_HANDOVER, 1)
+        self._socket.set(zmq.RCVHWM, MOST_BEATS)
+        self._socket.set(zmq.SNDHWM, MOST_BEATS)
+        self._socket.set(zmq.MAXMSGSIZE, MOST_BEAT)
         for name, value in (options or {}).items():
             self._socket.set(name, value)
         try:

@@ -42,6 +42,15 @@ LOST_TIME = 3.0
 #: itself keeps 1000 (``ZMQ_SNDHWM``, zmq_setsockopt(3)).
 MOST_UNREAD = 100_000
 
+#: Requests of one client that wait to be read, and so how much memory somebody
+#: without a key takes: he is made to wait (``ZMQ_RCVHWM`` of a ROUTER, which drops
+#: nothing, zmq_socket(3)). Plain kernels keep 1000; more than 64 gain no speed.
+MOST_UNTAKEN = 64
+
+#: Bytes of a message to iopub: subscriptions, and ZMTP's own greetings, of which
+#: the longest (CurveZMQ's INITIATE, with an identity) is below 700.
+MOST_TOPIC = 1024
+
 _MONITORED = int(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
 
 
@@ -83,11 +92,13 @@ class Front:
                     kind = zmq.XPUB
                     options[zmq.XPUB_VERBOSER] = 1
                     options[zmq.SNDHWM] = MOST_UNREAD
+                    options[zmq.MAXMSGSIZE] = MOST_TOPIC
                 else:
                     # A client that reconnects under its old identity (the
                     # Jupyter server does) takes its place.
                     kind = zmq.ROUTER
                     options[zmq.ROUTER_HANDOVER] = 1
+                    options[zmq.RCVHWM] = MOST_UNTAKEN
                 if name == "stdin":
                     options[zmq.ROUTER_MANDATORY] = 1
                 channel = Channel(

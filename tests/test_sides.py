@@ -291,6 +291,60 @@ class FrontTests(SidesCase):
         front.publish([b"topic", b"later"])
         self.assertEqual(self.heard(client), [b"topic", b"later"])
 
+    def flood(self, number: int) -> zmq.Socket[bytes]:
+        """Give a client that has sent what it could of ``number`` messages."""
+        client = self.context.socket(zmq.DEALER)
+        client.linger = 0
+        client.sndhwm = 1
+        client.connect(self.outer().address("shell"))
+        for sent in range(number):
+            if not client.poll(300, zmq.POLLOUT):
+                break
+            client.send_multipart([b"%d" % sent, b"x" * 100_000])
+        return client
+
+    def test_requests_that_nobody_reads(self) -> None:
+        """A client has to wait: what it sends takes no memory without a bound."""
+        self.front()
+        client = self.flood(1000)
+        self.assertFalse(client.poll(0, zmq.POLLOUT), "1000 messages were taken")
+
+    def test_burst(self) -> None:
+        """A client that sends more than is kept loses nothing."""
+        self.front()
+        client = self.client("shell", zmq.DEALER)
+        for number in range(20 * sides.MOST_UNTAKEN):
+            client.send_multipart([b"%d" % number])
+            if number % 500 == 0:
+                self.reactor.turn()
+        self.reactor.until(
+            lambda: len(self.received) == 20 * sides.MOST_UNTAKEN, "all", turns=2000
+        )
+        came = [int(frames[-1]) for _, frames in self.received]
+        self.assertEqual(came, list(range(20 * sides.MOST_UNTAKEN)))
+
+    def test_endless_topic(self) -> None:
+        """Who subscribes to more than a topic is disconnected."""
+        self.front()
+        self.client("iopub", zmq.SUB, SUBSCRIBE=b"x" * 10_000)
+        self.client("iopub", zmq.SUB, SUBSCRIBE=b"x" * 1000)
+        self.reactor.until(lambda: self.received, "the subscription")
+        self.reactor.settle()
+        self.assertEqual(self.received, [("iopub", [b"\x01" + b"x" * 1000])])
+
+    def test_beats_that_nobody_reads(self) -> None:
+        """Echoes wait in a number that is bounded; a long beat gets none."""
+        self.front()
+        client = self.context.socket(zmq.DEALER)
+        client.linger = 0
+        client.connect(self.outer().address("hb"))
+        client.send(b"x" * 5000)
+        other = self.client("hb", zmq.REQ)
+        other.send(b"x" * 4000)
+        self.assertTrue(other.poll(5000), "a beat")
+        self.assertEqual(client.poll(0), 0)
+        client.close(0)
+
     def test_same_identity_again(self) -> None:
         """A client that comes back under its identity takes its place."""
         front = self.front()
