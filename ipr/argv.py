@@ -21,7 +21,7 @@ nbconvert, ``--HistoryManager.hist_file=:memory:`` where the kernelspec is calle
 
 from __future__ import annotations
 
-from ipr.options import OPTIONS, BadOption
+from ipr.options import OPTIONS, UNFILLED, BadOption
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def part(
         is none that could be read.
     :raises BadOption: one of the daemon's options is misspelt.
     """
-    folder = _resource_dir(argv)
+    folder = _folder(argv)
     count = written_words(argv, written(folder) if folder else ())
     ours, appended = list(argv[:count]), list(argv[count:])
     if "--" in ours:
@@ -95,15 +95,18 @@ def misspelt(word: str) -> str:
     return ""
 
 
-def _resource_dir(argv: Sequence[str]) -> str:
+def _folder(argv: Sequence[str]) -> str:
+    """Find the kernelspec's folder among the words."""
+    found: dict[str, str] = {}
     for at, word in enumerate(argv):
-        if word == "--resource-dir":
-            return argv[at + 1] if at + 1 < len(argv) else ""
-        if word.startswith("--resource-dir="):
-            return word.partition("=")[2]
         if word == "--":
             break
-    return ""
+        name, equals, value = word.partition("=")
+        if name in ("--resource-dir", "--spec-dir"):
+            following = argv[at + 1] if at + 1 < len(argv) else ""
+            found.setdefault(name, value if equals else following)
+    folder = found.get("--resource-dir", "")
+    return found.get("--spec-dir", "") if folder in ("", UNFILLED) else folder
 
 
 def _end_of_ours(words: Sequence[str]) -> int:

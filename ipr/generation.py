@@ -153,7 +153,7 @@ class Starter:
             way = early.way(launch, self._transport)
             places = connection.folders_for(self._outer)
             inner = connection.make_inner(self._outer, way, places)
-            command = tuple(launch.command(inner.path))
+            command = tuple(launch.command(inner.path, cwd))
         else:
             inner, command = prepared.inner, prepared.command
 

@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from ipr import farside, jsontext
+from ipr import farside, jsontext, launch
 
 ORIGINAL_ARGV = "restarter_original_argv"
 ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
@@ -48,7 +48,6 @@ START_WITHOUT_P = (
 )
 _STARTS_IPR = re.compile(r"""run_module\(["']ipr["']""")
 _PYTHON_FLAG = re.compile(r"-([bBEIOPqsSuv]+$|[WX])")
-_BARE_PYTHON = re.compile(r"python(\d+(\.\d+)?)?$")
 #: Provisioners that are known to run argv; others may ignore it.
 _ARGV_PROVISIONERS = frozenset({"local-provisioner", "slurm-provisioner"})
 
@@ -138,10 +137,12 @@ def _options(words: Sequence[str]) -> tuple[tuple[str, ...], bool]:
         word = words[index]
         if word == "--":
             return tuple(options), True
-        if word in ("-f", "--connection-file", "--resource-dir"):
+        if word in ("-f", "--connection-file", "--resource-dir", "--spec-dir"):
             index += 2
             continue
-        if not word.startswith(("--connection-file=", "--resource-dir=")):
+        if not word.startswith(
+            ("--connection-file=", "--resource-dir=", "--spec-dir=")
+        ):
             options.append(word)
         index += 1
     return tuple(options), False
@@ -274,14 +275,18 @@ def patched(
     start: Sequence[str],
     options: Sequence[str] = (),
     interpreter: str | None = None,
+    folder: str = "",
 ) -> dict[str, object]:
     """Wrap *spec*: whatever its argv starts, the daemon does instead.
 
     :param start: see :func:`starter`.
+    :param folder: where the kernel.json will lie, for clients that fill in
+        ``{connection_file}`` and nothing else (jpterm, nbterm); empty: not known.
     :param options: further arguments for the daemon.
     :param interpreter: see :func:`bare_interpreter`.
     """
-    return replaced(spec, [*start, *_PLACE, *options], interpreter)
+    place = [*_PLACE, "--spec-dir", os.path.abspath(folder)] if folder else _PLACE
+    return replaced(spec, [*start, *place, *options], interpreter)
 
 
 def patched_inside(
@@ -458,31 +463,11 @@ def _without_earlier_far_side(spec: Mapping[str, object]) -> dict[str, object]:
 
 
 def bare_interpreter(argv: Sequence[str], folder: str) -> str | None:
-    """Say which interpreter a bare ``python`` in *argv* stands for.
+    """Say which interpreter a bare ``python`` in *argv* stands for, None if none.
 
-    jupyter_client starts the interpreter of the *server* for it
-    (``KernelManager.format_kernel_cmd``), which is in the environment that the
-    kernelspec lies in. ``ipr`` may live in another one.
-
-    :param folder: of the kernelspec, ``PREFIX/share/jupyter/kernels/NAME``.
-    :return: an absolute path; None if the first word is another one, or if the
-        kernelspec does not lie in an environment with such an interpreter.
+    See :func:`ipr.launch.environments_python`.
     """
-    if not argv or not _BARE_PYTHON.match(argv[0]):
-        return None
-    parts = os.path.abspath(folder).split(os.sep)
-    if parts[-4:-1] != ["share", "jupyter", "kernels"]:
-        return None
-    prefix = os.sep.join(parts[:-4]) or os.sep
-    names = [argv[0]]
-    if argv[0] in ("python", "python3"):
-        # Both mean the server's; Debian has no "python".
-        names += ["python3", "python"]
-    for name in names:
-        path = os.path.join(prefix, "bin", name)
-        if os.path.isfile(path) and os.access(path, os.X_OK):
-            return path
-    return None
+    return launch.environments_python(argv[0], folder) or None if argv else None
 
 
 def rewritten(text: str, new: Mapping[str, object]) -> str:

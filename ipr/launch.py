@@ -63,18 +63,30 @@ class Launch(NamedTuple):
     name: str = ""
     encrypts: bool = False
 
-    def command(self, connection_file: str) -> list[str]:
-        """Fill in the command as ``KernelManager.format_kernel_cmd`` does."""
+    def command(self, connection_file: str, cwd: str = "") -> list[str]:
+        """Fill in the command as jupyter_client does.
+
+        That is ``KernelManager.format_kernel_cmd``, and then ``launch_kernel``, which
+        expands a ``~`` at the beginning of a word.
+
+        :param cwd: the folder that the kernel starts in; ``""`` for our own.
+        """
         fields = {
             "connection_file": connection_file,
             # Behind -- in a kernelspec's own argv, where Jupyter would fill in
             # the outer file.
             "inner_connection_file": connection_file,
-            "prefix": _prefix_of(self.resource_dir) or sys.prefix,
         }
+        if any("{prefix}" in word for word in self.argv):
+            # The server's. It is the environment that the kernelspec lies in, if
+            # that is one; /usr/local need not be.
+            python = environments_python("python", self.resource_dir)
+            fields["prefix"] = _prefix_of(self.resource_dir) if python else sys.prefix
+        if any("{cwd}" in word for word in self.argv):
+            fields["cwd"] = cwd or _own_folder()
         if self.resource_dir:
             fields["resource_dir"] = self.resource_dir
-        filled = [_filled(word, fields) for word in self.argv]
+        filled = [os.path.expanduser(_filled(word, fields)) for word in self.argv]
         if self.interpreter:
             filled[0] = self.interpreter
         return filled
@@ -117,6 +129,14 @@ class Launch(NamedTuple):
             and words[0] == "-m"
             and words[1] in ("ipykernel_launcher", "ipykernel")
         )
+
+
+def _own_folder() -> str:
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        # It was removed; then the word stays as it is.
+        return "{cwd}"
 
 
 def _filled(word: str, fields: Mapping[str, str]) -> str:
@@ -280,13 +300,37 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     noted = _text(kept(spec), INTERPRETER)
     if noted and os.access(noted, os.X_OK):
         return noted
-    beside = os.path.join(_prefix_of(folder), "bin", word)
-    if os.path.isabs(beside) and os.access(beside, os.X_OK):
+    beside = environments_python(word, folder)
+    if beside:
         return beside
     # Late: it costs 15 ms, and ipr-spec has noted what is meant.
     import shutil
 
     return shutil.which(word) or sys.executable
+
+
+def environments_python(word: str, folder: str) -> str:
+    """Return the interpreter that a bare ``python`` means in an environment.
+
+    jupyter_client starts the interpreter of the *server* for it, which is in the
+    environment that the kernelspec lies in. ``ipr`` may live in another one.
+
+    :param word: ``python``, ``python3``, ``python3.12``; of others it is none.
+    :param folder: the kernelspec's.
+    :returns: an absolute path; ``""`` where there is no such interpreter.
+    """
+    prefix = _prefix_of(folder)
+    if not prefix or not _is_python(word):
+        return ""
+    names = [word]
+    if word in ("python", "python3"):
+        # Both mean the server's; Debian has no "python".
+        names += ["python3", "python"]
+    for name in names:
+        path = os.path.join(prefix, "bin", name)
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return ""
 
 
 def _prefix_of(folder: str) -> str:

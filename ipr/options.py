@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+#: What some clients (jpterm, nbterm) leave as kernel.json has it.
+UNFILLED = "{resource_dir}"
+
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
@@ -91,6 +94,8 @@ OPTIONS = (
     Option("resource-dir", "", "DIR", "", str,
            "the kernelspec's folder; restarter_original_argv in its kernel.json"
            " is the command of the inner kernel"),
+    Option("spec-dir", "", "DIR", "", str,
+           "the same folder, for clients that leave {resource_dir} as it stands"),
     Option("kernel", "", "NAME", "", str,
            "start the kernelspec of this name as the inner kernel"),
     Option("interrupt-mode", "", "MODE", "", one_of("signal", "message"),
@@ -125,6 +130,10 @@ OPTIONS = (
            "the same as --log-level, as the earlier inplace_restarter had it"),
 )
 # fmt: on
+
+
+#: The names in what "ipr-spec install" writes.
+_USUAL = ("-f", "--resource-dir", "--spec-dir")
 
 
 class BadOption(ValueError):
@@ -196,7 +205,13 @@ def _reader(option: Option) -> Callable[[str], Any]:
 
 
 def settled(values: dict[str, Any]) -> dict[str, Any]:
-    """Let the second name of ``--log-level`` have its say."""
+    """Let what has two names have its say under the one that the daemon reads.
+
+    A ``{resource_dir}`` that nobody has filled in is the folder of ``--spec-dir``.
+    """
+    folder = values.pop("spec_dir", "")
+    if values["resource_dir"] in ("", UNFILLED):
+        values["resource_dir"] = folder
     older = values.pop("RestarterApp_log_level", "")
     if older:
         values["log_level"] = older
@@ -222,8 +237,9 @@ def usual(words: Sequence[str]) -> dict[str, Any] | None:
 
     :returns: values by :attr:`Option.key`; None when there is more, or else.
     """
-    if len(words) != 4 or [words[0], words[2]] != ["-f", "--resource-dir"]:
+    if len(words) not in (4, 6) or tuple(words[::2]) != _USUAL[: len(words) // 2]:
         return None
     values = {option.key: option.default for option in OPTIONS}
     values.update(connection_file=words[1], resource_dir=words[3])
+    values.update(spec_dir=words[5] if words[5:] else "")
     return settled(values)

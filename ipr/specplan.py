@@ -185,7 +185,7 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
         base = _with_resource_dir(base, found.folder)
     else:
         target = found.folder
-    new = _wrapped(found, base, wrapped, wish)
+    new = _wrapped(found, base, wrapped, wish, target)
     if new == found.spec:
         return _nothing(found, f"is installed on {name!r} already")
     after = kernelspec.rewritten(found.text, new).encode()
@@ -233,6 +233,7 @@ def _wrapped(
     base: dict[str, object],
     wrapped: kernelspec.Wrapping | None,
     wish: Wish,
+    folder: str = "",
 ) -> dict[str, object]:
     options = wish.options
     if options is None:
@@ -264,7 +265,9 @@ def _wrapped(
         if not _same(os.path.dirname(found.folder), specfolders.user_dir()):
             # A user's own kernelspecs belong to no environment.
             interpreter = kernelspec.bare_interpreter(argv, found.folder)
-    return kernelspec.patched(base, kernelspec.own_starter(), options, interpreter)
+    return kernelspec.patched(
+        base, kernelspec.own_starter(), options, interpreter, folder
+    )
 
 
 def _with_resource_dir(spec: dict[str, object], folder: str) -> dict[str, object]:

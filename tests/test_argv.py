@@ -126,6 +126,14 @@ class PartTests(Case):
             ([*GIVEN, "--no-exec"], ["--", "x"]),
         )
 
+    def test_unfilled_folder(self) -> None:
+        """The one that install has noted says what is whose."""
+        own = ("-f", "c", "--resource-dir", "{resource_dir}", "--spec-dir", "/spec")
+        self.assertEqual(
+            self.part(*own, "--no-exec", written=(*WRITTEN, "--spec-dir", "/spec")),
+            (list(own), ["--no-exec"]),
+        )
+
     def test_resource_dir_in_one_word(self) -> None:
         own = ("-f", "{connection_file}", "--resource-dir={resource_dir}")
         # Not written by install, and so not counted; still no harm.

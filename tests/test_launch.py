@@ -7,6 +7,9 @@ import os
 import sys
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
+
 from ipr.launch import Launch, NoCommand, by_name, find, from_folder
 from tests.case import Case
 
@@ -42,6 +45,31 @@ class LaunchTests(Case):
                 "%d",
             ],
         )
+
+    def test_same_as_jupyter_client(self) -> None:
+        """Word by word, but for the connection file."""
+        self.environment(HOME="/home/me")
+        folder = self.folder()
+        words = ["k", "~", "~/x", "a~", "--x=~/y", "{cwd}", "-{cwd}/{cwd}", "{{cwd}}"]
+        words += ["{resource_dir}", "{prefix}", "{", "}", "{}", "{a b}", "{nothing}"]
+        manager = KernelManager(connection_file=os.path.join(folder, "c.json"))
+        manager._kernel_spec = KernelSpec(argv=words, resource_dir=folder)
+        untyped: Any = manager
+        untyped._launch_args = {"cwd": "/w"}
+        # As launch_kernel has it.
+        theirs = [os.path.expanduser(word) for word in manager.format_kernel_cmd()]
+        ours = Launch(tuple(words), resource_dir=folder).command("c.json", "/w")
+        self.assertEqual(ours, theirs)
+
+    def test_own_folder(self) -> None:
+        """``{cwd}`` where no other is said; it may have been removed."""
+        launch = Launch(("{cwd}",))
+        self.assertEqual(launch.command("c"), [os.getcwd()])
+        folder = self.folder()
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+        os.rmdir(folder)
+        self.assertEqual(launch.command("c"), ["{cwd}"])
 
     def test_no_resource_dir(self) -> None:
         """Without a folder its field stays as it is."""
@@ -363,7 +391,22 @@ class InterpreterTests(Case):
     def test_prefix(self) -> None:
         """``{prefix}`` is the server's: the one that the kernelspec lies in."""
         launch = Launch(("{prefix}/bin/k",), resource_dir=self.folder_)
+        self.program("python3")
         self.assertEqual(launch.command("f"), [f"{self.prefix}/bin/k"])
+
+    def test_prefix_that_is_no_environment(self) -> None:
+        """Such as /usr/local: ``{prefix}`` is what jupyter_client takes."""
+        launch = Launch(("{prefix}/bin/k",), resource_dir=self.folder_)
+        self.assertEqual(launch.command("f"), [f"{sys.prefix}/bin/k"])
+
+    def test_either_name(self) -> None:
+        """The server's has both; an environment may have only one."""
+        found = self.program("python3")
+        self.assertEqual(self.interpreter("python"), found)
+        os.rename(found, os.path.join(self.prefix, "bin", "python"))
+        self.assertEqual(
+            self.interpreter("python3"), os.path.join(self.prefix, "bin", "python")
+        )
 
     def test_none_on_the_path(self) -> None:
         """Else our own."""

@@ -119,6 +119,18 @@ class ParseTests(Case):
             ("c.json", "/spec", []),
         )
 
+    def test_unfilled_folder(self) -> None:
+        """Clients that fill in no ``{resource_dir}``; the others come first."""
+        for words, folder in (
+            (("{resource_dir}", "--spec-dir", "/spec"), "/spec"),
+            (("/other", "--spec-dir", "/spec"), "/other"),
+            (("{resource_dir}",), ""),
+        ):
+            for more in ((), ("--no-exec",)):
+                values, _ = self.parse("-f", "c", "--resource-dir", *words, *more)
+                self.assertEqual(values["resource_dir"], folder)
+                self.assertFalse("spec_dir" in values)
+
     def test_short_way(self) -> None:
         """The usual argv is read without argparse, to the same end."""
         for usual, other in (

@@ -15,7 +15,14 @@ from jupyter_client.kernelspec import KernelSpec
 from tests import spec_shapes
 from tests.spec_home import PATIENCE, Home, make_environment, starter, unprivileged
 
-PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
+
+def daemon(home: Home, path: Path) -> list[str]:
+    """:return: the command line of the daemon in the kernel.json at *path*."""
+    return [
+        *starter(home.python),
+        *("-f", "{connection_file}", "--resource-dir", "{resource_dir}"),
+        *("--spec-dir", str(path.parent)),
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +174,7 @@ def test_another_environment(home: Home, tmp_path: Path) -> None:
     assert "python3" not in home.listed()
     assert list(home.listed("--prefix", str(other))) == ["python3"]
     assert home.run("install", "--prefix", str(other), "python3").code == 0
-    assert read(path)["argv"] == [*starter(home.python), *PLACE]
+    assert read(path)["argv"] == daemon(home, path)
     assert home.run("remove", "--prefix", str(other), "python3").code == 0
     assert path.read_bytes() == spec_shapes.IPYKERNEL
     # JUPYTER_PATH, as for everything that is Jupyter's
@@ -194,7 +201,7 @@ def test_install_and_remove(home: Home) -> None:
     between = home.content()
     for name, path in paths.items():
         spec, old = read(path), json.loads(spec_shapes.ALL[name])
-        assert spec["argv"] == [*starter(home.python), *PLACE]
+        assert spec["argv"] == daemon(home, path)
         assert spec["restarter_original_argv"] == old["argv"]
         assert path.stat().st_mode & 0o7777 == 0o640
         _load_with_no_new_warning(path, old)
@@ -238,7 +245,7 @@ def test_all_but_what_cannot_be(home: Home) -> None:
     assert ran.code == 0, ran.err
     assert "skipped 'broken': kernel.json is not valid JSON" in ran.out
     for path in paths.values():
-        assert read(path)["argv"] == [*starter(home.python), *PLACE]
+        assert read(path)["argv"] == daemon(home, path)
     assert broken.read_bytes() == b"{"
     assert home.run("install", "--all").code == 0
     ran = home.run("remove", "--all")
@@ -286,7 +293,7 @@ def test_dry_run(home: Home) -> None:
 
 def test_options_for_the_daemon(home: Home) -> None:
     path = home.add("ir", spec_shapes.IRKERNEL)
-    own = [*starter(home.python), *PLACE]
+    own = daemon(home, path)
     words = ["--RestarterApp.log_level=DEBUG", "--restart-limit", "2"]
     assert home.run("install", "ir", "--", *words).code == 0
     assert read(path)["argv"] == [*own, *words]
@@ -498,11 +505,7 @@ def test_upgrade(home: Home) -> None:
     path = home.add("ir", spec_shapes.EARLIER)
     assert home.run("install", "ir").out == "upgraded 'ir' from the earlier package\n"
     spec = read(path)
-    assert spec["argv"] == [
-        *starter(home.python),
-        *PLACE,
-        "--RestarterApp.log_level=DEBUG",
-    ]
+    assert spec["argv"] == [*daemon(home, path), "--RestarterApp.log_level=DEBUG"]
     assert spec["restarter_original_argv"] == json.loads(spec_shapes.IRKERNEL)["argv"]
     assert spec["restarter_original_interrupt_mode"] == "message"
     assert home.run("remove", "ir").code == 0
@@ -644,7 +647,7 @@ def test_a_kernelspec_of_the_admins(home: Home) -> None:
     assert ran.code == 0, ran.err
     copy = home.own / "bash"
     spec = read(copy / "kernel.json")
-    assert spec["argv"] == [*starter(home.python), *PLACE]
+    assert spec["argv"] == daemon(home, copy / "kernel.json")
     original = spec["restarter_original_argv"]
     assert isinstance(original, list)
     assert original[1] == f"{path.parent}/start.py", "what it meant before"
@@ -805,7 +808,7 @@ def test_sys_prefix_and_prefix(tmp_path: Path) -> None:
     site = home.add("ir", spec_shapes.IRKERNEL, home.site)
     assert home.run("install", "--sys-prefix", "ir").code == 0
     copy = environment / "share" / "jupyter" / "kernels" / "ir"
-    assert read(copy / "kernel.json")["argv"] == [*starter(home.python), *PLACE]
+    assert read(copy / "kernel.json")["argv"] == daemon(home, copy / "kernel.json")
     assert home.listed()["ir"]["folder"] == str(copy)
     assert home.run("remove", "--sys-prefix", "ir").code == 0
     assert not copy.exists()

@@ -51,7 +51,8 @@ def test_what_is_written_is_what_the_page_shows(home: Home) -> None:
     path = home.add("ir", spec_shapes.IRKERNEL)
     assert home.run("install", "ir").code == 0
     block = PAGE.split(".. code-block:: json\n\n")[1].split("\n\n")[0]
-    shown = json.loads(block.replace("/path/to/python", home.python))
+    block = block.replace("/path/to/python", home.python)
+    shown = json.loads(block.replace("/path/to/kernels/ir", str(path.parent)))
     written = json.loads(path.read_bytes())
     if written["argv"][1] == "-c":  # Python 3.10
         del shown["argv"][1:4], written["argv"][1:3]

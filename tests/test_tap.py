@@ -38,7 +38,8 @@ class OptionsTests(Case):
         """And read them alike."""
         argv = [
             "--connection-file=c.json",
-            "--resource-dir=/spec",
+            "--resource-dir={resource_dir}",
+            "--spec-dir=/spec",
             "--kernel=k",
             "--interrupt-mode=message",
             "--inner-transport=tcp",
