@@ -14,6 +14,10 @@ import attrs
 from ipr.machine import Cause, Ending
 from ipr.messages import Failure
 
+#: bash(1), "EXIT STATUS": a command that a signal ended exits with this plus its
+#: number; srun, uv and others do the same.
+_SHELLS_SIGNAL = 128
+
 _GOING_DOWN = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
 _NAMES = {
@@ -53,7 +57,7 @@ class Facts:
 def cause(facts: Facts) -> Cause:
     """Put the facts into words."""
     details: list[str] = []
-    number = 0
+    number, code = 0, None
     if facts.status is None:
         text = f"the kernel could not be started: {facts.problem}"
         if facts.ready:
@@ -68,6 +72,8 @@ def cause(facts: Facts) -> Cause:
     else:
         code = os.waitstatus_to_exitcode(facts.status)
         text = f"the kernel exited with code {code}"
+        if code > _SHELLS_SIGNAL and (name := _name(code - _SHELLS_SIGNAL)):
+            text += f", by which a launcher or a shell says that {name} ended it"
     if not facts.ready and facts.status is not None and not facts.because:
         text += " before it was ready"
     if facts.peak_kib:
@@ -84,6 +90,10 @@ def cause(facts: Facts) -> Cause:
         hopeless=facts.status is None and not facts.ready,
         terminated=number in _GOING_DOWN and not facts.because,
         excused=facts.interrupted and not facts.ready,
+        signal=number,
+        exit_code=code,
+        peak_kib=facts.peak_kib,
+        out_of_memory=bool(number) and facts.out_of_memory,
     )
 
 
@@ -100,8 +110,12 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
 
 
 def _signal(number: int) -> str:
+    return _name(number) or f"signal {number}"
+
+
+def _name(number: int) -> str:
     try:
         name = signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return ""
     return f"{name} ({signal.strsignal(number)})"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
+from ipr import plainfile
 from ipr.spare import NamedTuple, loads
 
 TYPE_CHECKING = False
@@ -30,6 +31,9 @@ ORIGINAL_METADATA = "restarter_original_metadata"
 INTERPRETER = "restarter_interpreter"
 #: The names in ``metadata`` that were not there before.
 ADDED = "restarter_added"
+
+#: Bytes that a kernel.json may have.
+_LARGEST = 1 << 20
 
 #: Commands that start a kernel elsewhere, sooner or later.
 _LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "bsub"))
@@ -211,10 +215,17 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
 def names() -> dict[str, str]:
     """Give the kernelspecs of this machine: name to folder, as Jupyter finds them."""
     # Late: it costs 30 ms, and a kernelspec's own start never needs it.
+    from importlib.util import find_spec
+
     from jupyter_core.paths import jupyter_path
 
+    bases = list(jupyter_path("kernels"))
+    if find_spec("IPython") is not None:
+        # As KernelSpecManager.kernel_dirs has it.
+        own = os.environ.get("IPYTHONDIR") or os.path.join("~", ".ipython")
+        bases.append(os.path.join(os.path.expanduser(own), "kernels"))
     found: dict[str, str] = {}
-    for base in jupyter_path("kernels"):
+    for base in bases:
         try:
             there = os.listdir(base)
         except OSError:
@@ -395,10 +406,11 @@ def _spec_or_nothing(folder: str) -> dict[str, Any]:
 def _read(folder: str) -> dict[str, Any]:
     path = os.path.join(folder, "kernel.json")
     try:
-        with open(path, encoding="utf-8") as file:
-            spec = loads(file.read())
+        spec = loads(plainfile.read(path, _LARGEST).decode())
     except OSError as error:
         raise NoCommand(f"cannot read {path}: {error.strerror}") from None
+    except plainfile.NotPlain as error:
+        raise NoCommand(f"cannot read {path}: {error}") from None
     except ValueError as error:
         raise NoCommand(f"{path} is not JSON: {error}") from None
     if not isinstance(spec, dict):

@@ -57,6 +57,11 @@ class Cause:
     :ivar terminated: by SIGTERM, SIGINT or SIGHUP: the whole job may be
         about to end.
     :ivar excused: it died of an interrupt, before it was ready: nobody's fault.
+    :ivar signal: the number of the signal that ended it, or 0.
+    :ivar exit_code: of a kernel that exited by itself, else None.
+    :ivar peak_kib: its peak resident memory, KiB; 0 when unknown.
+    :ivar out_of_memory: the cgroup's OOM killer fired while it ran, and it was
+        killed.
     """
 
     ending: Ending
@@ -65,6 +70,10 @@ class Cause:
     hopeless: bool = False
     terminated: bool = False
     excused: bool = False
+    signal: int = 0
+    exit_code: int | None = None
+    peak_kib: int = 0
+    out_of_memory: bool = False
 
 
 @attrs.frozen

@@ -23,13 +23,14 @@ the job's allocation stay. Variables are gone.
                         after it, and the rest of this one, run in the new kernel
     %restart now        without waiting
 
-What the new kernel shall have otherwise, kept for later restarts:
+Change what the new kernel starts with; kept for later restarts. If a value is
+invalid, nothing is restarted:
 
     --env NAME=VALUE ...   set environment variables
     --unset NAME ...       take some out
-    --env-file PATH        set those of a dotenv file (NAME=VALUE lines)
+    --env-file PATH        set those of a .env file, as python-dotenv reads it
     --cwd DIR              start in another folder
-    --module NAME ...      run 'module load NAME ...' in a login shell first
+    --module NAME ...      what 'module load NAME ...' changes in a login shell
     --kernel NAME          another kernelspec, by its name or how it begins
     --reset                forget all such changes, then apply the others
 

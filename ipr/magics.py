@@ -9,10 +9,12 @@ our business, and :func:`suspicious` says so from its bytes, without JSON.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterator
 
 import attrs
+
+#: Characters that a line of ours may have; a program takes no longer words.
+LONGEST_LINE = 1 << 17
 
 COMMENTS = ("#", "//", "--", ";")
 
@@ -136,22 +138,52 @@ _LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 def shell_words(text: str) -> list[str]:
     """Split a line as a shell does; ``#`` begins a comment only where a word may.
 
+    As :func:`shlex.split` has it, which puts each word together letter by letter
+    and so takes the square of its length: half a minute for 1 MB.
+
     :raises ValueError: a quote is not closed.
     """
-    quote, before = "", " "
-    for index, char in enumerate(text):
-        if before == "\\" and quote != "'":
-            before = "x"  # what is escaped belongs to a word
+    words: list[str] = []
+    parts: list[str] | None = None  # of the word that is being read
+    at = 0
+    while at < len(text):
+        found = _PIECE.match(text, at)
+        if found is None:
+            if text[at] == "\\":
+                raise ValueError("No escaped character")
+            raise ValueError("No closing quotation")
+        kind, piece, at = found.lastgroup, found.group(), found.end()
+        if kind == "blank":
+            if parts is not None:
+                words.append("".join(parts))
+            parts = None
             continue
-        if quote:
-            quote = "" if char == quote else quote
-        elif char in "'\"":
-            quote = char
-        elif char == "#" and before.isspace():
-            text = text[:index]
+        if kind == "plain" and piece.startswith("#") and parts is None:
             break
-        before = char
-    return shlex.split(text)
+        parts = parts if parts is not None else []
+        if kind == "double":
+            parts.append(_ESCAPED.sub(r"\1", piece[1:-1]))
+        elif kind == "single":
+            parts.append(piece[1:-1])
+        elif kind == "escaped":
+            parts.append(piece[1:])
+        else:
+            parts.append(piece)
+    if parts is not None:
+        words.append("".join(parts))
+    return words
+
+
+_PIECE = re.compile(
+    r"""(?P<blank>[ \t\r\n]+)
+    |(?P<plain>[^ \t\r\n"'\\]+)
+    |(?P<single>'[^']*')
+    |(?P<double>"[^"\\]*(?:\\.[^"\\]*)*")
+    |(?P<escaped>\\.)""",
+    re.DOTALL | re.VERBOSE,
+)
+#: What a backslash takes its meaning from between double quotes.
+_ESCAPED = re.compile(r"""\\(["\\])""")
 
 
 def _cut(line: str) -> tuple[str, str]:
@@ -193,6 +225,11 @@ def _ipr(argument: str, rest: str) -> Magic:
 
 
 def _restart(argument: str, rest: str) -> Magic:
+    if len(argument) > LONGEST_LINE:
+        return Mistake(
+            f"%restart: its line has {len(argument)} characters, at most"
+            f" {LONGEST_LINE} are taken; put long values into a file, for --env-file"
+        )
     try:
         words = shell_words(argument)
     except ValueError as error:

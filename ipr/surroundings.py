@@ -8,33 +8,22 @@ be wrong is found out before the running kernel is touched.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import attrs
+from twisted.internet import defer
 from twisted.internet.defer import Deferred, inlineCallbacks
 
+from ipr import apart, envfile, envmodules, plainfile, startable
 from ipr import launch as launching
-from ipr.asking import ask
 from ipr.launch import Launch, NoCommand
-from ipr.magics import Changes, shell_words
+from ipr.magics import Changes
 from ipr.private import working_folder
 
-#: Seconds that a site's login shell may take.
-MODULE_TIME = 120.0
-
-#: What a shell changes for itself, and a guardian; and the agents that a login shell
-#: starts, which end with it.
-_SHELLS_OWN = frozenset(
-    {
-        *("_", "SHLVL", "PWD", "OLDPWD", "BASH_EXECUTION_STRING", "JPY_PARENT_PID"),
-        *("SSH_AUTH_SOCK", "SSH_AGENT_PID", "GPG_AGENT_INFO"),
-    }
-)
-
-# env -0 separates by NUL, since values may hold line breaks. What modules
-# print goes to stderr, for the report when it fails.
-_MODULE_SCRIPT = 'module load "$@" >&2 && exec env -0'
+#: Seconds that looking at files may take; a file system may be away.
+FILES_TIME = 10.0
 
 
 class WrongChange(ValueError):
@@ -113,123 +102,136 @@ def _changed(
     reactor: Any, first: Surroundings, now: Surroundings, changes: Changes
 ) -> Any:
     made = first if changes.reset else now
-    told: list[str] = [] if changes.reset else list(now.told)
+    _check_words(changes)
+    # What touches files may wait for them, and the reactor may not.
+    made = yield _apart(reactor, "--kernel and --cwd", partial(_placed, made, changes))
+    if changes.modules:
+        try:
+            loaded = yield envmodules.load(
+                reactor, changes.modules, made.environment(os.environ), made.folder()
+            )
+        except envmodules.NotLoaded as error:
+            raise WrongChange(str(error)) from None
+        made = made.with_env(loaded)
+    told = [] if changes.reset else list(now.told)
+    made = attrs.evolve(made, told=(*told, *_told(changes)))
+    made = yield _apart(reactor, "--env-file", partial(_filled, made, changes))
+    return made
+
+
+@inlineCallbacks
+def _apart(reactor: Any, what: str, call: Callable[[], Surroundings]) -> Any:
+    try:
+        made = yield apart.run(reactor, FILES_TIME, call)
+    except defer.TimeoutError:
+        raise WrongChange(
+            f"{what}: a file system did not answer within {FILES_TIME:g} s"
+        ) from None
+    return made
+
+
+def _check_words(changes: Changes) -> None:
+    """See to it that what was said can be passed on at all.
+
+    :raises WrongChange: it cannot.
+    """
+    try:
+        for name, value in changes.env:
+            startable.check_variable(name, value)
+        for name in changes.unset:
+            startable.check_variable(name, "")
+        for option, words in (
+            ("--env-file", [changes.env_file]),
+            ("--cwd", [changes.cwd]),
+            ("--kernel", [changes.kernel]),
+            ("--module", changes.modules),
+        ):
+            for word in words:
+                startable.check_word(word, f"the value of {option}")
+    except startable.NotStartable as error:
+        raise WrongChange(str(error)) from None
+
+
+def _told(changes: Changes) -> list[str]:
+    told = []
+    if changes.kernel:
+        told.append(f"--kernel {changes.kernel}")
+    if changes.cwd:
+        told.append(f"--cwd {changes.cwd}")
+    if changes.modules:
+        told.append(f"--module {' '.join(changes.modules)}")
+    if changes.env_file:
+        told.append(f"--env-file {changes.env_file}")
+    told.extend(f"--env {name}={value}" for name, value in changes.env)
+    told.extend(f"--unset {name}" for name in changes.unset)
+    return told
+
+
+def _placed(made: Surroundings, changes: Changes) -> Surroundings:
+    """Apply ``--kernel`` and ``--cwd``, which modules may depend on."""
     if changes.kernel:
         made = attrs.evolve(made, launch=kernel(changes.kernel))
-        told.append(f"--kernel {changes.kernel}")
     if changes.cwd:
         folder = os.path.join(made.folder(), os.path.expanduser(changes.cwd))
         if not os.path.isdir(folder):
             raise WrongChange(f"--cwd: there is no folder {folder}")
         made = attrs.evolve(made, cwd=os.path.normpath(folder))
-        told.append(f"--cwd {changes.cwd}")
-    if changes.modules:
-        loaded = yield load_modules(
-            reactor, changes.modules, made.environment(os.environ), made.folder()
-        )
-        made = made.with_env(loaded)
-        told.append(f"--module {' '.join(changes.modules)}")
+    return made
+
+
+def _filled(made: Surroundings, changes: Changes) -> Surroundings:
+    """Apply the rest, and see to it that a kernel can be started with all of it."""
     if changes.env_file:
         path = os.path.join(made.folder(), os.path.expanduser(changes.env_file))
-        made = made.with_env(dict(read_env_file(path)))
-        told.append(f"--env-file {changes.env_file}")
-    if changes.env:
-        made = made.with_env(dict(changes.env))
-        told.extend(f"--env {name}={value}" for name, value in changes.env)
-    if changes.unset:
-        made = made.with_env(dict.fromkeys(changes.unset))
-        told.extend(f"--unset {name}" for name in changes.unset)
-    return attrs.evolve(made, told=tuple(told))
+        made = made.with_env(read_env_file(path, made.environment(os.environ)))
+    made = made.with_env(dict(changes.env))
+    made = made.with_env(dict.fromkeys(changes.unset))
+    if made.launch is None:
+        return made
+    environment = made.environment(os.environ)
+    try:
+        # The connection file's path is not known yet; no path is longer than this.
+        command = made.launch.command("/" * 512)
+        startable.check(command, environment, made.cwd)
+    except startable.NotStartable as error:
+        raise WrongChange(f"no kernel could be started: {error}") from None
+    return made
 
 
 def kernel(name: str) -> Launch:
     """Find a kernelspec by its name, or by how its name begins.
 
-    :raises WrongChange: when there is none, or more than one.
+    :raises WrongChange: when there is none, or more than one, or it is broken.
     """
+    wanted = name.lower()
+    there = launching.names()
+    if wanted not in map(str.lower, there):
+        known = sorted(other for other in there if other.lower().startswith(wanted))
+        if len(known) > 1:
+            raise WrongChange(f"--kernel: {name!r} may be {' or '.join(known)}")
+        name = known[0] if known and wanted != "python3" else name
     try:
         return launching.by_name(name)
     except NoCommand as error:
-        known = sorted(
-            other
-            for other in launching.names()
-            if other.lower().startswith(name.lower())
-        )
-        if len(known) == 1:
-            return kernel(known[0])
-        if known:
-            raise WrongChange(
-                f"--kernel: {name!r} may be {' or '.join(known)}"
-            ) from None
         raise WrongChange(f"--kernel: {error}") from None
 
 
-def read_env_file(path: str) -> list[tuple[str, str]]:
-    """Read a dotenv file: ``NAME=VALUE`` lines, quotes as in a shell.
+def read_env_file(path: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Read a ``.env`` file, as python-dotenv does.
 
-    :raises WrongChange: with the line that is wrong.
+    :param environment: where it looks for ``${NAME}`` that it does not set.
+    :raises WrongChange: it cannot be read, or with the line that is wrong.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            lines = file.read().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        text = plainfile.read(path, envfile.LARGEST).decode()
+        return envfile.parse(text, environment)
+    except OSError as error:
+        raise WrongChange(f"--env-file: cannot read {path}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise WrongChange(
+            f"--env-file: {path} is not UTF-8 (byte {error.start})"
+        ) from None
+    except plainfile.NotPlain as error:
         raise WrongChange(f"--env-file: cannot read {path}: {error}") from None
-    pairs = []
-    for number, line in enumerate(lines, 1):
-        text = line.strip().removeprefix("export ")
-        try:
-            words = shell_words(text)
-        except ValueError as error:
-            raise WrongChange(f"--env-file: {path}, line {number}: {error}") from None
-        if not words:
-            continue
-        name, equals, value = words[0].partition("=")
-        if len(words) > 1 or not equals or not name.isidentifier():
-            raise WrongChange(
-                f"--env-file: {path}, line {number} is not NAME=VALUE"
-                " (quote a value with blanks)"
-            )
-        pairs.append((name, value))
-    return pairs
-
-
-@inlineCallbacks
-def load_modules(
-    reactor: Any, modules: Sequence[str], environment: Mapping[str, str], cwd: str
-) -> Any:
-    """Load environment modules in a login shell; give what that changes.
-
-    :returns: fires with names and values, None for those taken out; fails
-        with :class:`WrongChange`, which holds what the shell said.
-    """
-    wanted = " ".join(modules)
-    script = ["bash", "-lc", _MODULE_SCRIPT, "ipr", *modules]
-    try:
-        answer = yield ask(reactor, script, environment, MODULE_TIME, cwd)
-    except Exception as error:
-        raise WrongChange(f"--module {wanted}: {error}") from None
-    said = answer.said.strip()[-2000:]
-    if answer.status:
-        how = said or f"exit code {os.waitstatus_to_exitcode(answer.status)}"
-        raise WrongChange(f"'module load {wanted}' failed in a login shell: {how}")
-    pairs = [
-        pair.decode(errors="surrogateescape").partition("=")
-        for pair in answer.output.split(b"\0")
-    ]
-    after = {name: value for name, equals, value in pairs if equals}
-    # Older Environment Modules say what is wrong, and exit with 0.
-    loaded = after.get("LOADEDMODULES", "").split(":")
-    for module in modules:
-        if not any(m == module or m.startswith(f"{module}/") for m in loaded):
-            raise WrongChange(
-                f"'module load {wanted}' did not load {module}: {said or 'no reason'}"
-            )
-    result: dict[str, str | None] = {
-        name: value
-        for name, value in after.items()
-        if environment.get(name) != value and name not in _SHELLS_OWN
-    }
-    for name in environment:
-        if name not in after and name not in _SHELLS_OWN:
-            result[name] = None
-    return result
+    except envfile.BadLine as error:
+        raise WrongChange(f"--env-file: {path}: {error}") from None

@@ -20,7 +20,7 @@ class CauseTests(Case):
         """It ran, and exited."""
         self.assertEqual(
             cause(Facts(exited(3), ready=True)),
-            Cause(Ending.DIED, "the kernel exited with code 3"),
+            Cause(Ending.DIED, "the kernel exited with code 3", exit_code=3),
         )
 
     def test_exit_before_ready(self) -> None:
@@ -35,6 +35,7 @@ class CauseTests(Case):
                     "its last lines on stderr:",
                     "    No module",
                 ),
+                exit_code=1,
             ),
         )
 
@@ -54,8 +55,37 @@ class CauseTests(Case):
                 Ending.DIED,
                 "the kernel was killed by SIGSEGV (Segmentation fault)",
                 ("peak memory: 2 MiB", "its last lines on stderr:", "    a", "    b"),
+                signal=signal.SIGSEGV,
+                peak_kib=2048,
             ),
         )
+
+    def test_signal_of_a_launcher(self) -> None:
+        """A shell or srun in front of it exits with 128 and the signal's number."""
+        for code, text in (
+            (137, "137, by which a launcher or a shell says that SIGKILL (Killed)"),
+            (139, "139, by which a launcher or a shell says that SIGSEGV"),
+        ):
+            found = cause(Facts(exited(code), ready=True))
+            self.assertTrue(
+                found.text.startswith(f"the kernel exited with code {text}"), found
+            )
+            self.assertEqual((found.signal, found.exit_code), (0, code))
+        for code in (128, 255):
+            self.assertEqual(
+                cause(Facts(exited(code), ready=True)).text,
+                f"the kernel exited with code {code}",
+            )
+
+    def test_for_programs(self) -> None:
+        """What the words say is there as numbers, too."""
+        found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
+        self.assertEqual(
+            (found.signal, found.exit_code, found.peak_kib, found.out_of_memory),
+            (signal.SIGKILL, None, 7, True),
+        )
+        # Somebody else ran out of memory meanwhile.
+        self.assertFalse(cause(Facts(exited(1), out_of_memory=True)).out_of_memory)
 
     def test_core_dump(self) -> None:
         """A dumped core sets another bit of the status."""

@@ -26,8 +26,18 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "entry": ("__main__", "byhand", "tap", "spec_cli", "wizard", "check"),
     "compose": ("service", "specplan", "specfolders", "kernelspec"),
     "shell": ("restarter", "relay", "questions", "cells", "commands"),
-    "sides": ("generation", "sides", "surroundings"),
-    "edges": ("allocation", "asking", "channels", "memory", "notebooklog", "process"),
+    "sides": ("envmodules", "generation", "sides", "surroundings"),
+    "edges": (
+        "allocation",
+        "apart",
+        "asking",
+        "channels",
+        "envfile",
+        "memory",
+        "notebooklog",
+        "process",
+        "startable",
+    ),
     # Needed before the first inner kernel is spawned.
     "early": (
         "argv",
@@ -36,6 +46,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "guardian",
         "launch",
         "options",
+        "plainfile",
         "private",
         "spare",
     ),
@@ -65,7 +76,7 @@ FOREIGN: dict[str, set[str]] = {
     "compose": {"attrs", "twisted", "zmq", "jupyter_core", "jupyter_client"},
     "shell": {"attrs", "twisted"},
     "sides": {"attrs", "twisted", "zmq"},
-    "edges": {"attrs", "twisted", "zmq", "txzmq", "zope", "constantly"},
+    "edges": {"attrs", "twisted", "zmq", "txzmq", "zope", "constantly", "dotenv"},
     "early": {"jupyter_core", "zmq"},
     "pure": {"attrs"},
 }

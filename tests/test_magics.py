@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
+import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -254,3 +257,50 @@ class IprTests(Case):
                 ),
                 line,
             )
+
+
+class WordsTests(Case):
+    """A line is cut as a shell cuts it, in time that its length allows."""
+
+    @settings(max_examples=500, deadline=None)
+    @given(st.text(alphabet="ab= \t\n'\"\\é", max_size=20))
+    def test_as_shlex(self, text: str) -> None:
+        """The same words, and the same lines that are wrong."""
+        try:
+            theirs = shlex.split(text)
+        except ValueError:
+            self.raised(ValueError, magics.shell_words, text)
+            return
+        self.assertEqual(magics.shell_words(text), theirs)
+
+    def test_comments(self) -> None:
+        """Where a word may begin, and nowhere else."""
+        for text, words in (
+            ("a #b", ["a"]),
+            ("a#b", ["a#b"]),
+            ("'a'#b", ["a#b"]),
+            ("'#a' \\#b", ["#a", "#b"]),
+            ("#", []),
+        ):
+            self.assertEqual(magics.shell_words(text), words)
+
+    def test_work(self) -> None:
+        """2 MB in one word: the square of that would be a minute and a half."""
+        for piece in ("x", "\\a", '\\"', "''", '""', "'a"):
+            begin = time.process_time()
+            with contextlib.suppress(ValueError):
+                magics.shell_words('"' + piece * ((2 << 20) // len(piece)) + '"')
+            self.assertTrue(time.process_time() - begin < 20, piece)
+
+    def test_longest(self) -> None:
+        """A longer line is told so, and what may be done."""
+        longest = magics.LONGEST_LINE - len("--env A=")
+        self.assertIn("Restart(", repr(parse(f"%restart --env A={'x' * longest}")))
+        found = parse(f"%restart --env A={'x' * longest}x")
+        self.assertEqual(
+            found,
+            Mistake(
+                "%restart: its line has 131073 characters, at most 131072 are taken;"
+                " put long values into a file, for --env-file"
+            ),
+        )

@@ -225,6 +225,8 @@ class DeathTests(RestarterCase):
                     "its last lines on stderr:",
                     "    No module named x",
                 ),
+                exit_code=1,
+                peak_kib=2048,
             ),
         )
 

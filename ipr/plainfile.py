@@ -1,0 +1,66 @@
+"""Reads files that a person named, or that a stranger may have put there.
+
+Knows how to open one so that nobody is kept waiting: a FIFO without a
+writer, a terminal or a device would block whoever opens or reads it, for
+ever. Must not know what is in the file. Needed before the first inner kernel
+is spawned: no attrs here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+
+class NotPlain(ValueError):
+    """The file cannot be read as asked; the text says why, without its path."""
+
+
+def read(path: str, most: int) -> bytes:
+    """Read a regular file.
+
+    :param most: bytes that it may hold.
+    :raises NotPlain: it is none, or is larger.
+    :raises OSError: it cannot be opened or read.
+    """
+    # O_NONBLOCK means nothing to a regular file, and everything to a FIFO;
+    # O_NOCTTY: a terminal must not become ours.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    try:
+        # To open a device may have it do something: look before, and again after.
+        _check(os.stat(path).st_mode)
+        descriptor = os.open(path, flags)
+    except ValueError as error:
+        if isinstance(error, NotPlain):
+            raise
+        raise NotPlain("its name holds a NUL character") from None
+    try:
+        _check(os.fstat(descriptor).st_mode)
+        parts: list[bytes] = []
+        left = most + 1
+        while left:
+            # Not by st_size: files of /proc and /sys say 0.
+            part = os.read(descriptor, min(left, 1 << 16))
+            if not part:
+                return b"".join(parts)
+            parts.append(part)
+            left -= len(part)
+    finally:
+        os.close(descriptor)
+    raise NotPlain(f"it is larger than {most >> 10} KiB")
+
+
+def _check(mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise NotPlain(f"it is {_kind(mode)}, not a regular file")
+
+
+def _kind(mode: int) -> str:
+    for is_one, name in (
+        (stat.S_ISDIR, "a directory"),
+        (stat.S_ISFIFO, "a FIFO"),
+        (stat.S_ISSOCK, "a socket"),
+    ):
+        if is_one(mode):
+            return name
+    return "a device"
