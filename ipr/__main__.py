@@ -49,7 +49,7 @@ def main(argv: list[str]) -> int:
         from ipr import spec_cli
 
         return spec_cli.main(argv)
-    signal.signal(signal.SIGINT, _note_interrupt)
+    interrupts = signal.signal(signal.SIGINT, _note_interrupt)
     parent = os.getppid()
 
     import ipr
@@ -67,6 +67,8 @@ def main(argv: list[str]) -> int:
 
     from ipr import guardian
 
+    # A shell's background job ignores interrupts, and so would its kernel.
+    guardian.note_origin([signal.SIGINT] if interrupts == signal.SIG_IGN else [])
     guardian.spare_children()
     guardian.become_subreaper()
     # It settles while we import and read what it shall run.

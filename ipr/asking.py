@@ -72,8 +72,8 @@ def ask(
 ) -> Deferred[Answer]:
     """Run a program, with no stdin and in a session of its own.
 
-    :param environment: the complete one; it sees its guardian's pid in it as
-        ``JPY_PARENT_PID``.
+    :param environment: the complete one; in a ``JPY_PARENT_PID`` it sees its
+        guardian's pid.
     :param seconds: after which it is killed, and all that it started.
     :param cwd: where; ``""``: the daemon's own folder.
     :returns: fires with its answer, whatever its exit code; fails with
@@ -85,7 +85,7 @@ def ask(
     try:
         order = process.order(argv, environment, cwd, "")
         running.append(_Asked(reactor, order, answered))
-        process.spawn(reactor, running[0], stdout="r")
+        process.spawn_asked(reactor, running[0])
     except (OSError, ValueError) as error:
         answered.errback(NoAnswer(str(error)))
         return answered

@@ -30,20 +30,29 @@ On the wire, bytes; numbers are decimal ASCII.
 fd 3, the command pipe, daemon to guardian::
 
     ORDER    = LENGTH ":" PAYLOAD ","       (a netstring)
-    PAYLOAD  = CWD NUL REMOVE NUL NOHUP NUL ARGC NUL 1*(ARG NUL) *(NAME "=" VALUE NUL)
+    PAYLOAD  = CWD NUL REMOVE NUL SIGNALS NUL ARGC NUL 1*(ARG NUL) *(NAME "=" VALUE NUL)
+    SIGNALS  = [N *("," N)] "/" [N *("," N)]
     then any number of lines
     "signal N\n"   killpg(kernel's group, N); kept until the kernel runs, and
                    dropped when it has ended: a reaped pid is never signalled
     "kill\n"       SIGKILL to the whole tree, now
+                   (when the kernel ends by itself, what it leaves gets SIGTERM
+                   and `GRACE_SECONDS` before that)
     end of file    the daemon is gone: kill the whole tree, remove the private
                    runtime directory REMOVE, exit
 
 An empty CWD means the guardian's own, an empty REMOVE that there is nothing to
-remove.  With a NOHUP that is not empty the kernel starts with SIGHUP ignored, as
-it does below a server that nohup(1) started; every other signal is as new.  The
-environment is the complete one; the guardian puts its own pid in as
+remove.  SIGNALS are those that the kernel ignores and those that it has blocked
+from its first instruction on, as it would below whoever started the daemon
+(SIGHUP is ignored below nohup(1)); every other signal is as new.  The environment
+is the complete one; the guardian puts its own pid in the place of a
 ``JPY_PARENT_PID``, which thus equals the kernel's ``getppid()``, as in a kernel
 that a Jupyter server started.
+
+The kernel has the daemon's stdin and stdout, and every other descriptor that the
+daemon was started with (`note_origin`), under the same numbers: a socket of
+srun's for MPI, one that systemd listens on, the pipe of a make jobserver.  Where
+fd 3 or 4 is one of them, it waits under another number until the kernel's exec.
 
 fd 4, the report pipe, guardian to daemon, lines of UTF-8::
 
@@ -95,6 +104,14 @@ else:
 COMMAND_FD = 3
 REPORT_FD = 4
 
+#: How long what a kernel leaves behind has from SIGTERM to SIGKILL: srun, mpirun
+#: and ssh cancel what they started elsewhere in less than a tenth of that.
+GRACE_SECONDS = 1.0
+
+#: What is added to the kernel's ``oom_score_adj`` (proc_pid_oom_score_adj(5)), so
+#: that the OOM killer takes a kernel or its workers before the daemon.
+OOM_SCORE = 500
+
 #: How long the guardian tries to kill what is left before it reports anyway.
 FELL_SECONDS = 3.0
 
@@ -111,6 +128,17 @@ PROCESS_NAME = b"ipr-guardian"
 
 #: Children that are not ours to kill.
 _spared: set[int] = set()
+
+#: Descriptors above 2 that this process was started with.
+_inherited: list[int] = []
+
+#: Signals that it was started with, ignored and blocked; None: not noted.
+_ignored: "frozenset[int] | None" = None
+_blocked: frozenset[int] = frozenset()
+
+#: Python ignores these in itself, so nobody can tell what they were.  Whoever
+#: starts a program from Python gives it the defaults (`subprocess.Popen`).
+_PYTHON_IGNORES = frozenset((signal.SIGPIPE, signal.SIGXFSZ))
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_NAME = 15
@@ -133,15 +161,71 @@ _NOT_IGNORED = frozenset(
 )
 
 
-def command_line() -> list[str]:
+def note_origin(ignored: "Iterable[int]" = ()) -> None:
+    """Note with which descriptors and signals this process was started.
+
+    Each kernel is started with the same.  To be called before any of them is
+    changed; Python's own descriptors are closed on exec, those here are not.
+
+    :param ignored: signals that were found to be ignored, but are not any more.
+    """
+    global _ignored, _blocked
+    _ignored = _ignored_now().union(ignored)
+    _blocked = frozenset(map(int, signal.pthread_sigmask(signal.SIG_BLOCK, ())))
+    try:
+        fds = sorted(int(name) for name in os.listdir("/dev/fd"))
+    except (OSError, ValueError):
+        # Whoever starts a program has few descriptors open.
+        fds = list(range(256))
+    _inherited[:] = [fd for fd in fds if fd > 2 and _is_inheritable(fd)]
+
+
+def _ignored_now() -> frozenset[int]:
+    return frozenset(
+        int(number)
+        for number in signal.valid_signals() - _PYTHON_IGNORES
+        if signal.getsignal(number) == signal.SIG_IGN
+    )
+
+
+def _is_inheritable(fd: int) -> bool:
+    try:
+        return os.get_inheritable(fd)
+    except OSError:
+        return False  # closed
+
+
+def inherited() -> dict[int, int]:
+    """Return the descriptors that a kernel inherits, and where a guardian has them.
+
+    To be handed to a guardian that is spawned, and to `command_line`.
+
+    :return: by its number in the daemon and in the kernel: that in the guardian,
+        which is another one for fd 3 and 4.
+    """
+    there = [fd for fd in _inherited if _is_inheritable(fd)]
+    places = {fd: fd for fd in there if fd not in (COMMAND_FD, REPORT_FD)}
+    free = REPORT_FD + 1
+    for fd in there:
+        if fd not in places:
+            while free in places.values():
+                free += 1
+            places[fd] = free
+    return places
+
+
+def command_line(inherited: "Mapping[int, int] | None" = None) -> list[str]:
     """Return the argv that starts a guardian with its pipes at fd 3 and 4.
+
+    :param inherited: what the kernel inherits, as `inherited` gives it.
 
     ``python -I -S guardian.py`` does the same, but a script is compiled anew at
     each start; as a module it comes from its cached byte code.  The folder goes
     last on the path, so that no module of this package hides one of Python's.
     """
     folder = os.path.dirname(os.path.abspath(__file__))
-    code = f"import sys;sys.path.append({folder!r});import guardian;guardian.main()"
+    call = f"guardian.main({dict(inherited or {})!r})"
+    code = f"import sys;sys.path.append({folder!r});import guardian;{call}"
     alone = ["-I", "-S"]
     if os.environ.get("PYTHONHOME"):
         # A Python that cannot do without; -I would not look at it.
@@ -161,12 +245,13 @@ def encode_order(
     :param cwd: the kernel's working directory; empty: the guardian's own.
     :param remove: absolute path of the private folder (see `private`) that goes
         when the daemon is gone; empty: none.
-    :return: with it goes whether this process ignores SIGHUP.
+    :return: with it goes which signals are ignored and blocked (`note_origin`;
+        where nothing was noted, those that are ignored now).
     :raises ValueError: nothing to run, a NUL byte, an impossible variable name,
         or a *remove* that is not absolute.
     """
     order = _checked(argv, env, cwd, remove)
-    fields = [order.cwd, order.remove, order.nohup]
+    fields = [order.cwd, order.remove, order.signals]
     fields += [b"%d" % len(order.argv), *order.argv]
     fields += [name + b"=" + value for name, value in order.env.items()]
     payload = b"".join([field + b"\0" for field in fields])
@@ -217,7 +302,7 @@ def fork() -> tuple[int, int, int, int]:
             code = 1
             try:
                 os.dup2(pipes[5], 2)
-                _obey(pipes[0], pipes[3], daemon)
+                _obey(pipes[0], pipes[3], daemon, {fd: fd for fd in _inherited})
                 code = 0
             except BaseException as error:
                 _last_words(error)
@@ -291,12 +376,10 @@ def spare_children() -> None:
     and then becomes the daemon by exec leaves it one.
     """
     me = os.getpid()
-    try:
-        # proc_pid_task(5): there where the kernel has CONFIG_PROC_CHILDREN.
-        _spared.update(map(int, _read(f"/proc/{me}/task/{me}/children").split()))
+    children = _children(me)
+    if children is not None:
+        _spared.update(children)
         return
-    except OSError:
-        pass
     try:
         pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
     except OSError:
@@ -305,6 +388,17 @@ def spare_children() -> None:
         about = _stat(pid)
         if about is not None and about[0] == me:
             _spared.add(pid)
+
+
+def _children(pid: int) -> list[int] | None:
+    """Return the children of a process with one thread; None: nobody knows."""
+    try:
+        # proc_pid_task(5): there where the kernel has CONFIG_PROC_CHILDREN.
+        return [
+            int(child) for child in _read(f"/proc/{pid}/task/{pid}/children").split()
+        ]
+    except OSError:
+        return None
 
 
 def sweep(keep: frozenset[int], seconds: float = 1.0) -> int:
@@ -337,8 +431,10 @@ def sweep(keep: frozenset[int], seconds: float = 1.0) -> int:
     return len(found)
 
 
-def main() -> None:
+def main(inherited: "Mapping[int, int] | None" = None) -> None:
     """Be a guardian: the pipes are at fd 3 and 4, the order comes on fd 3.
+
+    :param inherited: what the kernel inherits, and under which number it is here.
 
     Does not return.  Exit code 0: done; 1: a fault of its own; 2: not started
     by the daemon.
@@ -354,7 +450,7 @@ def main() -> None:
             _complain("the guardian is started by ipr, with pipes at fd 3 and 4")
             code = 2
         else:
-            _obey(COMMAND_FD, REPORT_FD, daemon)
+            _obey(COMMAND_FD, REPORT_FD, daemon, inherited or {})
             code = 0
     except BaseException as error:
         _last_words(error)
@@ -366,7 +462,7 @@ def main() -> None:
 class Order:
     """What to run; every field as the bytes that the system call gets."""
 
-    __slots__ = ("argv", "cwd", "env", "nohup", "remove")
+    __slots__ = ("argv", "cwd", "env", "remove", "signals")
 
     def __init__(
         self,
@@ -374,16 +470,27 @@ class Order:
         env: dict[bytes, bytes],
         cwd: bytes,
         remove: bytes,
-        nohup: bytes,
+        signals: bytes,
     ) -> None:
         self.argv = argv
         self.env = env
         self.cwd = cwd
         self.remove = remove
-        self.nohup = nohup
+        self.signals = signals
+
+    def numbers(self) -> tuple[list[int], list[int]]:
+        """Return the signals to ignore and those to block."""
+        valid = signal.valid_signals()
+        ignored, _, blocked = self.signals.partition(b"/")
+        return (
+            [int(word) for word in ignored.split(b",") if int(word or 0) in valid],
+            [int(word) for word in blocked.split(b",") if int(word or 0) in valid],
+        )
 
 
-def _obey(command: int, report: int, daemon: int) -> None:
+def _obey(
+    command: int, report: int, daemon: int, inherited: "Mapping[int, int]"
+) -> None:
     """Settle, read the order and carry it out, until nothing of it is left.
 
     For a fresh process: it takes over signals and descriptors.
@@ -391,8 +498,9 @@ def _obey(command: int, report: int, daemon: int) -> None:
     :param command: fd of the command pipe, read end.
     :param report: fd of the report pipe, write end.
     :param daemon: the pid whose end counts as the end of the daemon.
+    :param inherited: what the kernel inherits: its fd there, and here.
     """
-    wake = _settle(command, report)
+    wake = _settle(command, report, inherited)
     data, order = b"", None
     while True:
         chunk = os.read(command, 65536)
@@ -410,11 +518,17 @@ def _obey(command: int, report: int, daemon: int) -> None:
     if order is None:
         _tell(report, b"failed 22 the guardian was given an order it cannot read")
     else:
-        _guard(order, command, report, daemon, wake, said)
+        _guard(order, command, report, daemon, wake, said, inherited)
 
 
 def _guard(
-    order: Order, command: int, report: int, daemon: int, wake: int, said: bytes
+    order: Order,
+    command: int,
+    report: int,
+    daemon: int,
+    wake: int,
+    said: bytes,
+    inherited: "Mapping[int, int]",
 ) -> None:
     """Be the guardian of one kernel until nothing of it is left.
 
@@ -424,18 +538,24 @@ def _guard(
     me = os.getpid()
     # By its name now, by this from here on: names can be given to other things.
     folder = private.find(os.fsdecode(order.remove)) if order.remove else None
-    order.env[b"JPY_PARENT_PID"] = b"%d" % me
+    # A kernel that was started to be independent has none.
+    if b"JPY_PARENT_PID" in order.env:
+        order.env[b"JPY_PARENT_PID"] = b"%d" % me
     try:
-        kernel, starting = _spawn(order, me)
+        kernel, starting = _spawn(order, me, inherited)
     except OSError as error:
         sentence = f"no process could be made for the kernel: {error.strerror}"
         _tell(report, b"failed %d %b" % (error.errno or 0, sentence.encode()))
         if _hung_up(command):
             _remove(folder)
         return
-    # The kernel has the daemon's stdout now, and its own idea of where it is:
-    # a guardian that lives for weeks must not pin either.
-    os.dup2(0, 1)
+    # The kernel has the daemon's descriptors now, and its own idea of where it
+    # is: a guardian that lives for weeks must not pin any of it.
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    for fd in (null, *inherited.values()):
+        os.close(fd)
     os.chdir("/")
     _import_resource()
 
@@ -478,6 +598,8 @@ def _guard(
             said = rest
         poll.poll()
 
+    if over and not gone and b"kill" not in lines:
+        gone = _ask_to_end(kernel, command, daemon, wake, rest)
     left = _fell(kernel, wake, FELL_SECONDS)
     if not gone:
         if left:
@@ -500,7 +622,10 @@ def _import_resource() -> None:
     """
     path = sys.path
     standard = os.path.dirname(os.__file__)
-    sys.path = [entry for entry in path if entry.startswith(standard)]
+    # Somebody may have put a Path in, which Python itself passes over.
+    sys.path = [
+        entry for entry in path if isinstance(entry, str) and entry.startswith(standard)
+    ]
     try:
         import resource  # noqa: F401
     except ImportError:
@@ -597,6 +722,49 @@ class _Kernel:
                 self.maxrss = peak // unit
 
 
+def _ask_to_end(
+    kernel: _Kernel, command: int, daemon: int, wake: int, said: bytes
+) -> bool:
+    """SIGTERM whatever a kernel that has ended left below us; wait for its end.
+
+    For `GRACE_SECONDS` at most, and no longer than the daemon lets us.  What is
+    started meanwhile is left for `_fell`.
+
+    :param said: what the daemon said already.
+    :return: whether the daemon is gone.
+    """
+    me = os.getpid()
+    if _children(me) == [kernel.pid]:
+        return False  # as usual, nothing: this costs one look at one file
+    kept = frozenset((kernel.pid,))
+    left = {pid for pid, _, _ in _hunt(me, kept, signal.SIGTERM)}
+    deadline = time.monotonic() + GRACE_SECONDS
+    poll = select.poll()
+    for fd in (wake, command):
+        poll.register(fd, select.POLLIN)
+    while True:
+        _read_some(wake)
+        chunk = _read_some(command)
+        if chunk == b"" or os.getppid() != daemon:
+            return True
+        said += chunk or b""
+        for pid in list(left):
+            about = _stat(pid)
+            if about is None or about[3] in b"ZX":
+                left.discard(pid)
+            if about is not None and about[0] == me:
+                try:
+                    os.waitpid(pid, os.WNOHANG)
+                except ChildProcessError:
+                    pass
+        wait = deadline - time.monotonic()
+        if not left or wait <= 0 or b"kill" in said.split(b"\n")[:-1]:
+            return False
+        # The end of one whose parent is another one of them wakes nobody, but
+        # the end of that other one does.
+        poll.poll(wait * 1000 + 1)
+
+
 def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
     """Kill and reap the kernel and everything below it; return who is left.
 
@@ -630,8 +798,13 @@ def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
         seen.update(left)
 
 
-def _hunt(root: int, keep: "Iterable[int]") -> list[tuple[int, int, bytes]]:
-    """SIGKILL every process below *root*; return (pid, parent, state) of each.
+def _hunt(
+    root: int, keep: "Iterable[int]", number: int = signal.SIGKILL
+) -> list[tuple[int, int, bytes]]:
+    """Signal every process below *root*; return (pid, parent, state) of each.
+
+    SIGKILL; or another one, once for each process, and SIGCONT after it, so that
+    a stopped one heeds it.
 
     Each is killed the moment it is known to be below, and the newest first: of
     a chain of processes that fork, leave the group and exit, only the last link
@@ -675,17 +848,19 @@ def _hunt(root: int, keep: "Iterable[int]") -> list[tuple[int, int, bytes]]:
             below[one] = verdict
             if verdict:
                 victims.append((one, parent, state))
-                _kill(one)
-                if its_session != session and group not in groups:
+                _kill(one, number)
+                if number != signal.SIGKILL:
+                    _kill(one, signal.SIGCONT)
+                elif its_session != session and group not in groups:
                     groups.add(group)
-                    _kill(-group)
+                    _kill(-group, number)
     return victims
 
 
-def _kill(pid: int) -> None:
+def _kill(pid: int, number: int) -> None:
     if pid not in (-1, 0, 1):  # everybody, our own group, init
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
         except OSError:
             pass  # gone already, or not ours to kill: who is left is reported
 
@@ -712,14 +887,19 @@ def _stat(pid: int) -> tuple[int, int, int, bytes] | None:
 
 
 def _read(path: str) -> bytes:
+    """Return all of a file of /proc, which comes a page at a time at most."""
     fd = os.open(path, os.O_RDONLY)
     try:
-        return os.read(fd, 1024)
+        text = chunk = os.read(fd, 4096)
+        while len(chunk) > 1024:
+            chunk = os.read(fd, 4096)
+            text += chunk
+        return text
     finally:
         os.close(fd)
 
 
-def _settle(command: int, report: int) -> int:
+def _settle(command: int, report: int, inherited: "Mapping[int, int]") -> int:
     """Leave the daemon's session, signals and descriptors behind.
 
     :return: an fd that becomes readable with every signal.
@@ -738,18 +918,16 @@ def _settle(command: int, report: int) -> int:
     signal.signal(signal.SIGCHLD, _woken)
     # The end of the daemon shows as the end of the command pipe; but should
     # another process hold a copy of that, there is this, which none can hold.
-    signal.signal(signal.SIGHUP, _woken)
-    _prctl(_PR_SET_PDEATHSIG, signal.SIGHUP)
+    # It wakes us even if somebody has stopped us.
+    signal.signal(signal.SIGCONT, _woken)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGCONT)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     become_subreaper()
     _prctl(_PR_SET_NAME, PROCESS_NAME)
 
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
-    os.close(null)
     for fd in (command, report):
         os.set_inheritable(fd, False)
-    _close_all_but((0, 1, 2, command, report, wake, awake))
+    _close_all_but((0, 1, 2, command, report, wake, awake, *inherited.values()))
     return wake
 
 
@@ -771,7 +949,10 @@ def _close_all_but(keep: "Sequence[int]") -> None:
     except (OSError, ValueError):
         low = 0
         for fd in (*sorted(keep), os.sysconf("SC_OPEN_MAX")):
-            os.closerange(low, fd)
+            # Not with nothing to close: CPython makes of (0, 0) a call of
+            # close_range(2) that closes everything.
+            if low < fd:
+                os.closerange(low, fd)
             low = fd + 1
         return
     for fd in fds:
@@ -792,7 +973,9 @@ def _open_standard() -> None:
         os.set_inheritable(fd, True)
 
 
-def _spawn(order: Order, me: int) -> tuple[_Kernel, int]:
+def _spawn(
+    order: Order, me: int, inherited: "Mapping[int, int]"
+) -> tuple[_Kernel, int]:
     """Fork the kernel.
 
     :return: the kernel, and a pipe that ends when its program runs, or holds
@@ -802,7 +985,7 @@ def _spawn(order: Order, me: int) -> tuple[_Kernel, int]:
     pid = os.fork()
     if pid == 0:
         try:
-            error, sentence = _become_kernel(order, me)
+            error, sentence = _become_kernel(order, me, inherited)
             text = f"{error} {sentence}"
             os.write(failed, text.encode("utf-8", "backslashreplace")[:2000])
         except BaseException as error:
@@ -813,7 +996,9 @@ def _spawn(order: Order, me: int) -> tuple[_Kernel, int]:
     return _Kernel(pid), starting
 
 
-def _become_kernel(order: Order, me: int) -> tuple[int, str]:
+def _become_kernel(
+    order: Order, me: int, inherited: "Mapping[int, int]"
+) -> tuple[int, str]:
     """Become the kernel's program; return (errno, sentence) when that fails."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -822,8 +1007,16 @@ def _become_kernel(order: Order, me: int) -> tuple[int, str]:
     for number in signal.valid_signals():
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             signal.signal(number, signal.SIG_DFL)
-    if order.nohup:
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    ignored, blocked = order.numbers()
+    for ignoring in ignored:
+        signal.signal(ignoring, signal.SIG_IGN)
+    if blocked:
+        signal.pthread_sigmask(signal.SIG_BLOCK, blocked)
+    for fd, here in inherited.items():
+        if fd != here:
+            os.dup2(here, fd)
+            os.close(here)
+    _be_taken_first()
     if order.cwd:
         try:
             os.chdir(order.cwd)
@@ -833,6 +1026,19 @@ def _become_kernel(order: Order, me: int) -> tuple[int, str]:
                 f"the working directory {where!r} cannot be entered: {error.strerror}"
             )
     return _execute(order.argv, order.env)
+
+
+def _be_taken_first() -> None:
+    """Have the OOM killer prefer us to the daemon; more needs no right."""
+    try:
+        fd = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+        try:
+            score = min(int(os.read(fd, 32)) + OOM_SCORE, 1000)
+            os.write(fd, b"%d" % score)
+        finally:
+            os.close(fd)
+    except (OSError, ValueError):
+        pass  # not Linux, or a sandbox
 
 
 def _execute(argv: list[bytes], env: dict[bytes, bytes]) -> tuple[int, str]:
@@ -936,7 +1142,9 @@ def _checked(
         os.fsencode(cwd),
         os.fsencode(remove),
         # Said, not left to inheritance: Twisted resets what it spawns.
-        b"1" if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else b"",
+        _listed(_ignored_now() if _ignored is None else _ignored)
+        + b"/"
+        + _listed(_blocked),
     )
     for text in (*order.argv, *order.env, *order.env.values(), order.cwd, order.remove):
         if b"\0" in text:
@@ -949,12 +1157,21 @@ def _checked(
     return order
 
 
+def _listed(numbers: frozenset[int]) -> bytes:
+    return b",".join([b"%d" % number for number in sorted(numbers)])
+
+
 def _decoded(payload: bytes) -> Order | None:
     """Take an order apart; None when it is not one."""
     fields = payload.split(b"\0")
     if len(fields) < 6 or fields.pop() or not fields[3].isdigit():
         return None
-    cwd, remove, nohup, count = *fields[:3], int(fields[3])
+    cwd, remove, signals, count = *fields[:3], int(fields[3])
+    if (
+        not signals.replace(b",", b"").replace(b"/", b"", 1).isdigit()
+        and signals != b"/"
+    ):
+        return None
     argv, variables = fields[4 : 4 + count], fields[4 + count :]
     if len(argv) != count or not argv:
         return None
@@ -964,7 +1181,7 @@ def _decoded(payload: bytes) -> Order | None:
         if not name or not equals:
             return None
         env[name] = value
-    return Order(argv, env, cwd, remove, nohup)
+    return Order(argv, env, cwd, remove, signals)
 
 
 def _complain(sentence: str) -> None:

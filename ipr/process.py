@@ -18,6 +18,7 @@ from typing import Any
 
 import attrs
 from twisted.internet import process as twisted_process
+from twisted.internet.error import ProcessExitedAlready
 from twisted.internet.interfaces import IDelayedCall
 from twisted.internet.protocol import ProcessProtocol
 from twisted.python.failure import Failure
@@ -27,6 +28,12 @@ from ipr import guardian
 #: Lines and bytes of stderr that are kept for error reports.
 TAIL_LINES = 20
 TAIL_BYTES = 4096
+
+#: Seconds for which what a killed guardian has left is looked for, and killed:
+#: at once for as long as nobody notices, then from time to time, in between of
+#: all else. What is still there then could not be killed (it is another user's).
+SWEEP_AT_ONCE = 0.05
+SWEEP_TIME = 5.0
 
 #: Seconds for the guardian's pipes to end after it did: a stray process that
 #: could not be killed may hold them open for ever.
@@ -59,7 +66,7 @@ class Ended:
 class InnerProcess(ProcessProtocol):
     """One inner kernel, as its guardian reports it.
 
-    :param clock: for the one timer, ``PIPES_TIME``.
+    :param clock: for ``PIPES_TIME``, and for the pauses between sweeps.
     :param order: from :func:`ipr.guardian.encode_order`; ``b""`` when the
         guardian has it already.
     :param started: called with the kernel's pid once its program runs.
@@ -87,6 +94,7 @@ class InnerProcess(ProcessProtocol):
         self._outcome = Ended(None, "its guardian process was killed", unguarded=True)
         self._late: IDelayedCall | None = None
         self._over = False
+        self._sweeps = 0
 
     # What the rest of ipr calls.
 
@@ -95,8 +103,11 @@ class InnerProcess(ProcessProtocol):
         self._command(b"signal %d\n" % number)
 
     def kill(self) -> None:
-        """SIGKILL the kernel and everything below it."""
+        """SIGKILL the kernel and everything below it; wake a stopped guardian."""
         self._command(b"kill\n")
+        if self.transport is not None and not self._over:
+            with suppress(ProcessExitedAlready):
+                self.transport.signalProcess("CONT")
 
     def tail(self) -> tuple[str, ...]:
         """Give the last lines of stderr."""
@@ -153,6 +164,8 @@ class InnerProcess(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """Give the pipes a moment to end, whoever holds them."""
+        if self._outcome.unguarded and not self._over:
+            self._outcome = attrs.evolve(self._outcome, problem=_befell(reason))
         self._late = self._clock.callLater(PIPES_TIME, self._finish)
 
     def processEnded(self, reason: Failure) -> None:
@@ -167,7 +180,32 @@ class InnerProcess(ProcessProtocol):
             self._late.cancel()
         if self.transport is not None:
             self.transport.loseConnection()
+        if self._outcome.unguarded:
+            # What it guarded is ours now.
+            self._sweep(SWEEP_AT_ONCE, self._clock.seconds() + SWEEP_TIME)
+        else:
+            self._tell()
+
+    def _sweep(self, seconds: float, until: float) -> None:
+        pause = min(0.01 * 2**self._sweeps, 0.25)
+        self._sweeps += 1
+        found = guardian.sweep(children(), seconds)
+        if found and self._clock.seconds() + pause < until:
+            self._clock.callLater(pause, self._sweep, 0, until)
+        else:
+            self._tell()
+
+    def _tell(self) -> None:
         self._ended(attrs.evolve(self._outcome, tail=self.tail()))
+
+
+def _befell(reason: Failure) -> str:
+    """Say what befell a guardian that reported no end."""
+    number = getattr(reason.value, "signal", None)
+    if number is not None:
+        return f"its guardian process was killed by signal {number}"
+    code = getattr(reason.value, "exitCode", None)
+    return f"its guardian process failed, exit code {code}"
 
 
 class Adopted(twisted_process.Process):
@@ -200,14 +238,31 @@ class Adopted(twisted_process.Process):
         twisted_process.registerReapProcessHandler(self.pid, self)
 
 
-def spawn(reactor: Any, protocol: InnerProcess, stdout: int | str = 1) -> None:
-    """Start a guardian for ``protocol``.
+def spawn(reactor: Any, protocol: InnerProcess) -> None:
+    """Start a guardian for ``protocol``; its program has our descriptors.
 
-    :param stdout: where that of its program goes: one of our descriptors, or
-        ``"r"`` for the protocol to read it.
     :raises OSError: when no process can be made.
     """
-    argv = guardian.command_line()
+    inherited = guardian.inherited()
+    places = {there: here for here, there in inherited.items()}
+    _spawn(reactor, protocol, guardian.command_line(inherited), {0: 0, 1: 1, **places})
+
+
+def spawn_asked(reactor: Any, protocol: InnerProcess) -> None:
+    """The same for a program without stdin whose stdout the protocol reads.
+
+    :raises OSError: when no process can be made.
+    """
+    null = os.open(os.devnull, os.O_RDONLY)
+    try:
+        _spawn(reactor, protocol, guardian.command_line(), {0: null, 1: "r"})
+    finally:
+        os.close(null)
+
+
+def _spawn(
+    reactor: Any, protocol: InnerProcess, argv: list[str], places: dict[int, int | str]
+) -> None:
     # Until it has a session of its own it is in our process group: a signal to
     # that must not hit it. It empties its mask itself.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -218,8 +273,7 @@ def spawn(reactor: Any, protocol: InnerProcess, stdout: int | str = 1) -> None:
             argv,
             env=_environment(os.environ),
             childFDs={
-                0: 0,
-                1: stdout,
+                **places,
                 2: "r",
                 guardian.COMMAND_FD: "w",
                 guardian.REPORT_FD: "r",

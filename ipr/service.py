@@ -34,7 +34,7 @@ from ipr.machine import Limits
 from ipr.magics import Changes
 from ipr.messages import Draft
 from ipr.notebooklog import Log
-from ipr.process import Ended, Stderr, children
+from ipr.process import Ended, Stderr
 from ipr.relay import Relay
 from ipr.restarter import Restarter
 from ipr.sides import Front
@@ -284,14 +284,6 @@ class Daemon:
         if launch is None:
             raise ValueError("no command")
 
-        def has_ended(how: Ended) -> None:
-            if how.unguarded:
-                # What it guarded is ours now.
-                for _ in range(5):
-                    if not guardian.sweep(children()):
-                        break
-            ended(how)
-
         return self._starter.start(
             generation,
             launch,
@@ -300,7 +292,7 @@ class Daemon:
             received=self.relay.inner_received,
             lost=lost,
             started=started,
-            ended=has_ended,
+            ended=ended,
         )
 
     def _synthetic_info(self, reason: str) -> Draft:

@@ -16,7 +16,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 import ipr
-from ipr import connection, early, options
+from ipr import connection, early, guardian, options
 
 
 def _reader(option: options.Option) -> Any:
@@ -76,6 +76,7 @@ def makeService(config: Options) -> IService:
 
     :raises usage.UsageError: with one sentence, for ``twistd`` to print.
     """
+    guardian.note_origin()
     values = config.settings()
     path = values["connection_file"]
     made = ""

@@ -29,6 +29,9 @@ class Transport:
     def loseConnection(self) -> None:
         pass
 
+    def signalProcess(self, name: str) -> None:
+        assert name == "CONT"
+
 
 class AskingCase(Case):
     def setUp(self) -> None:
@@ -44,6 +47,7 @@ class AskingCase(Case):
         if self.refusal is not None:
             raise self.refusal
         self.protocol, self.fds = protocol, options["childFDs"]
+        self.stdin = os.readlink(f"/dev/fd/{self.fds[0]}")
         protocol.makeConnection(self.transport)
 
     def ask(self) -> Any:
@@ -67,6 +71,7 @@ class AskTests(AskingCase):
         """All of stdout, the last of stderr, and how it ended."""
         asked = self.ask()
         self.assertEqual(self.fds[1], "r")
+        self.assertEqual(self.stdin, os.devnull)
         self.assertEqual(
             self.transport.written,
             [guardian.encode_order(["squeue", "-h"], {"A": "b"}, "/data")],

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import pathlib
 import resource
 import select
 import shutil
@@ -25,6 +26,7 @@ import textwrap
 import time
 import unittest
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from ipr import guardian
 
@@ -251,6 +253,25 @@ def _spawned(
     while order:
         order = order[os.write(command[1], order) :]
     return _Guarded(pid, command[1], report[0], stderr[0])
+
+
+@contextlib.contextmanager
+def _seconds(name: str, seconds: float) -> Iterator[None]:
+    """Guardians that are started meanwhile have another patience."""
+    before, line = getattr(guardian, name), guardian.command_line
+
+    def changed(inherited: Mapping[int, int] | None = None) -> list[str]:
+        *argv, code = line(inherited)
+        setting = f"import guardian;guardian.{name}={seconds};"
+        return [*argv, code.replace("import guardian;", setting)]
+
+    setattr(guardian, name, seconds)
+    guardian.command_line = changed
+    try:
+        yield
+    finally:
+        setattr(guardian, name, before)
+        guardian.command_line = line
 
 
 # -- programs that play the kernel -------------------------------------------
@@ -766,11 +787,11 @@ class _Contract:
 
         @unittest.skipUnless(LINUX, "/proc")
         def test_the_kernel_starts_clean(self) -> None:
-            # What could leak into it: a descriptor, an ignored and a blocked signal.
+            # What could leak into it: a descriptor, a handled and a blocked signal.
             for fd in os.pipe():
                 os.set_inheritable(fd, True)
                 self.addCleanup(os.close, fd)
-            was = signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+            was = signal.signal(signal.SIGUSR1, lambda *_: None)
             mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
             try:
                 guarded = self.guard(["sleep", "1000"])
@@ -783,12 +804,12 @@ class _Contract:
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)
             kernel = guarded.started()
             stderr = os.readlink(f"/proc/self/fd/{guarded.stderr.fd}")
-            stdout = os.readlink("/proc/self/fd/1")
+            stdin, stdout = (os.readlink(f"/proc/self/fd/{fd}") for fd in (0, 1))
             # "started" comes with the exec; after that the dynamic loader has
             # its own files open for a moment.
             _until(
-                f"{os.devnull}, {stdout} and {stderr} were all that is open",
-                lambda: _open(kernel) == {0: os.devnull, 1: stdout, 2: stderr},
+                f"{stdin}, {stdout} and {stderr} were all that is open",
+                lambda: _open(kernel) == {0: stdin, 1: stdout, 2: stderr},
             )
             # All but the two that glibc keeps for itself: its posix_spawn() has
             # them ignored, and nobody can undo that through glibc.
@@ -814,6 +835,109 @@ class _Contract:
             self.assertEqual(ignored, 1 << (signal.SIGHUP - 1))
             guarded.tell("kill")
             guarded.exited()
+
+        @unittest.skipUnless(LINUX, "/proc")
+        def test_the_kernel_ignores_and_blocks_what_the_daemon_did(self) -> None:
+            """What the daemon changed since it was started does not count."""
+            numbers = (signal.SIGINT, signal.SIGUSR1, signal.SIGPIPE)
+            was = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+            mask = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR2])
+            try:
+                guardian.note_origin([signal.SIGALRM])
+                signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGWINCH])
+                signal.signal(signal.SIGINT, signal.SIG_DFL)
+                guarded = self.guard(["sleep", "1000"])
+            finally:
+                guardian._ignored, guardian._blocked = None, frozenset()
+                guardian._inherited.clear()
+                for number, how in zip(numbers, was, strict=True):
+                    signal.signal(number, how)
+                signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            kernel = guarded.started()
+            usable = sum(1 << (number - 1) for number in signal.valid_signals())
+            for field, expected in (
+                ("SigIgn", (signal.SIGINT, signal.SIGUSR1, signal.SIGALRM)),
+                ("SigBlk", (signal.SIGUSR2,)),
+            ):
+                self.assertEqual(
+                    int(_status(kernel, field), 16) & usable,
+                    sum(1 << (number - 1) for number in expected),
+                    field,
+                )
+            guarded.tell("kill")
+            guarded.exited()
+
+        @unittest.skipUnless(LINUX, "/proc")
+        def test_the_oom_killer_prefers_the_kernel(self) -> None:
+            def score(pid: int | str) -> int:
+                with open(f"/proc/{pid}/oom_score_adj") as file:
+                    return int(file.read())
+
+            own = score("self")
+            guarded = self.guard(["sleep", "1000"])
+            kernel = guarded.started()
+            self.assertEqual(score(guarded.pid), own)
+            self.assertEqual(score(kernel), min(own + 500, 1000))
+            guarded.tell("kill")
+            guarded.exited()
+
+        def test_an_independent_kernel_has_no_parent_to_watch(self) -> None:
+            guarded = self.guard(["sh", "-c", "echo ${JPY_PARENT_PID-none} >&2"])
+            guarded.started()
+            self.assertEqual(guarded.stderr.line(), "none")
+
+        #: A child in a session of its own that tells of SIGTERM, and its own death.
+        ORPHAN = """
+            if born():
+                os.setsid()
+                def tidy(number, frame): os.write(2, b"tidied\\n"); os._exit(0)
+                signal.signal(signal.SIGTERM, tidy)
+                done(); wait()
+            """
+
+        def crashed(self, orphan: str) -> _Guarded:
+            """Give a guardian whose kernel has just crashed."""
+            code = f"{_PRELUDE}\n{textwrap.dedent(orphan)}\nready()\nwait()\n"
+            guarded = self.guard([sys.executable, "-I", "-S", "-c", code])
+            kernel = guarded.started()
+            self.assertEqual(guarded.stderr.line(), "ready")
+            os.kill(kernel, signal.SIGSEGV)
+            return guarded
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_what_a_crashed_kernel_leaves_is_asked_to_end(self) -> None:
+            """Also when it is stopped; and once it has gone nobody waits."""
+            stop = "done(); os.kill(os.getpid(), signal.SIGSTOP); wait()"
+            with _seconds("GRACE_SECONDS", 1000.0):
+                for orphan in (
+                    self.ORPHAN,
+                    self.ORPHAN.replace("done(); wait()", stop),
+                ):
+                    guarded = self.crashed(orphan)
+                    self.assertEqual(guarded.stderr.line(), "tidied")
+                    self.assertEqual(guarded.exited() & ~0x80, signal.SIGSEGV)
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_what_does_not_end_is_killed_when_the_daemon_wants_it(self) -> None:
+            deaf = self.ORPHAN.replace("os._exit(0)", "pass")
+            for end in ("kill", "hang up"):
+                with _seconds("GRACE_SECONDS", 1000.0):
+                    guarded = self.crashed(deaf)
+                self.assertEqual(guarded.stderr.line(), "tidied")
+                if end == "kill":
+                    guarded.tell("kill")
+                    self.assertEqual(guarded.exited() & ~0x80, signal.SIGSEGV)
+                else:
+                    guarded.hang_up()
+                self.assertEqual(guarded.code(), 0)
+                self.assertEqual(_marked(self.mark), [])
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_what_does_not_end_is_killed_in_the_end(self) -> None:
+            guarded = self.crashed(self.ORPHAN.replace("os._exit(0)", "pass"))
+            self.assertEqual(guarded.stderr.line(), "tidied")
+            self.assertEqual(guarded.exited() & ~0x80, signal.SIGSEGV)
+            self.assertEqual(_marked(self.mark), [])
 
         @unittest.skipUnless(LINUX, "/proc")
         def test_the_guardian_holds_on_to_nothing(self) -> None:
@@ -933,6 +1057,72 @@ class ForkedTests(_Contract.Tests):
         out, _ = driver.communicate(timeout=PATIENCE)
         self.assertEqual(out.split(), [b"unflushed", b"returned", b"farewell"])
 
+    def test_without_a_list_of_open_descriptors(self) -> None:
+        """Where /dev/fd is missing all but the few that are kept are closed."""
+        reading, writing = os.pipe()
+        os.set_inheritable(writing, True)
+        listdir = os.listdir
+
+        def no_fds(path: str = ".") -> list[str]:
+            if path == "/dev/fd":
+                raise FileNotFoundError(2, "No such file or directory", path)
+            return listdir(path)
+
+        with mock.patch.object(os, "listdir", no_fds):
+            guarded = self.fork(["sh", "-c", "echo told >&2; exit 3"])
+        os.close(writing)
+        guarded.started()
+        self.assertEqual(guarded.stderr.line(), "told")
+        self.assertEqual(guarded.exited(), 3 << 8)
+        # The guardian had it, too.
+        self.assertEqual(os.read(reading, 1), b"")
+        os.close(reading)
+
+    def test_a_path_that_holds_more_than_strings(self) -> None:
+        """Python passes over it, and so does the guardian."""
+        sys.path.insert(0, pathlib.Path("/data"))  # type: ignore[arg-type]
+        try:
+            guarded = self.fork(["true"])
+        finally:
+            del sys.path[0]
+        guarded.started()
+        self.assertEqual(guarded.exited(), 0)
+
+    def test_what_the_daemon_inherited_is_there_and_nothing_else(self) -> None:
+        driver = self.driver(
+            """
+            for fd in (3, 4, 9): os.dup2(1, fd)
+            guardian.note_origin()
+            os.dup2(1, 10)  # not given to us
+            code = "for fd in 3 4 9 10; do test -e /dev/fd/$fd && echo $fd; done"
+            pid, _, report, _ = guardian.start(["sh", "-c", code], dict(os.environ))
+            while os.read(report, 100): pass
+            os.waitpid(pid, 0)
+            """,
+        )
+        out, _ = driver.communicate(timeout=PATIENCE)
+        self.assertEqual(out.split(), [b"3", b"4", b"9"])
+
+    def test_a_daemon_with_many_children(self) -> None:
+        """Their list is longer than what one read gives."""
+
+        def body(tell: Callable[[object], None]) -> None:
+            guardian._spared.clear()
+            born = set()
+            reading, _ = os.pipe()
+            for _ in range(400):
+                pid = os.fork()
+                if pid == 0:
+                    # As long as the daemon has the other end open.
+                    guardian._close_all_but((reading,))
+                    os.read(reading, 1)
+                    os._exit(0)
+                born.add(pid)
+            guardian.spare_children()
+            tell(guardian._spared == born)
+
+        self.assertEqual(self.daemon(body).said.line(), "True")
+
     def test_a_daemon_without_standard_descriptors(self) -> None:
         driver = self.driver(
             """
@@ -995,8 +1185,9 @@ class SpawnedTests(_Contract.Tests):
             b"nonsense:",
             b":",
             b"5:hello,",
-            b"11:\0\0\0x\0a\0B=c\0,",
-            b"7:\0\0\x002\0a\0,",
+            b"12:\0\0/\0x\0a\0B=c\0,",
+            b"8:\0\0/\x002\0a\0,",
+            b"12:\0\0x/\x001\0a\0b=c\0,",
             guardian.encode_order(["true"], {"A": "b"})[:-1] + b";",
         ):
             guarded = self.bare(order)
@@ -1006,6 +1197,36 @@ class SpawnedTests(_Contract.Tests):
             )
             self.assertEqual(guarded.report.all(), b"")
             self.assertEqual(guarded.code(), 0)
+
+    def test_what_the_daemon_inherited_keeps_its_number(self) -> None:
+        """Also where that is one of the guardian's own pipes."""
+        told, tell = _high_pipe()
+        inherited = {3: 5, 4: 7, 9: 9}
+        code = (
+            "for fd in 3 4 9; do echo $fd >&$fd; done;"
+            " for fd in 5 6 7 8; do test -e /dev/fd/$fd && echo $fd >&2; done"
+        )
+        command, report, stderr = _high_pipe(), _high_pipe(), _high_pipe()
+        argv = guardian.command_line(inherited)
+        actions = [(command[0], 3), (report[1], 4), (stderr[1], 2)]
+        actions += [(tell, there) for there in inherited.values()]
+        pid = os.posix_spawn(
+            argv[0],
+            argv,
+            os.environ,
+            file_actions=[(os.POSIX_SPAWN_DUP2, *pair) for pair in actions],
+        )
+        for fd in (command[0], report[1], stderr[1], tell):
+            os.close(fd)
+        os.write(command[1], guardian.encode_order(["sh", "-c", code], self.env))
+        guarded = _Guarded(pid, command[1], report[0], stderr[0])
+        self.addCleanup(guarded.close)
+        guarded.started()
+        # To the end of the pipe: the guardian has closed its copies.
+        self.assertEqual(_Reader(told, "the pipe").all(), b"3\n4\n9\n")
+        os.close(told)
+        self.assertEqual(guarded.exited(), 1 << 8)
+        self.assertEqual(guarded.stderr.all(), b"")
 
     def test_started_by_hand_it_says_what_it_is(self) -> None:
         done = subprocess.run(
@@ -1019,7 +1240,7 @@ class SpawnedTests(_Contract.Tests):
 
     def test_its_start_imports_next_to_nothing(self) -> None:
         code = guardian.command_line()[-1].replace(
-            "guardian.main()", "print(*sorted(sys.modules))"
+            "guardian.main({})", "print(*sorted(sys.modules))"
         )
         done = subprocess.run(
             [sys.executable, "-I", "-S", "-c", code], capture_output=True, check=True
@@ -1148,6 +1369,22 @@ class DeathTests(_Case):
 
         said = self.daemon(body).said
         self.assertEqual([said.line() for _ in range(10)], ["0"] * 10)
+
+    def test_the_daemon_is_killed_while_its_guardian_is_stopped(self) -> None:
+        """Whoever stopped it: it is woken by the death, and does its duty."""
+        folder = self.runtime()
+
+        def body(tell: Callable[[object], None]) -> None:
+            guarded = self.fork(["sleep", "1000"], remove=folder)
+            guarded.started()
+            os.kill(guarded.pid, signal.SIGSTOP)
+            _until("it was stopped", lambda: _state(guarded.pid) == "T")
+            tell(guarded.pid)
+
+        daemon = self.daemon(body)
+        pid = int(daemon.said.line())
+        daemon.kill()
+        self.until_all_gone("stopped", pid, folder)
 
     def test_somebody_else_holds_a_copy_of_the_command_pipe(self) -> None:
         folder = self.runtime()

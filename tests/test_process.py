@@ -6,11 +6,20 @@ import fcntl
 import os
 from typing import Any
 
-from twisted.internet.error import ProcessDone
+from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 
 from ipr import guardian, process
-from ipr.process import PIPES_TIME, TAIL_BYTES, TAIL_LINES, Ended, InnerProcess, Stderr
+from ipr.process import (
+    PIPES_TIME,
+    SWEEP_AT_ONCE,
+    SWEEP_TIME,
+    TAIL_BYTES,
+    TAIL_LINES,
+    Ended,
+    InnerProcess,
+    Stderr,
+)
 from tests.case import Case
 from tests.fakes import Done
 
@@ -30,12 +39,23 @@ class Transport:
     def loseConnection(self) -> None:
         self._done.append(("lose",))
 
+    def signalProcess(self, name: str) -> None:
+        self._done.append(("guardian", name))
+
 
 class ProcessCase(Case):
     def setUp(self) -> None:
         self.clock = self.make_clock()
         self.done: Done = []
         self.process = self.made(b"")
+        #: What each sweep is to find; nothing when there is no more.
+        self.found: list[int] = []
+        typeless: Any = super()
+        typeless.patch(guardian, "sweep", self.sweep)
+
+    def sweep(self, keep: frozenset[int], seconds: float) -> int:
+        self.done.append(("sweep", keep, seconds))
+        return self.found.pop(0) if self.found else 0
 
     def made(self, order: bytes) -> InnerProcess:
         return InnerProcess(
@@ -69,7 +89,7 @@ class OrderTests(ProcessCase):
         self.assertEqual(self.done, [])
 
     def test_signals(self) -> None:
-        """A signal and a kill are lines to the guardian."""
+        """Lines to the guardian; before a kill nobody has it stopped."""
         self.connect()
         self.process.signal(2)
         self.process.kill()
@@ -78,6 +98,7 @@ class OrderTests(ProcessCase):
             [
                 ("write", guardian.COMMAND_FD, b"signal 2\n"),
                 ("write", guardian.COMMAND_FD, b"kill\n"),
+                ("guardian", "CONT"),
             ],
         )
 
@@ -140,13 +161,54 @@ class ReportTests(ProcessCase):
         self.assertEqual(self.ends(), [Ended(None, "no such file: /bin/kérnel")])
 
     def test_guardian_killed(self) -> None:
-        """A guardian that ends without a word was killed."""
+        """A guardian that ends without a word: what it guarded is swept up."""
         self.report(b"started 4711\n")
-        self.process.processEnded(GONE)
+        self.fails(ProcessTerminated(None, 9, 9))
+        self.assertEqual(self.swept(), [SWEEP_AT_ONCE])
         self.assertEqual(
             self.ends(),
-            [Ended(None, "its guardian process was killed", unguarded=True)],
+            [
+                Ended(
+                    None, "its guardian process was killed by signal 9", unguarded=True
+                )
+            ],
         )
+
+    def test_guardian_failed(self) -> None:
+        """Nobody killed it."""
+        self.fails(ProcessTerminated(1, None, 256))
+        self.assertEqual(
+            [how.problem for how in self.ends()],
+            ["its guardian process failed, exit code 1"],
+        )
+
+    def test_what_a_killed_guardian_left(self) -> None:
+        """It takes a while to go: all else is done in between."""
+        self.found = [3, 2, 2]
+        self.fails(ProcessTerminated(None, 9, 9))
+        self.assertEqual(self.ends(), [])
+        self.clock.pump([0.01, 0.02])
+        self.assertEqual(self.ends(), [])
+        self.clock.advance(0.04)
+        self.assertEqual(len(self.ends()), 1)
+        self.assertEqual(self.swept(), [SWEEP_AT_ONCE, 0, 0, 0])
+
+    def test_what_cannot_be_killed(self) -> None:
+        """Another user's: for so long, and not for ever."""
+        self.found = [1] * 1000
+        self.fails(ProcessTerminated(None, 9, 9))
+        self.clock.pump([0.01] * int(100 * SWEEP_TIME - 50))
+        self.assertEqual(self.ends(), [])
+        self.clock.pump([0.01] * 50)
+        self.assertEqual(len(self.ends()), 1)
+
+    def fails(self, how: Exception) -> None:
+        self.process.processExited(Failure(how))
+        self.process.processEnded(Failure(how))
+
+    def swept(self) -> list[float]:
+        """How long each sweep may have blocked."""
+        return [what[2] for what in self.done if what[0] == "sweep"]
 
     def test_word_of_a_newer_guardian(self) -> None:
         """A report that nobody knows is passed over."""
@@ -270,9 +332,11 @@ class SpawnTests(Case):
         self.environment(
             LD_LIBRARY_PATH="/opt/python/lib", PYTHONHOME=None, PYTHONPATH="/mine"
         )
+        typeless: Any = super()
+        typeless.patch(guardian, "inherited", lambda: {3: 5, 9: 9})
         protocol: Any = object()
         process.spawn(Reactor(), protocol)
-        argv = guardian.command_line()
+        argv = guardian.command_line({3: 5, 9: 9})
         self.assertEqual(
             done,
             [
@@ -285,7 +349,7 @@ class SpawnTests(Case):
                             # A site's Python may not even start without.
                             "LD_LIBRARY_PATH": "/opt/python/lib",
                         },
-                        "childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r"},
+                        "childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r", 5: 3, 9: 9},
                     },
                 )
             ],
