@@ -13,8 +13,8 @@ from __future__ import annotations
 import attrs
 
 from ipr import messages
-from ipr.ledger import Request
 from ipr.messages import Draft, Failure
+from ipr.request import Request
 
 
 @attrs.frozen

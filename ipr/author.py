@@ -81,4 +81,6 @@ class Author:
 
     def topic(self, draft: Draft) -> bytes:
         """Give the topic frame for iopub, as ipykernel forms it."""
-        return f"kernel.{self.session}.{draft.msg_type}".encode()
+        topic = f"kernel.{self.session}.{draft.msg_type}"
+        # A session id may be any JSON string, one with a lone surrogate too.
+        return topic.encode(errors="replace")

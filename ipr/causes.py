@@ -106,7 +106,14 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
     if dead:
         text = f"{text}; run %restart to start a new one"
     name = _NAMES[cause.ending]
-    return Failure(name, text, (f"{name}: {text}", *cause.details))
+    facts = (
+        ("cause", cause.text),
+        ("signal", cause.signal or None),
+        ("exit_code", cause.exit_code),
+        ("peak_kib", cause.peak_kib or None),
+        ("oom", cause.out_of_memory),
+    )
+    return Failure(name, text, (f"{name}: {text}", *cause.details), facts)
 
 
 def _signal(number: int) -> str:

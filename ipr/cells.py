@@ -12,9 +12,9 @@ from collections.abc import Callable
 
 from ipr import answers, messages
 from ipr.answers import Publish, Reply, Steps
-from ipr.ledger import Request
 from ipr.magics import Restart
 from ipr.messages import Draft, Failure
+from ipr.request import Request
 from ipr.wire import Frame
 
 #: Sends the steps with the request as their parent.
@@ -78,9 +78,9 @@ class Cell:
 class RestartCell(Cell):
     """A ``%restart``, from its first line to the new kernel's first answer.
 
-    Its progress is one display that is written anew. Consoles do not know
-    update_display_data, so the last line comes as a display of its own, in
-    place of the others.
+    In a notebook its progress is one display that is updated. Consoles do not
+    know update_display_data (euporie dies of it): they are told once, and the
+    last line comes as a display of its own, in place of the others.
 
     :ivar restart: what it asks for.
     :ivar body: the message, for the rest of the cell.
@@ -105,12 +105,15 @@ class RestartCell(Cell):
         self.settling = False
         self.apply: Callable[[], None] = _nothing
         self._display_id = display_id
-        self._shown = False
+        self._shown = ""
 
     def progress(self, text: str) -> None:
-        """Show where it stands."""
-        self.show(messages.display(_line(text), self._display_id, update=self._shown))
-        self._shown = True
+        """Show where it stands, if that is something new."""
+        if text == self._shown or (self._shown and not self.request.from_notebook):
+            return
+        update = bool(self._shown)
+        self.show(messages.display(_line(text), self._display_id, update=update))
+        self._shown = text
 
     def wait_shown(self) -> None:
         """Say that it waits, and what would end that."""

@@ -14,6 +14,7 @@ leaves the socket open and deaf. All figures in comments are of pyzmq 27.
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -151,9 +152,14 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         if self._again is None and _get(socket, _EVENTS) & _POLLIN:
             self._read_soon()
 
-    def drain(self) -> None:
-        """Read, at once, all that is there."""
-        while self.socket is not None and _get(self.socket, _EVENTS) & _POLLIN:
+    def drain(self, rounds: int = sys.maxsize) -> None:
+        """Read, at once, all that is there.
+
+        :param rounds: how often at most, each of up to ``READ_BUDGET`` messages.
+        """
+        for _ in range(rounds):
+            if self.socket is None or not _get(self.socket, _EVENTS) & _POLLIN:
+                return
             self.doRead()
 
     def close(self, linger: int = 0) -> None:

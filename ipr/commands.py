@@ -18,11 +18,11 @@ from twisted.internet.defer import Deferred
 
 from ipr import magics, messages
 from ipr.cells import Cell
-from ipr.ledger import Request
 from ipr.magichelp import HELP
 from ipr.messages import Failure
 from ipr.notebooklog import Log
 from ipr.options import level
+from ipr.request import Request
 from ipr.status import Row, as_html, as_text
 
 

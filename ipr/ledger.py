@@ -7,176 +7,114 @@ know how answers are made or sent.
 A request is finished when it has its reply, if its type has one, and its
 idle. A finished one is remembered for a while, so that what comes late
 still finds its client, and nothing is answered twice.
+
+**Which request a message belongs to.** No client identity goes to the inner
+kernel, so its messages name only a msg_id, with the rest of the request's
+header around it. Clients that count 1, 2, 3 use the same ids, and so does one
+whose control requests are numbered by another counter (an interrupt by
+message with the id of the cell that it interrupts). So several open requests
+may have one id, all of them are kept, and a message is given to the first one
+that fits it: by session and type, which kernels copy with the id; a reply by
+its channel, too. Where even those are the same, kernels answer in order: a
+reply is for the first that has none, a status for the first that is busy.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from typing import Any
+from collections import OrderedDict, deque
+from itertools import chain, islice
 
-import attrs
+from ipr.request import Request
+from ipr.wire import Envelope, Malformed
 
-from ipr.wire import (
-    CONTENT,
-    HEADER,
-    JSON,
-    METADATA,
-    Envelope,
-    Frame,
-    Malformed,
-    parse_object,
-)
-
-#: Open requests that are kept. There are kernels that never answer some
-#: types (tslab: history); what a client polls for must not pile up for ever.
-MOST_OPEN = 4096
+#: Open requests above which those are looked for that the kernel has passed
+#: over. There are kernels that never answer some types (tslab: history); what
+#: a client polls for must not pile up for ever.
+MANY_OPEN = 4096
 
 #: Finished requests that are remembered.
 REMEMBERED = 512
 
-
-@attrs.define(slots=True, eq=False)
-class Request:
-    """One request of one client.
-
-    :ivar channel: ``"shell"`` or ``"control"``.
-    :ivar identities: the client's identity frames on that channel.
-    :ivar header: the parsed header; ``header_frame`` is it as it came, which
-        becomes the parent header of what ipr answers.
-    :ivar content_frame: the content as it came; given up when finished.
-    :ivar generation: of the inner kernel that it was sent to; 0: to none.
-    :ivar from_notebook: whether a notebook's cell sent it: JupyterLab and VS
-        Code name the cell in the metadata, consoles have none.
-    :ivar execution_count: as far as known from execute_input.
-    :ivar errored: the inner kernel has shown an error for it.
-    """
-
-    channel: str
-    identities: list[bytes]
-    header: JSON
-    header_frame: Frame
-    content_frame: Frame
-    generation: int = 0
-    from_notebook: bool = False
-    busy: bool = False
-    started: bool = False
-    replied: bool = False
-    idle: bool = False
-    execution_count: int | None = None
-    errored: bool = False
-    input_ids: set[str] = attrs.field(factory=set)
-    #: Drop the inner kernel's own busy and execute_input: ipr sent them.
-    adopted: bool = False
-    #: What the client will get as parent was answered by ipr: nothing more
-    #: of the inner kernel's may follow.
-    closed: bool = False
-    #: It ended without a reply, and none will come: nobody need wait for it.
-    overdue: bool = False
-
-    @classmethod
-    def of(cls, channel: str, envelope: Envelope, generation: int = 0) -> Request:
-        """Make the entry for a message that came from a client.
-
-        :raises ipr.wire.Malformed: when the header is unusable.
-        """
-        return cls(
-            channel,
-            envelope.identities,
-            envelope.header,
-            envelope.body[HEADER],
-            envelope.body[CONTENT],
-            generation,
-            b'"cellId"' in envelope.body[METADATA],
-        )
-
-    @property
-    def msg_id(self) -> str:
-        """The id by which replies name it as their parent."""
-        found: str = self.header["msg_id"]
-        return found
-
-    @property
-    def msg_type(self) -> str:
-        """For instance ``execute_request``."""
-        found: str = self.header["msg_type"]
-        return found
-
-    @property
-    def wants_reply(self) -> bool:
-        """Whether this kind of message gets a reply (``comm_msg`` does not)."""
-        return self.msg_type.endswith("_request")
-
-    @property
-    def finished(self) -> bool:
-        """Whether reply and idle are both out."""
-        return self.idle and (self.replied or not self.wants_reply)
-
-    @property
-    def content(self) -> JSON:
-        """The parsed content, ``{}`` when it is broken or gone."""
-        try:
-            return parse_object(self.content_frame, "content")
-        except Malformed:
-            return {}
-
-    def field(self, name: str, default: Any) -> Any:
-        """One field of the content, if it has the type of ``default``."""
-        found = self.content.get(name, default)
-        return found if isinstance(found, type(default)) else default
+#: Open requests of one id that are looked at; they finish in order.
+MOST_NAMESAKES = 64
 
 
 class Ledger:
     """The open requests, in the order in which they arrived."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Request] = {}
+        # The first of each id; those behind it, of which there are nearly
+        # always none, are in _namesakes.
+        self._open: OrderedDict[str, Request] = OrderedDict()
+        self._namesakes: dict[str, deque[Request]] = {}
         self._late: OrderedDict[str, Request] = OrderedDict()
+        self._entered = 0
         #: Open execute_requests on shell without a reply: what a
         #: ``%restart`` that takes its turn waits for.
         self.executing = 0
+        # Those of them that have said idle.
+        self._executed = 0
         #: Open requests whose code waits for ``input()``, by the msg_id of
         #: each input_request.
         self.inputs: dict[str, Request] = {}
+        self._finished_types: set[str] = set()
+        # The newest that was finished, of each shell, while many are open.
+        self._newest_finished: dict[tuple[str, object], int] = {}
 
     def __len__(self) -> int:
-        return len(self._open)
+        return len(self._open) + sum(map(len, self._namesakes.values()))
 
     def enter(self, request: Request) -> None:
-        """Note a request, just before it is forwarded.
-
-        A msg_id that is still open (a broken client) takes the place of the
-        older one, so that a reply goes to the one who asked last.
-        """
-        older = self._open.pop(request.msg_id, None)
-        if older is not None:
-            self._uncount(older)
-        self._open[request.msg_id] = request
-        if request.channel == "shell" and request.msg_type == "execute_request":
+        """Note a request that was forwarded."""
+        self._entered += 1
+        request.number = self._entered
+        if self._open.setdefault(request.msg_id, request) is not request:
+            self._namesakes.setdefault(request.msg_id, deque()).append(request)
+        if _is_cell(request):
             self.executing += 1
-        if len(self._open) > MOST_OPEN:
-            self._forget_oldest()
+        if len(self._open) > MANY_OPEN:
+            # Two for each that comes, so that they become fewer.
+            self._look_at_oldest()
+            self._look_at_oldest()
 
     def find(self, msg_id: str) -> Request | None:
-        """The request of that id, open or finished lately."""
+        """The first request of that id, open or finished lately."""
         return self._open.get(msg_id) or self._late.get(msg_id)
 
+    def parent(self, envelope: Envelope, channel: str = "") -> Request | None:
+        """The request that a message of the inner kernel belongs to.
+
+        :param channel: ``"shell"`` or ``"control"`` for a reply.
+        :raises Malformed: when the parent header is none.
+        """
+        msg_id = envelope.parent_id
+        found = self._open.get(msg_id)
+        if found is None:
+            return self._late.get(msg_id)
+        if self._namesakes and msg_id in self._namesakes:
+            namesakes = chain((found,), self._namesakes[msg_id])
+            return _meant(list(islice(namesakes, MOST_NAMESAKES)), envelope, channel)
+        return found
+
     def busy(self, request: Request) -> bool:
-        """Note its busy; False when it had its idle before (do not send)."""
-        if request.idle:
+        """Note its busy; False when it had one, or its idle, before."""
+        if request.idle or request.busy:
             return False
         request.busy = request.started = True
         return True
 
     def idled(self, request: Request) -> bool:
-        """Note its idle; False when it had one before (do not send)."""
+        """Note its idle; False when it had one before."""
         if request.idle:
             return False
+        if self._counts(request):
+            self._executed += 1
         request.idle = True
         self._settle(request)
         return True
 
     def replied(self, request: Request) -> bool:
-        """Note its reply; False when it had one before (do not send)."""
+        """Note its reply; False when it had one before."""
         if request.replied:
             return False
         self._uncount(request)
@@ -192,28 +130,28 @@ class Ledger:
         self.inputs[input_id] = request
 
     def input_given(self, parent_id: str, identities: list[bytes]) -> bool:
-        """Note that a client answered; False when nobody asked it that.
+        """Note that a client answered; False when nobody waits for an answer.
 
-        :param parent_id: of the answer: the question's msg_id, or its cell's;
-            ``""``: the oldest question to that client, or else to anybody
-            (jupyter_client's answers have no parent).
+        :param parent_id: of the answer. The question's msg_id, or its cell's;
+            otherwise it is the oldest question to that client, or else to
+            anybody: jupyter_client's answers have no parent, and kernels take
+            the next answer that comes, whatever it names.
         :param identities: of the client.
         """
         found = parent_id if parent_id in self.inputs else ""
-        for input_id, request in () if found else self.inputs.items():
-            if parent_id:
-                if request.msg_id == parent_id:
-                    found = input_id
-                    break
-            elif request.identities == identities:
-                found = input_id
-                break
-            else:
-                found = found or input_id
-        request_of_it = self.inputs.pop(found, None)
-        if request_of_it is None:
+        if not found:
+            questions = self.inputs.items()
+            found = (
+                next((i for i, cell in questions if cell.msg_id == parent_id), "")
+                or next(
+                    (i for i, cell in questions if cell.identities == identities), ""
+                )
+                or next(iter(self.inputs), "")
+            )
+        cell = self.inputs.pop(found, None)
+        if cell is None:
             return False
-        request_of_it.input_ids.discard(found)
+        cell.input_ids.discard(found)
         return True
 
     def replies_overdue(self) -> list[Request]:
@@ -222,14 +160,9 @@ class Ledger:
         ipykernel answers a cell that makes no sense by busy and idle only.
         Empty as long as one of them runs.
         """
-        cells = [
-            request
-            for request in self._open.values()
-            if request.channel == "shell"
-            and request.msg_type == "execute_request"
-            and not (request.replied or request.overdue)
-        ]
-        return cells if all(request.idle for request in cells) else []
+        if self._executed < self.executing:
+            return []
+        return [request for request in self.unfinished() if self._counts(request)]
 
     def give_up(self, request: Request) -> None:
         """Wait no longer for its reply; it gets one when its kernel ends."""
@@ -238,11 +171,14 @@ class Ledger:
 
     def unfinished(self, generation: int | None = None) -> list[Request]:
         """The open requests, of one generation or of all, oldest first."""
-        return [
+        everything = chain(self._open.values(), *self._namesakes.values())
+        found = [
             request
-            for request in self._open.values()
+            for request in everything
             if generation is None or request.generation == generation
         ]
+        found.sort(key=_number)
+        return found
 
     def presume_started(self, generation: int) -> None:
         """Take the first open cell of each shell for the one that ran.
@@ -254,7 +190,7 @@ class Ledger:
         for request in self.unfinished(generation):
             if request.msg_type != "execute_request" or request.replied:
                 continue
-            shell = (request.channel, request.header.get("subshell_id"))
+            shell = _shell(request)
             if shell not in seen:
                 seen.add(shell)
                 request.started = True
@@ -266,22 +202,34 @@ class Ledger:
         self._forget_inputs(request)
         self._settle(request)
 
-    def _forget_oldest(self) -> None:
-        for msg_id, request in self._open.items():
-            if request.msg_type != "execute_request":
-                del self._open[msg_id]
-                # Its answer may still come, and finds its client there.
-                self._remember(request)
-                return
+    def _look_at_oldest(self) -> None:
+        """Give up the oldest, if the kernel has passed it over.
+
+        That is, one of the same shell that came later is finished, and this one
+        does not run. A kernel that answers does so in order, or has said busy;
+        what is given up is still remembered for a while.
+        """
+        msg_id, request = next(iter(self._open.items()))
+        passed_over = self._newest_finished.get(_shell(request), 0) > request.number
+        never_finished = request.msg_type not in self._finished_types
+        runs = request.busy and not request.idle
+        if passed_over and (not runs or (never_finished and not _is_cell(request))):
+            self._uncount(request)
+            request.overdue = True
+            self._remove(request)
+            self._remember(request)
+        else:
+            # Looked at again when all the others have been.
+            self._open.move_to_end(msg_id)
+
+    def _counts(self, request: Request) -> bool:
+        return _is_cell(request) and not (request.replied or request.overdue)
 
     def _uncount(self, request: Request) -> None:
-        if (
-            not (request.replied or request.overdue)
-            and request.channel == "shell"
-            and request.msg_type == "execute_request"
-            and self._open.get(request.msg_id, request) is request
-        ):
+        if self._counts(request):
             self.executing -= 1
+            if request.idle:
+                self._executed -= 1
 
     def _forget_inputs(self, request: Request) -> None:
         for input_id in request.input_ids:
@@ -292,9 +240,27 @@ class Ledger:
         if not request.finished:
             return
         self._forget_inputs(request)
-        if self._open.get(request.msg_id) is request:
-            del self._open[request.msg_id]
+        self._finished_types.add(request.msg_type)
+        if len(self._open) > MANY_OPEN // 2:
+            shell = _shell(request)
+            newest = self._newest_finished.get(shell, 0)
+            self._newest_finished[shell] = max(newest, request.number)
+        self._remove(request)
         self._remember(request)
+
+    def _remove(self, request: Request) -> None:
+        msg_id = request.msg_id
+        others = self._namesakes.get(msg_id) if self._namesakes else None
+        if others is None:
+            if self._open.get(msg_id) is request:
+                del self._open[msg_id]
+            return
+        if self._open[msg_id] is request:
+            self._open[msg_id] = others.popleft()
+        elif request in others:
+            others.remove(request)
+        if not others:
+            del self._namesakes[msg_id]
 
     def _remember(self, request: Request) -> None:
         request.content_frame = b"{}"
@@ -302,3 +268,36 @@ class Ledger:
         self._late.move_to_end(request.msg_id)
         if len(self._late) > REMEMBERED:
             self._late.popitem(last=False)
+
+
+def _is_cell(request: Request) -> bool:
+    return request.channel == "shell" and request.msg_type == "execute_request"
+
+
+def _shell(request: Request) -> tuple[str, object]:
+    return request.channel, request.header.get("subshell_id")
+
+
+def _number(request: Request) -> int:
+    return request.number
+
+
+def _meant(namesakes: list[Request], envelope: Envelope, channel: str) -> Request:
+    """Choose among open requests of one id, oldest first."""
+    try:
+        parent = envelope.parent
+    except Malformed:
+        return namesakes[0]
+    likely = [
+        request
+        for request in namesakes
+        if channel in ("", request.channel)
+        and parent.get("session") == request.header.get("session")
+        and parent.get("msg_type") == request.header["msg_type"]
+    ] or namesakes
+    if channel:
+        in_turn = (request for request in likely if not request.replied)
+    else:
+        running = [request for request in likely if request.busy and not request.idle]
+        in_turn = (request for request in running or likely if not request.idle)
+    return next(in_turn, likely[0])

@@ -272,6 +272,12 @@ class ChannelLost(Event):
     channel: str
 
 
+class Impostor(Event):
+    """What answers on its ports has not signed with the connection file's key."""
+
+    __slots__ = ()
+
+
 class StartDue(Event):
     """It should have been ready by now."""
 
@@ -452,6 +458,24 @@ def _unreachable(state: Running, event: ChannelLost, limits: Limits) -> Outcome:
         return state, ()
     because = f"it closed its {event.channel} channel"
     effects = _ended_by_us(state.generation, because, limits)
+    return attrs.evolve(state, ending=True), effects
+
+
+_IMPOSTOR = (
+    "its answers are not signed with the connection file's key: it signs wrongly,"
+    " or another program has taken its ports"
+)
+
+
+def _not_ours(state: Starting, event: Impostor, limits: Limits) -> Outcome:
+    """End it; a failed start like any other, and the next one has other ports."""
+    return state, _ended_by_us(state.generation, _IMPOSTOR, limits)
+
+
+def _not_ours_any_more(state: Running, event: Impostor, limits: Limits) -> Outcome:
+    if state.ending:
+        return state, ()
+    effects = _ended_by_us(state.generation, _IMPOSTOR, limits)
     return attrs.evolve(state, ending=True), effects
 
 
@@ -668,6 +692,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Starting,  KillDue):       _kill_late,             # -> Starting, killed
     (Starting,  GoneDue):       _stuck_start,           # -> Draining
     (Starting,  ChannelLost):   _ignore,                # it was never there
+    (Starting,  Impostor):      _not_ours,              # -> Starting, ended
     (Starting,  RestartAsked):  _restart_start,         # -> Halting
     (Starting,  ShutdownAsked): _leave_start,           # -> Halting to exit
 
@@ -675,6 +700,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Running,   RestartAsked):  _restart,               # -> Halting
     (Running,   StableDue):     _stable,                # -> Running, clean
     (Running,   ChannelLost):   _unreachable,           # -> Running, ended
+    (Running,   Impostor):      _not_ours_any_more,     # -> Running, ended
     (Running,   KillDue):       _kill_late,             # -> Running, killed
     (Running,   GoneDue):       _stuck,                 # -> Draining
     (Running,   ShutdownAsked): _leave,                 # -> Halting to exit
@@ -687,6 +713,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Halting,   ShutdownAsked): _leave_halting,         # -> Halting to exit
     (Halting,   Ready):         _ignore,                # it was starting
     (Halting,   ChannelLost):   _ignore,                # it is going
+    (Halting,   Impostor):      _ignore,
 
     (Draining,  Drained):       _drained,               # -> Starting, Pausing,
     (Draining,  DrainDue):      _drained,               #    Dead or Stopped
@@ -696,6 +723,7 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Draining,  Ready):         _ignore,                # read while draining
     (Draining,  Exited):        _ignore,                # after GoneDue
     (Draining,  ChannelLost):   _ignore,
+    (Draining,  Impostor):      _ignore,
 
     (Pausing,   PauseDue):      _resume,                # -> Starting
     (Pausing,   RestartAsked):  _resume_now,            # -> Starting
@@ -706,12 +734,14 @@ TABLE: dict[tuple[type, type], Callable[..., Outcome]] = {
     (Dead,      Exited):        _ignore,                # after GoneDue
     (Dead,      Drained):       _ignore,                # after DrainDue
     (Dead,      ChannelLost):   _ignore,
+    (Dead,      Impostor):      _ignore,
 
     (Stopped,   RestartAsked):  _ignore,
     (Stopped,   ShutdownAsked): _ignore,
     (Stopped,   Exited):        _ignore,
     (Stopped,   Drained):       _ignore,
     (Stopped,   ChannelLost):   _ignore,
+    (Stopped,   Impostor):      _ignore,
 }
 # fmt: on
 

@@ -36,11 +36,14 @@ class Failure:
     :ivar ename: the short name; never ``SystemExit`` (qtconsole would quit).
     :ivar evalue: one sentence.
     :ivar traceback: lines to show; the sentence itself when empty.
+    :ivar facts: the same for programs, names and values of JSON: they stand in
+        the reply's metadata, under ``ipr``.
     """
 
     ename: str
     evalue: str
     traceback: tuple[str, ...] = ()
+    facts: tuple[tuple[str, object], ...] = attrs.field(default=(), eq=False)
 
     def content(self) -> dict[str, Any]:
         """Give the three fields that every kind of error carries."""
@@ -119,6 +122,7 @@ def execute_error(failure: Failure, execution_count: int) -> Draft:
             "user_expressions": {},
             "payload": [],
         },
+        {"ipr": dict(failure.facts)} if failure.facts else EMPTY,
     )
 
 

@@ -25,10 +25,12 @@ from ipr.answers import Publish, Steps
 from ipr.author import Author
 from ipr.causes import failure
 from ipr.cells import Cell, RestartCell
-from ipr.ledger import Ledger, Request
+from ipr.ledger import Ledger
 from ipr.machine import Cause, Ending
 from ipr.messages import Draft, Failure
 from ipr.questions import Questions
+from ipr.request import Request
+from ipr.subshells import Subshells
 from ipr.wire import (
     CONTENT,
     DELIMITER,
@@ -40,6 +42,7 @@ from ipr.wire import (
     Malformed,
     Replays,
     Signer,
+    id_of,
     quick_count,
     split,
 )
@@ -50,14 +53,18 @@ KERNEL_INFO_TIME = 30.0
 PROBE_TIME = 0.5
 #: Probes after an answer until a kernel that publishes nothing counts as ready.
 SILENT_PROBES = 3
-#: Subshells of the kernel before that get a stand-in at once.
-MOST_STAND_INS = 32
 #: Seconds that a cell has to end once an interrupt urged a waiting restart.
 URGED_TIME = 2.0
 #: Seconds that a kernel has to finish what was interrupted, before it is told to end.
 NOTICE_TIME = 0.3
 #: Seconds that a reply may come after the idle that ends its cell.
 REPLY_TIME = 1.0
+#: Bytes that a request which is held takes beside its frames' own: the objects
+#: around them, and the parsed header (1500 measured with Python 3.11, and what
+#: malloc adds).
+HELD_BESIDES = 2000
+#: Clients that are known to be consoles.
+MOST_CONSOLES = 1000
 #: Seconds until a cell that restarts says so; most are done by then.
 PROGRESS_TIME = 0.3
 
@@ -104,6 +111,9 @@ class Decider(Protocol):
 
     def ready(self, generation: int) -> None:
         """That inner kernel answers, and its iopub is heard."""
+
+    def distrust(self, generation: int) -> None:
+        """What that inner kernel says is not signed with our key."""
 
     def shut_down(self) -> None:
         """End the daemon."""
@@ -174,11 +184,12 @@ class Relay:
         self._info: Draft | None = None
         self._info_seen = self._iopub_seen = self._probe_idle = False
         self._silent_probes = 0
+        self._distrusted = False
         self._own: set[str] = set()
-        self._subshells: set[str] = set()
-        self._replacements: dict[str, str | None] = {}
-        self._replacing: dict[str, str] = {}
-        self._stale: set[str] = set()
+        self._subshells = Subshells(self._create_subshell)
+        self._creating: dict[str, Callable[[str], None]] = {}
+        #: Clients that have asked what a console asks before each cell.
+        self.consoles: dict[tuple[bytes, ...], None] = {}
         self._probing: IDelayedCall | None = None
         self._expecting: IDelayedCall | None = None
         self._refuse_later: Cause | None = None
@@ -229,9 +240,7 @@ class Relay:
             )
             return
         if channel == "stdin":
-            if msg_type == "input_reply":
-                with suppress(Malformed):
-                    self._input_reply(envelope)
+            self._answer(envelope)
             return
         if self.tracing:
             _trace("client", channel, msg_type, envelope.size)
@@ -262,13 +271,9 @@ class Relay:
         if inner is None:
             self._hold(channel, envelope)
             return
-        header, body = envelope.header, envelope.body
-        if header.get("subshell_id"):
-            addressed = self._addressed(header)
-            if addressed is not header:
-                body = self._signer.resign(body, header=addressed)
-        elif header["msg_type"] == "delete_subshell_request" and self._replacements:
-            body = self._replaced_deletion(envelope)
+        body = envelope.body
+        if self._subshells.stand_ins:
+            body = self._addressed(envelope)
         try:
             inner.send(channel, body)
         finally:
@@ -277,44 +282,34 @@ class Relay:
             # What could not be sent is answered when that kernel is finished.
             self.ledger.enter(Request.of(channel, envelope, inner.generation))
 
-    def _addressed(self, header: JSON) -> JSON:
-        """Give the header with a subshell that there is.
-
-        JupyterLab goes on naming one of the kernel before.
-        """
-        subshell = header.get("subshell_id")
-        if not subshell or subshell in self._subshells:
-            return header
-        return {**header, "subshell_id": self._replacement(subshell)}
-
-    def _replacement(self, stale: str) -> str | None:
-        """Give the subshell that stands in for one of the kernel before.
-
-        None, which is the main shell, until it is there: widgets would answer
-        only between cells, but they would answer.
-        """
-        if stale not in self._replacements:
-            self._replacements[stale] = None
-            features = self.info().content.get("supported_features")
-            if isinstance(features, list) and "kernel subshells" in features:
-                draft = Draft("create_subshell_request", {})
-                self._replacing[self.send_own("control", draft)] = stale
-        return self._replacements[stale]
-
-    def _replaced_deletion(self, envelope: Envelope) -> list[Frame]:
+    def _addressed(self, envelope: Envelope) -> list[Frame]:
+        """Return the body, naming subshells that this kernel has."""
+        header, body = envelope.header, envelope.body
         try:
-            content = envelope.content
+            if header.get("subshell_id"):
+                addressed = self._subshells.addressed(header)
+                if addressed is not header:
+                    return self._signer.resign(body, header=addressed)
+            elif header["msg_type"] == "delete_subshell_request":
+                content = envelope.content
+                understood = self._subshells.deletion(content)
+                if understood is not content:
+                    return self._signer.resign(body, content=understood)
         except Malformed:
-            return envelope.body
-        named = self._replacements.pop(str(content.get("subshell_id")), None)
-        if named is None:
-            return envelope.body
-        return self._signer.resign(
-            envelope.body, content={**content, "subshell_id": named}
-        )
+            # The kernel says what it thinks of it.
+            pass
+        return body
+
+    def _create_subshell(self, made: Callable[[str], None]) -> bool:
+        features = self.info().content.get("supported_features")
+        if not isinstance(features, list) or "kernel subshells" not in features:
+            return False
+        draft = Draft("create_subshell_request", {})
+        self._creating[self.send_own("control", draft)] = made
+        return True
 
     def _hold(self, channel: str, envelope: Envelope) -> None:
-        size = envelope.size
+        size = envelope.size + HELD_BESIDES
         if self._held_bytes + size > self._max_held:
             why = Failure(
                 "TooMuchHeld",
@@ -348,18 +343,20 @@ class Relay:
         except Exception:
             _log.failure("A request that was held could not be processed")
             # One that could not be sent is in the ledger.
-            if self.ledger.find(envelope.header["msg_id"]) is None:
-                why = Failure("NotSent", "ipr could not pass this on; its log says why")
-                self._refuse(Request.of(channel, envelope), why)
+            if self.ledger.find(id_of(envelope.header)) is None:
+                self._refuse(Request.of(channel, envelope), NOT_SENT)
 
-    def _input_reply(self, envelope: Envelope) -> None:
-        parent = envelope.parent_id
+    def _answer(self, envelope: Envelope) -> None:
+        """Pass on what comes on stdin, whatever it is.
+
+        A kernel that asks takes what comes next there, and one that does not
+        ask drops it or keeps it for its next question: that is its own affair.
+        """
         if not self.open or self.inner is None:
-            _log.info("Dropped an input_reply: no kernel asked")
+            _log.info("Dropped an answer to a question: there is no kernel")
             return
-        if not self.ledger.input_given(parent, envelope.identities):
-            _log.info("Dropped an input_reply: nobody asked that, or asks still")
-            return
+        with suppress(Malformed):
+            self.ledger.input_given(envelope.parent_id, envelope.identities)
         self.inner.send("stdin", envelope.body)
 
     def _subscription(self, frames: list[Frame]) -> None:
@@ -596,8 +593,12 @@ class Relay:
         return True
 
     def interrupt(self) -> None:
-        """Interrupt the inner kernel as its kernelspec says, once."""
+        """Somebody wants the inner kernel to be interrupted."""
         self._urge()
+        self._interrupt()
+
+    def _interrupt(self) -> None:
+        """Interrupt the inner kernel as its kernelspec says, once."""
         inner = self.inner
         if inner is None:
             return
@@ -616,15 +617,14 @@ class Relay:
         inner = self.inner
         if inner is None:
             return
-        if self.ledger.unfinished(inner.generation):
-            self.interrupt()
+        if len(self.ledger):
+            self._interrupt()
             self._parting = self._call_later(NOTICE_TIME, self._part)
         else:
             self._part()
 
     def _check_parting(self) -> None:
-        inner = self.inner
-        if inner is not None and not self.ledger.unfinished(inner.generation):
+        if self._parting is not None and not len(self.ledger):
             self._part()
 
     def _part(self) -> None:
@@ -695,6 +695,9 @@ class Relay:
 
     def _is_complete(self, channel: str, envelope: Envelope) -> bool:
         """Say that a line of ours is whole, whatever its kernel makes of it."""
+        client = tuple(envelope.identities)
+        if client not in self.consoles and len(self.consoles) < MOST_CONSOLES:
+            self.consoles[client] = None
         if not magics.suspicious(bytes(envelope.body[CONTENT])):
             return False
         request = Request.of(channel, envelope)
@@ -756,9 +759,12 @@ class Relay:
     def _restart_number(self, request: Request) -> int:
         """Give the execution_count of a %restart.
 
-        After 0 consoles begin with ``In [1]`` again.
+        After 0 consoles begin with ``In [1]`` again; for notebooks that is "not
+        run". Some of these do not name the cell (those whose server runs the
+        cells): a console is who asks whether a line is complete.
         """
-        return self.count + 1 if request.from_notebook else 0
+        console = tuple(request.identities) in self.consoles
+        return 0 if console and not request.from_notebook else self.count + 1
 
     def info(self) -> Draft:
         """Give the kernel_info_reply as far as known."""
@@ -805,6 +811,8 @@ class Relay:
         """Take what an inner kernel sent."""
         if self.inner is None or generation != self.inner.generation:
             return
+        if self._distrusted:
+            return
         if self.tracing:
             _trace_frames(channel, frames)
         if channel == "iopub":
@@ -812,6 +820,8 @@ class Relay:
             return
         try:
             envelope = split(frames)
+            if not self._verified(envelope):
+                return
             if not self._session_known:
                 self._learn_session(envelope)
             if channel == "stdin":
@@ -825,16 +835,33 @@ class Relay:
                 error=error,
             )
 
+    def _verified(self, envelope: Envelope) -> bool:
+        """Whether the inner kernel has signed it; if not, it is none of ours.
+
+        On tcp the ports are chosen before the kernel binds them: somebody else
+        may have been quicker, and gets what we send. Nothing more of that one
+        is looked at; what it costs to be flooded by it is reading.
+        """
+        if self._signer.verifies(envelope.body):
+            return True
+        self._distrusted = True
+        if self.inner is not None:
+            self.decider.distrust(self.inner.generation)
+        return False
+
     def _published(self, frames: list[Frame]) -> None:
+        """Pass on what came on iopub; verify what is acted on.
+
+        The rest is verified by the clients, once the kernel is known to be ours.
+        """
         try:
             header = frames[frames.index(DELIMITER) + HEADER]
         except (ValueError, IndexError):
             _log.warn("Dropped a message of the kernel on iopub: no delimiter")
             return
-        if not self._iopub_seen:
-            self._first_published(frames)
         if (
-            b'"status"' in header
+            not self.open
+            or b'"status"' in header
             or b'"execute_input"' in header
             or b'"error"' in header
             or b'"iopub_welcome"' in header
@@ -842,6 +869,10 @@ class Relay:
         ):
             try:
                 envelope = split(frames)
+                if not self._verified(envelope):
+                    return
+                if not self._iopub_seen:
+                    self._first_published(envelope)
                 if b'"status"' in header and _IS_STATUS.search(header) is not None:
                     self._status(envelope, frames)
                     return
@@ -854,13 +885,9 @@ class Relay:
                 return
         self._front.publish(frames)
 
-    def _first_published(self, frames: list[Frame]) -> None:
-        try:
-            envelope = split(frames)
-            self._learn_session(envelope)
-            self._iopub_seen = envelope.header["msg_type"] != "iopub_welcome"
-        except Malformed:
-            return
+    def _first_published(self, envelope: Envelope) -> None:
+        self._learn_session(envelope)
+        self._iopub_seen = envelope.header["msg_type"] != "iopub_welcome"
 
     def _noted(self, envelope: Envelope) -> bool:
         """Note a message on iopub that matters; False: it goes no further."""
@@ -870,7 +897,7 @@ class Relay:
         parent = envelope.parent_id
         if parent in self._own:
             return False
-        request = self.ledger.find(parent)
+        request = self.ledger.parent(envelope)
         if request is None:
             return True
         if request.closed:
@@ -891,7 +918,7 @@ class Relay:
         """Pass on a status, unless it is ipr's own affair, and note it."""
         parent = envelope.parent_id
         content = bytes(envelope.body[CONTENT])
-        request = self.ledger.find(parent)
+        request = self.ledger.parent(envelope)
         if request is None:
             if parent not in self._own:
                 self._front.publish(frames)
@@ -901,16 +928,14 @@ class Relay:
         elif request.closed:
             return
         elif b'"busy"' in content:
-            if not (request.idle or request.adopted):
+            if self.ledger.busy(request) and not request.adopted:
                 self._front.publish(frames)
-            self.ledger.busy(request)
         elif b'"idle"' in content:
             if not request.idle:
                 self._front.publish(frames)
             self.ledger.idled(request)
-            if self._parting is not None:
-                self._check_parting()
-            elif self.waiting is not None and not request.finished:
+            self._check_parting()
+            if self.waiting is not None and not request.finished:
                 # Perhaps there will be no reply.
                 self._turn()
         else:
@@ -918,7 +943,7 @@ class Relay:
 
     def _reply(self, channel: str, envelope: Envelope) -> None:
         parent = envelope.parent_id
-        request = self.ledger.find(parent)
+        request = self.ledger.parent(envelope, channel)
         if request is None:
             if parent in self._own:
                 self._own_answer(envelope)
@@ -945,8 +970,7 @@ class Relay:
             if stops:
                 self._abort_held()
             self._turn()
-        elif self._parting is not None:
-            self._check_parting()
+        self._check_parting()
 
     def _merge_completion(self, envelope: Envelope) -> None:
         found = self._completing.pop(envelope.parent_id, None)
@@ -955,11 +979,11 @@ class Relay:
             envelope.body = self._signer.resign(envelope.body, content=merged)
 
     def _own_answer(self, envelope: Envelope) -> None:
-        stale = self._replacing.pop(envelope.parent_id, "")
-        if stale:
+        created = self._creating.pop(envelope.parent_id, None)
+        if created is not None:
             made = envelope.content.get("subshell_id")
-            if isinstance(made, str) and stale in self._replacements:
-                self._replacements[stale] = made
+            if isinstance(made, str):
+                created(made)
             return
         if envelope.header["msg_type"] != "kernel_info_reply":
             return
@@ -993,16 +1017,16 @@ class Relay:
         if request.msg_type == "create_subshell_request":
             made = envelope.content.get("subshell_id")
             if isinstance(made, str):
-                self._subshells.add(made)
+                self._subshells.made(made)
         elif request.msg_type == "delete_subshell_request":
-            self._subshells.discard(request.field("subshell_id", ""))
+            self._subshells.deleted(request.field("subshell_id", ""))
 
     def _input_request(self, envelope: Envelope) -> None:
-        request = self.ledger.find(envelope.parent_id)
+        request = self.ledger.parent(envelope)
         if request is None or request.closed:
             _log.warn("Dropped an input_request: nobody runs that cell")
             return
-        msg_id = envelope.header["msg_id"]
+        msg_id = id_of(envelope.header)
         self.ledger.input_asked(request, msg_id)
         self._questions.put(msg_id, request.identities + envelope.body)
 
@@ -1044,6 +1068,7 @@ class Relay:
         if not waiting.urged:
             waiting.abort()
             self._let_next_wait()
+            self._calm()
         for channel, envelope in self._take_held():
             header = envelope.header
             queued = header["msg_type"] == "execute_request"
@@ -1065,12 +1090,11 @@ class Relay:
         self._session_known = self._info_seen = self._iopub_seen = False
         self._probe_idle = False
         self._silent_probes = 0
-        self._stale |= self._subshells | set(self._replacements)
+        self._distrusted = False
         self._own.clear()
         self._completing.clear()
-        self._replacements.clear()
-        self._replacing.clear()
-        self._subshells.clear()
+        self._creating.clear()
+        self._subshells = Subshells(self._create_subshell, self._subshells.known())
         self._probe()
 
     def hold(self, *, coming: bool) -> None:
@@ -1119,11 +1143,7 @@ class Relay:
         self._stop_probing()
         self.open = True
         self._welcome_all()
-        # Before anybody needs them: a widget sends no second message before
-        # the first is done, which on the main shell is after the running cell.
-        for stale in sorted(self._stale)[:MOST_STAND_INS]:
-            self._replacement(stale)
-        self._stale = set()
+        self._subshells.prepare()
         for msg_id in list(self._curious):
             self._satisfy(msg_id)
         cells, self._restarting = self._restarting, []
@@ -1139,8 +1159,10 @@ class Relay:
             try:
                 self._run_rest(cell)
             except Exception:
-                # It is in the ledger, and answered when that kernel is finished.
                 _log.failure("The rest of a %restart could not be sent")
+                # One that is handed over is in the ledger, and answered when that
+                # kernel is finished.
+                cell.fail(NOT_SENT)
         if not cells and generation > 1:
             # JupyterLab would show "starting" until the next cell.
             self.announce(messages.IDLE, "execute_request")
@@ -1153,9 +1175,8 @@ class Relay:
         if inner is None:
             return
         content = {**request.content, "code": cell.restart.rest}
-        body = self._signer.resign(
-            cell.body, header=self._addressed(request.header), content=content
-        )
+        header = self._subshells.addressed(request.header)
+        body = self._signer.resign(cell.body, header=header, content=content)
         request.generation = inner.generation
         request.adopted = True
         cell.hand_over()
@@ -1243,6 +1264,9 @@ def _trace_frames(channel: str, frames: list[Frame]) -> None:
 
 
 _IS_STATUS = re.compile(rb'"msg_type"\s*:\s*"status"')
+
+#: What a request gets that could not be sent.
+NOT_SENT = Failure("NotSent", "ipr could not pass this on; its log says why")
 
 _NOTHING = Failure("NoKernel", "there is no kernel")
 

@@ -166,6 +166,10 @@ class Restarter:
         if isinstance(self.state, machine.Starting):
             self.feed(machine.Ready(generation))
 
+    def distrust(self, generation: int) -> None:
+        """What that inner kernel says is not signed with our key."""
+        self.feed(machine.Impostor(generation))
+
     def now(self) -> float:
         """Monotonic seconds."""
         now: float = self._clock.seconds()

@@ -342,6 +342,8 @@ class Daemon:
             self._tidying.cancel()
         if self._parent_watch is not None and self._parent_watch.running:
             self._parent_watch.stop()
+        # Each of these gets its answer, too: the relay refuses by now.
+        self._front.read_rest()
         self._front.close(LINGER)
         self._factory.shutdown()
         waiting, self._waiting = self._waiting, []

@@ -51,6 +51,10 @@ MOST_UNTAKEN = 64
 #: the longest (CurveZMQ's INITIATE, with an identity) is below 700.
 MOST_TOPIC = 1024
 
+#: Rounds of reading before the front is closed; a client that floods it has had
+#: its share.
+LAST_READS = 100
+
 _MONITORED = int(zmq.EVENT_CONNECTED | zmq.EVENT_DISCONNECTED)
 
 
@@ -138,6 +142,11 @@ class Front:
                 raise
             return False
         return True
+
+    def read_rest(self) -> None:
+        """Read what clients have sent up to now, and not what goes on coming."""
+        for name in ("control", "shell"):
+            self._channels[name].drain(LAST_READS)
 
     def close(self, linger: int) -> None:
         """Close all; unsent messages get ``linger`` milliseconds."""

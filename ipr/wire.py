@@ -65,14 +65,11 @@ class Envelope:
         """The header.
 
         :raises Malformed: when it is no JSON object with a ``msg_id`` and a
-            ``msg_type`` that are strings, or its ``subshell_id`` is none.
+            ``msg_type`` that is a string, or its ``subshell_id`` is none.
         """
         if self._header is None:
             header = parse_object(self.body[HEADER], "header")
-            if not (
-                isinstance(header.get("msg_id"), str)
-                and isinstance(header.get("msg_type"), str)
-            ):
+            if "msg_id" not in header or not isinstance(header.get("msg_type"), str):
                 raise Malformed("the header lacks msg_id or msg_type")
             if not isinstance(header.get("subshell_id"), str | None):
                 raise Malformed("the header's subshell_id is no string")
@@ -91,7 +88,7 @@ class Envelope:
 
     @property
     def parent_id(self) -> str:
-        """The parent's ``msg_id``, or ``""``.
+        """The parent's ``msg_id`` as of :func:`id_of`.
 
         :raises Malformed: as :attr:`parent`.
         """
@@ -99,8 +96,7 @@ class Envelope:
         quick = quick_id(frame) if isinstance(frame, bytes) else None
         if quick is not None:
             return quick
-        found = self.parent.get("msg_id", "")
-        return found if isinstance(found, str) else ""
+        return id_of(self.parent)
 
     @property
     def content(self) -> JSON:
@@ -114,6 +110,17 @@ class Envelope:
     def size(self) -> int:
         """Bytes of all frames together."""
         return sum(map(len, self.body)) + sum(map(len, self.identities))
+
+
+def id_of(header: JSON) -> str:
+    """Return the ``msg_id`` as a key, or ``""`` where there is none.
+
+    The protocol wants a string. Kernels copy whatever they get, and so clients
+    that number their messages work: such an id becomes a string that no other
+    id can be.
+    """
+    found = header.get("msg_id", "")
+    return found if isinstance(found, str) else f"\0{found!r}"
 
 
 def parse_object(frame: Frame, what: str) -> JSON:
@@ -186,11 +193,16 @@ def split(frames: list[Frame]) -> Envelope:
 
 
 def dumps(value: JSON) -> bytes:
-    """JSON as one frame: UTF-8; lone surrogates come out as escapes."""
+    """Return JSON as one frame: UTF-8; lone surrogates come out as escapes.
+
+    :raises Malformed: when it is nested too deeply.
+    """
     try:
         return json.dumps(value, ensure_ascii=False, default=str).encode()
     except UnicodeEncodeError:
         return json.dumps(value, default=str).encode()
+    except RecursionError:
+        raise Malformed("it is nested too deeply to be written") from None
 
 
 class Signer:
@@ -252,7 +264,12 @@ class Signer:
         header: JSON | None = None,
         content: JSON | None = None,
     ) -> list[Frame]:
-        """Give ``body`` with another header or content, signed anew."""
+        """Return ``body`` with another header or content, signed again.
+
+        Only for what was verified: whoever reads it takes it for ours.
+
+        :raises Malformed: when it is nested too deeply to be written.
+        """
         changed = list(body)
         if header is not None:
             changed[HEADER] = dumps(header)

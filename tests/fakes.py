@@ -165,6 +165,9 @@ class FakeDecider:
     def ready(self, generation: int) -> None:
         self._done.append(("ready", generation))
 
+    def distrust(self, generation: int) -> None:
+        self._done.append(("distrust", generation))
+
     def shut_down(self) -> None:
         self._done.append(("shut down",))
 

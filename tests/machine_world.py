@@ -163,6 +163,7 @@ def possible(world: World) -> Iterator[Event]:
     yield from forced(world)
     if world.kernel:
         yield machine.ChannelLost(world.kernel, "shell")
+        yield machine.Impostor(world.kernel)
     if isinstance(world.state, machine.Starting) and not world.exited:
         yield machine.Ready(world.kernel)
 

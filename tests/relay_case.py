@@ -55,6 +55,9 @@ class RelayCase(Case):
         self.relay.decider = FakeDecider(self.done, self.clock)
         self.relay.commands = self.commands
         self.relay.changer = self.changer
+        # Who sends cells here is a console, where nothing else is said.
+        for client in (b"ann", b"bob"):
+            self.relay.consoles[(client,)] = None
         self.inner = FakeInner(self.done)
         # Every test ends as the daemon does; nothing is left on the clock then.
         self.addCleanup(self.relay.end, SHUT_DOWN)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ipr.ledger import Request
+from ipr.request import Request
 from ipr.wire import Envelope, Signer
 
 KEY = b"the key of the connection file"

@@ -6,8 +6,8 @@ from typing import Any
 
 from ipr import answers, messages
 from ipr.answers import Publish, Reply, Step, Steps
-from ipr.ledger import Request
 from ipr.messages import BUSY, IDLE, Draft, Failure
+from ipr.request import Request
 from tests.case import Case
 from tests.requests import request
 

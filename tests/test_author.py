@@ -80,3 +80,10 @@ class AuthorTests(Case):
         """As ipykernel forms it."""
         self.author.session = "s"
         self.assertEqual(self.author.topic(Draft("stream", {})), b"kernel.s.stream")
+
+    def test_topic_of_an_odd_session(self) -> None:
+        """A kernel's session may be any JSON string: ipr can still say something."""
+        self.author.session = "\udc80"
+        draft = Draft("stream", {})
+        self.assertEqual(self.author.topic(draft), b"kernel.?.stream")
+        self.assertTrue(SIGNER.verifies(self.author.body(draft, b"{}")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from typing import Any
 
 from ipr.causes import Facts, cause, failure
 from ipr.machine import Cause, Ending
@@ -199,3 +200,35 @@ class FailureTests(Case):
             found.traceback,
             ("DeadKernelError: why; run %restart to start a new one",),
         )
+
+
+class FactsTests(Case):
+    """The same for programs: in the metadata of the reply."""
+
+    def facts(self, **known: Any) -> dict[str, object]:
+        return dict(failure(cause(Facts(**known))).facts)
+
+    def test_killed(self) -> None:
+        self.assertEqual(
+            self.facts(status=9, ready=True, out_of_memory=True, peak_kib=2048),
+            {
+                "cause": cause(
+                    Facts(9, ready=True, out_of_memory=True, peak_kib=2048)
+                ).text,
+                "signal": 9,
+                "exit_code": None,
+                "peak_kib": 2048,
+                "oom": True,
+            },
+        )
+
+    def test_exited(self) -> None:
+        found = self.facts(status=3 << 8, ready=True)
+        self.assertEqual(
+            [found[name] for name in ("signal", "exit_code", "peak_kib", "oom")],
+            [None, 3, None, False],
+        )
+
+    def test_never_started(self) -> None:
+        found = self.facts(status=None, problem="no such file")
+        self.assertEqual((found["signal"], found["exit_code"]), (None, None))

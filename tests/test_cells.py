@@ -7,9 +7,9 @@ from typing import Any
 from ipr import messages
 from ipr.answers import Publish, Reply, Steps
 from ipr.cells import Cell, RestartCell
-from ipr.ledger import Request
 from ipr.magics import Restart
 from ipr.messages import BUSY, IDLE, Draft, Failure
+from ipr.request import Request
 from tests.case import Case
 from tests.requests import request
 
@@ -108,7 +108,9 @@ class RestartCellTests(Case):
         ]
 
     def test_progress(self) -> None:
-        """The first is a display of its own, the others write it anew."""
+        """The first is a display of its own, the others update it."""
+        self.cell.request.from_notebook = True
+        self.cell.progress("one")
         self.cell.progress("one")
         self.cell.progress("two")
         self.assertEqual(
@@ -119,6 +121,12 @@ class RestartCellTests(Case):
             [step.draft.content["transient"] for step in found],
             [{"display_id": "display"}] * 2,
         )
+
+    def test_progress_on_a_console(self) -> None:
+        """No update ever: euporie hears nothing more after one."""
+        self.cell.progress("one")
+        self.cell.progress("two")
+        self.assertEqual(self.shown(), [("display_data", "one")])
 
     def test_conclude(self) -> None:
         """The last line takes the place of the others, on consoles too."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from typing import Any
+from unittest import mock
 
 import zmq
 from twisted.python.failure import Failure
@@ -216,6 +217,14 @@ class FairTests(ChannelCase):
             sender.send([b"x"])
         receiver.drain()
         self.assertEqual(len(into), 3 * READ_BUDGET)
+
+    def test_drain_of_a_flood(self) -> None:
+        """Whoever goes on sending does not keep anybody from ending."""
+        sender, receiver = self.pair([])
+        sender.send([b"x"])
+        with mock.patch.object(Channel, "doRead") as read:
+            receiver.drain(7)
+        self.assertEqual(read.call_count, 7)
 
     def test_drain_after_close(self) -> None:
         """There is nothing to drain then."""

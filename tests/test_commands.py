@@ -11,10 +11,11 @@ from ipr import messages
 from ipr.answers import Steps
 from ipr.cells import Cell
 from ipr.commands import IprCommands
-from ipr.ledger import Ledger, Request
+from ipr.ledger import Ledger
 from ipr.magichelp import HELP
 from ipr.magics import Help, Ipr
 from ipr.notebooklog import Log
+from ipr.request import Request
 from ipr.status import Row
 from tests.case import Case
 from tests.requests import request

@@ -61,7 +61,9 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "magichelp",
         "magics",
         "messages",
+        "request",
         "status",
+        "subshells",
         "wire",
     ),
 }
@@ -100,6 +102,7 @@ PURE_STDLIB = {
     "hashlib",
     "hmac",
     "html",
+    "itertools",
     "json",
     "os",
     "re",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ipr.ledger import MOST_OPEN, REMEMBERED, Ledger, Request
+from typing import Any
+
+from ipr.ledger import MANY_OPEN, REMEMBERED, Ledger
+from ipr.request import Request
 from ipr.wire import Envelope, Malformed
 from tests.case import Case
 from tests.requests import body, header, request
@@ -233,26 +236,153 @@ class PresumedTests(Case):
         )
 
 
-class BoundTests(Case):
-    def test_what_is_never_answered_does_not_pile_up(self) -> None:
-        """Past the bound the oldest that is no cell is given up; cells are not."""
-        ledger = Ledger()
-        ledger.enter(request("cell"))
-        for number in range(MOST_OPEN):
-            ledger.enter(request(str(number), "history_request"))
-        self.assertEqual(len(ledger), MOST_OPEN)
-        self.assertEqual(
-            [found.msg_id for found in ledger.unfinished()[:2]], ["cell", "1"]
+class ManyTests(Case):
+    """Thousands of open requests: none is lost that the kernel answers."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+
+    def enter(self, *requests: Request) -> list[Request]:
+        for made in requests:
+            self.ledger.enter(made)
+        return list(requests)
+
+    def finish(self, made: Request) -> None:
+        self.ledger.replied(made)
+        self.ledger.idled(made)
+
+    def test_behind_a_running_cell(self) -> None:
+        """They are all still there when the cell ends, in their order."""
+        (cell,) = self.enter(request("cell"))
+        self.ledger.busy(cell)
+        asked = self.enter(
+            *(request(str(n), "complete_request") for n in range(3 * MANY_OPEN))
         )
+        self.finish(cell)
+        self.assertEqual(self.ledger.unfinished(), asked)
+        for made in asked:
+            self.assertIs(self.ledger.find(made.msg_id), made)
+            self.finish(made)
+        self.assertEqual(len(self.ledger), 0)
+
+    def test_sent_faster_than_answered(self) -> None:
+        """A kernel that lags behind by thousands answers in order."""
+        total, lag = 5 * MANY_OPEN, 2 * MANY_OPEN
+        asked = [request(str(n), "comm_info_request") for n in range(total)]
+        for number in range(total + lag):
+            if number < total:
+                self.ledger.enter(asked[number])
+            if number >= lag:
+                made = asked[number - lag]
+                self.assertIs(self.ledger.find(made.msg_id), made)
+                self.assertFalse(made.overdue)
+                self.finish(made)
+        self.assertEqual(len(self.ledger), 0)
+
+    def test_running_beside_the_others(self) -> None:
+        """What has said busy is not passed over: some kernels run many at a time."""
+        (slow,) = self.enter(request("slow"))
+        self.ledger.busy(slow)
+        self.finish(*self.enter(request("done")))
+        self.enter(*(request(str(n)) for n in range(2 * MANY_OPEN)))
+        self.finish(self.ledger.unfinished()[-1])
+        self.enter(*(request(f"more {n}") for n in range(2 * MANY_OPEN)))
+        self.assertIs(self.ledger.unfinished()[0], slow)
+
+    def test_never_answered(self) -> None:
+        """What a client polls for does not pile up: the kernel has passed it over."""
+        for number in range(5 * MANY_OPEN):
+            (poll,) = self.enter(request(f"poll {number}", "history_request"))
+            self.ledger.busy(poll)
+            self.finish(*self.enter(request(f"cell {number}")))
+        self.assertLess(len(self.ledger), MANY_OPEN + 10)
 
     def test_late_answer_to_what_was_given_up(self) -> None:
         """It still finds its client, as an answer and only once."""
-        ledger = Ledger()
-        for number in range(MOST_OPEN + 1):
-            ledger.enter(request(str(number), "history_request"))
-        found = ledger.find("0")
+        self.enter(
+            *(request(str(n), "history_request") for n in range(MANY_OPEN)),
+        )
+        self.finish(*self.enter(request("cell")))
+        self.enter(request("another"))
+        # It was looked at by then, other than the first two.
+        found = self.ledger.find("2")
         assert found is not None
-        self.assertEqual([ledger.replied(found), ledger.replied(found)], [True, False])
+        self.assertTrue(found.overdue)
+        self.assertEqual(
+            [self.ledger.replied(found), self.ledger.replied(found)], [True, False]
+        )
+
+
+class NamesakesTests(Case):
+    """Several open requests of one id: each gets its own answer."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+
+    def entered(self, kind: str = "execute_request", **more: Any) -> Request:
+        session = more.pop("session", "client")
+        made = request("1", kind, **more)
+        made.header["session"] = session
+        self.ledger.enter(made)
+        return made
+
+    def parent(self, of: Request, channel: str = "") -> Request | None:
+        frames = body(header("k", "x"), {}, of.header)
+        return self.ledger.parent(Envelope([], frames), channel)
+
+    def test_two_clients(self) -> None:
+        """Their sessions tell them apart, whoever is answered first."""
+        ann, bob = self.entered(session="ann"), self.entered(session="bob")
+        self.assertEqual((len(self.ledger), self.ledger.executing), (2, 2))
+        for made in (bob, ann):
+            self.assertIs(self.parent(made), made)
+            self.assertIs(self.parent(made, "shell"), made)
+
+    def test_interrupt_of_the_cell_with_its_id(self) -> None:
+        """As jupyter_client's manager and its client number their messages."""
+        cell = self.entered()
+        interrupt = self.entered("interrupt_request", channel="control")
+        self.ledger.busy(cell)
+        self.assertIs(self.parent(interrupt), interrupt)
+        self.assertIs(self.parent(interrupt, "control"), interrupt)
+        self.assertIs(self.parent(cell), cell)
+
+    def test_one_on_each_channel(self) -> None:
+        """A reply comes on the channel of its request."""
+        shell, control = self.entered(), self.entered(channel="control")
+        self.assertIs(self.parent(shell, "control"), control)
+        self.assertIs(self.parent(shell, "shell"), shell)
+
+    def test_the_same_all_over(self) -> None:
+        """The kernel answers in order."""
+        first, second = self.entered(), self.entered()
+        for made in (first, second):
+            self.assertIs(self.parent(second), made)
+            self.ledger.busy(made)
+            self.assertIs(self.parent(second, "shell"), made)
+            self.ledger.replied(made)
+            self.assertIs(self.parent(second), made)
+            self.ledger.idled(made)
+        self.assertEqual((len(self.ledger), self.ledger.executing), (0, 0))
+
+    def test_two_replies_before_the_idles(self) -> None:
+        """They come on two sockets."""
+        first, second = self.entered(), self.entered()
+        self.ledger.busy(first)
+        for made in (first, second):
+            self.assertIs(self.parent(made, "shell"), made)
+            self.ledger.replied(made)
+        self.assertIs(self.parent(first), first)
+
+    def test_all_of_them_are_left(self) -> None:
+        """When the kernel dies each is answered, in their order."""
+        made = [self.entered() for _ in range(3)]
+        other = request("2")
+        self.ledger.enter(other)
+        self.ledger.close(made[0])
+        self.assertEqual(self.ledger.unfinished(), [*made[1:], other])
+        self.ledger.close(made[2])
+        self.assertEqual(self.ledger.unfinished(), [made[1], other])
 
 
 class ExecutingTests(Case):
@@ -303,16 +433,6 @@ class ExecutingTests(Case):
         self.ledger.close(second)
         counts.append(self.ledger.executing)
         self.assertEqual(counts, [1, 0])
-
-    def test_an_id_used_twice(self) -> None:
-        """A broken client's second use of an id takes the place of the first."""
-        first, second = request("m1"), request("m1")
-        self.ledger.enter(first)
-        self.ledger.enter(second)
-        self.assertIs(self.ledger.find("m1"), second)
-        self.assertEqual((self.ledger.executing, len(self.ledger)), (1, 1))
-        self.ledger.close(second)
-        self.assertEqual((self.ledger.executing, len(self.ledger)), (0, 0))
 
     def test_an_id_used_again_after_it_was_finished(self) -> None:
         """The new request is the one that answers go to."""
@@ -370,11 +490,11 @@ class InputTests(Case):
         self.assertTrue(self.ledger.input_given(self.cell.msg_id, []))
         self.assertEqual(self.ledger.inputs, {})
 
-    def test_given_to_nobody(self) -> None:
-        """An answer to a question that is not open changes nothing."""
+    def test_given_with_another_parent(self) -> None:
+        """Kernels take the next answer that comes, whatever it names."""
         self.ledger.input_asked(self.cell, "q1")
+        self.assertTrue(self.ledger.input_given("q0", self.cell.identities))
         self.assertFalse(self.ledger.input_given("q0", self.cell.identities))
-        self.assertEqual(self.ledger.inputs, {"q1": self.cell})
 
     def test_gone_with_the_cell(self) -> None:
         """A reply, or ipr's own answer, ends the question too."""

@@ -29,6 +29,7 @@ from ipr.machine import (
     GoneDue,
     Halting,
     Hold,
+    Impostor,
     Kill,
     KillDue,
     Ladder,
@@ -81,6 +82,8 @@ LIMITS = Limits(
 RESTARTED = Cause(Ending.ASKED, "the kernel was restarted")
 SHUT_DOWN = Cause(Ending.SHUT_DOWN, "the kernel was shut down")
 BAD = Tally(2, 1)
+IMPOSTOR = machine._IMPOSTOR
+NOT_READY = Cause(Ending.NEVER_STARTED, IMPOSTOR)
 
 
 class MachineCase(Case):
@@ -210,6 +213,23 @@ class StartingTests(MachineCase):
             self.step(Starting(3, BAD), ChannelLost(3, "shell")), (Starting(3, BAD), ())
         )
 
+    def test_impostor(self) -> None:
+        """What does not sign with our key is ended, and the next has other ports.
+
+        Its end is a failed start: a second one in a row is the last.
+        """
+        state, effects = self.step(Starting(3), Impostor(3))
+        self.assertEqual(
+            (state, effects),
+            (Starting(3), (Terminate(3, IMPOSTOR), After(0.9, KillDue(3)))),
+        )
+        (_, effects) = self.step(Starting(3, Tally(0, 1)), Exited(3, NOT_READY))
+        self.assertIn(Drain(3), effects)
+        (state, _) = self.step(
+            Draining(3, Tally(1, 2), Aim.RESTART, NOT_READY), Drained(3)
+        )
+        self.assertEqual(state, Dead(3, NOT_READY))
+
 
 class RunningTests(MachineCase):
     def test_channel_lost(self) -> None:
@@ -222,10 +242,21 @@ class RunningTests(MachineCase):
             ),
         )
 
+    def test_impostor(self) -> None:
+        """Nobody knows with whom the clients speak: it is ended."""
+        self.assertEqual(
+            self.step(Running(3, BAD), Impostor(3)),
+            (
+                Running(3, BAD, ending=True),
+                (Terminate(3, IMPOSTOR), After(0.9, KillDue(3))),
+            ),
+        )
+
     def test_channels_lost(self) -> None:
         """It is told again and again; the ladder must not begin anew each time."""
         state = Running(3, BAD, ending=True)
         self.assertEqual(self.step(state, ChannelLost(3, "iopub")), (state, ()))
+        self.assertEqual(self.step(state, Impostor(3)), (state, ()))
         self.assertEqual(
             self.step(state, StableDue(3)), (Running(3, CLEAN, ending=True), ())
         )
@@ -366,7 +397,7 @@ class HaltingTests(MachineCase):
 
     def test_ignored(self) -> None:
         """It is going already: nothing that it says matters."""
-        for event in (Ready(3), ChannelLost(3, "shell")):
+        for event in (Ready(3), ChannelLost(3, "shell"), Impostor(3)):
             self.assertEqual(self.step(self.restarting, event), (self.restarting, ()))
 
 
@@ -479,7 +510,12 @@ class DrainingTests(MachineCase):
     def test_ignored(self) -> None:
         """What is still read, or comes late, changes nothing."""
         state = Draining(3, BAD, Aim.RESTART, DIED)
-        for event in (Ready(3), Exited(3, DIED), ChannelLost(3, "iopub")):
+        for event in (
+            Ready(3),
+            Exited(3, DIED),
+            ChannelLost(3, "iopub"),
+            Impostor(3),
+        ):
             self.assertEqual(self.step(state, event), (state, ()))
 
 
@@ -610,9 +646,11 @@ KEPT_BY_THE_SHELL = {
     (Dead, Exited),
     (Dead, Drained),
     (Dead, ChannelLost),
+    (Dead, Impostor),
     (Stopped, Exited),
     (Stopped, Drained),
     (Stopped, ChannelLost),
+    (Stopped, Impostor),
 }
 
 VARIANTS = (

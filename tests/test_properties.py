@@ -27,11 +27,12 @@ from twisted.internet.task import Clock
 from ipr import answers, machine, messages
 from ipr.answers import Publish, Reply, Steps
 from ipr.author import Author
-from ipr.ledger import Ledger, Request
+from ipr.ledger import Ledger
 from ipr.machine import Cause, Limits
 from ipr.messages import BUSY, IDLE, Draft, Failure
 from ipr.process import Ended
 from ipr.relay import Relay
+from ipr.request import Request
 from ipr.restarter import Restarter
 from ipr.wire import Frame, split
 from tests import machine_world

@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
-from ipr import magics, messages, relay
+from ipr import answers, magics, messages, relay
+from ipr.answers import Steps
 from ipr.channels import ChannelClosed
 from ipr.machine import Cause, Ending
 from ipr.magics import Changes, Ipr
 from ipr.questions import AGAIN_TIME, MOST_TRIES
 from ipr.relay import (
+    HELD_BESIDES,
     KERNEL_INFO_TIME,
     NOTICE_TIME,
     PROBE_TIME,
@@ -19,7 +22,9 @@ from ipr.relay import (
     SILENT_PROBES,
     URGED_TIME,
 )
-from ipr.wire import Signer, split
+from ipr.request import Request
+from ipr.subshells import MOST_STAND_INS
+from ipr.wire import Malformed, Signer, split
 from tests.fakes import FakeInner
 from tests.relay_case import ASKED, DIED, INFO, SHUT_DOWN, RelayCase
 from tests.requests import SIGNER, body, header
@@ -233,7 +238,7 @@ class NotBelievedTests(RelayCase):
             [b"ann", b"<IDS|MSG>"],
             [b"<IDS|MSG>"] * 9,
             [b"ann", *body({}, {})],
-            [b"ann", *body({"msg_id": 1, "msg_type": "x"}, {})],
+            [b"ann", *body({"msg_id": "m", "msg_type": 1}, {})],
         ):
             for channel in ("shell", "control", "stdin"):
                 self.relay.front_received(channel, list(frames))
@@ -242,7 +247,7 @@ class NotBelievedTests(RelayCase):
         self.assertEqual(len(self.took()), 1)
 
     def test_parent_that_is_none(self) -> None:
-        """A client's broken parent header on stdin is dropped quietly."""
+        """A broken parent header on stdin is the kernel's affair."""
         self.execute("m1")
         self.kernel("stdin", "input_request", "m1", prompt="?")
         frames = body(header("a1", "input_reply"), {})
@@ -250,11 +255,25 @@ class NotBelievedTests(RelayCase):
         frames[1] = SIGNER.sign(frames[2:6])
         self.took()
         self.relay.front_received("stdin", [b"ann", *frames])
-        self.assertEqual(self.took(), [])
+        self.assertEqual([what[1] for what in self.took()], ["a1"])
+
+    def test_id_that_is_no_string(self) -> None:
+        """Kernels copy whatever they get, so such clients work."""
+        for odd in (7, None, ["a"], 1.5):
+            own = {"msg_id": odd, "msg_type": "odd_request", "session": "s"}
+            frames = body(own, {"n": repr(odd)})
+            self.relay.front_received("shell", [b"ann", *frames])
+            self.assertEqual(self.inner.bodies[-1], frames)
+            reply = body(header("k", "odd_reply"), {"n": repr(odd)}, own)
+            self.relay.inner_received(1, "shell", reply)
+            self.assertEqual(self.front.frames[-1], ("shell", [b"ann", *reply]))
+            idle = body(header("k", "status"), {"execution_state": "idle"}, own)
+            self.relay.inner_received(1, "iopub", [b"t", *idle])
+        self.assertEqual(len(self.relay.ledger), 0)
 
     def test_garbage_of_the_kernel(self) -> None:
         """The same from the inner side."""
-        for frames in ([b""], [b"<IDS|MSG>"], body({}, {}), [b"<IDS|MSG>"] * 6):
+        for frames in ([b""], [b"<IDS|MSG>"], body({}, {}), [b"<IDS|MSG>"] * 5):
             for channel in ("shell", "control", "stdin", "iopub"):
                 self.relay.inner_received(1, channel, list(frames))
         self.execute("m1")
@@ -280,12 +299,132 @@ class NotBelievedTests(RelayCase):
         """A second reply or idle of the same request goes no further."""
         self.execute("m1")
         for _ in "12":
+            self.status("m1", "busy")
+        for _ in "12":
             self.end_cell("m1")
         self.status("m1", "busy")
         self.assertEqual(
             self.took()[1:],
-            [("ann shell", "m1", "execute_reply ok 1"), ("iopub", "m1", "idle")],
+            [
+                ("iopub", "m1", "busy"),
+                ("ann shell", "m1", "execute_reply ok 1"),
+                ("iopub", "m1", "idle"),
+            ],
         )
+
+
+class ImpostorTests(RelayCase):
+    """What answers on the inner kernel's ports, and does not have the key."""
+
+    def frames(
+        self, msg_type: str, parent_id: str, content: dict[str, Any]
+    ) -> list[Any]:
+        signer, self.signer = self.signer, self.stranger
+        try:
+            return super().frames(msg_type, parent_id, content)
+        finally:
+            self.signer = signer
+
+    stranger = Signer(b"another key")
+
+    def test_each_channel(self) -> None:
+        """One message is enough, and is told once; nothing of it gets anywhere."""
+        for number, channel in enumerate(("shell", "control", "stdin", "iopub"), 1):
+            self.open(number)
+            self.took()
+            for msg_type in ("kernel_info_reply", "input_request", "stream"):
+                self.kernel(channel, msg_type, self.probe(), **INFO)
+            self.assertEqual(self.took(), [("distrust", number)])
+            self.relay.finish(number, DIED)
+
+    def test_first_message(self) -> None:
+        """Not even that is passed on."""
+        own, self.stranger = self.stranger, self.signer
+        self.run_kernel()
+        self.stranger = own
+        self.execute("m1")
+        self.took()
+        self.kernel("shell", "execute_reply", "m1", status="ok")
+        self.assertEqual(self.took(), [("distrust", 1)])
+
+    def test_no_key_at_all(self) -> None:
+        """An empty signature is a wrong one."""
+        self.stranger = Signer(b"")
+        self.open()
+        self.took()
+        self.answer_probe()
+        self.assertEqual(self.took(), [("distrust", 1)])
+
+    def test_garbage_costs_nothing_more(self) -> None:
+        """Nothing that comes after it is as much as looked at."""
+        self.open()
+        self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
+        with mock.patch.object(Signer, "verifies") as verifies:
+            for _ in range(1000):
+                self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
+        self.assertEqual(verifies.call_count, 0)
+
+    def test_while_it_runs(self) -> None:
+        """All that is acted on is verified; the rest by the clients."""
+        for number, msg_type in enumerate(
+            ("status", "execute_input", "error", "iopub_welcome", "shutdown_reply"), 1
+        ):
+            own, self.stranger = self.stranger, self.signer
+            self.run_kernel(number)
+            self.stranger = own
+            cell = f"m{number}"
+            self.execute(cell)
+            self.took()
+            self.kernel("iopub", "stream", cell, name="stdout", text="x")
+            self.assertEqual(self.took(), [("iopub", cell, "stream: x")])
+            self.kernel("iopub", msg_type, cell, execution_state="idle")
+            self.kernel("shell", "execute_reply", cell, status="ok")
+            self.assertEqual(self.took(), [("distrust", number)])
+            self.relay.finish(number, DIED)
+            self.assertIn(("ann shell", cell, "execute_reply error 1"), self.took())
+
+    def test_the_next_one_is_ours(self) -> None:
+        """It is believed, and the session is its own."""
+        self.open()
+        self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
+        self.relay.finish(1, DIED)
+        self.stranger = self.signer
+        self.open(2)
+        self.took()
+        self.answer_probe()
+        self.assertIn(("ready", 2), self.took())
+        self.assertEqual(self.author.session, "session-2")
+
+
+class NumberTests(RelayCase):
+    """The execution_count of a %restart."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+        self.relay.count = 4
+
+    def number(self) -> object:
+        return self.took()[1]
+
+    def test_server_that_runs_the_cells(self) -> None:
+        """It names no cell, and its notebook would show a cell of 0 as not run."""
+        self.execute("r", "%restart", identity=b"server")
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 5: %restart"))
+
+    def test_console(self) -> None:
+        """It asks whether a line is complete, and begins with In [1] after 0."""
+        self.client("i", "is_complete_request", identity=b"console", code="%restart")
+        self.took()
+        self.execute("r", "%restart", identity=b"console")
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 0: %restart"))
+
+    def test_console_of_a_notebook(self) -> None:
+        """JupyterLab's own: its cells are cells."""
+        self.client("i", "is_complete_request", identity=b"lab", code="%restart")
+        self.took()
+        self.execute("r", "%restart", identity=b"lab", cell=True)
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 5: %restart"))
 
 
 class UnsignedTests(RelayCase):
@@ -314,33 +453,21 @@ class StdinTests(RelayCase):
         self.client(msg_id, "input_reply", channel="stdin", parent=parent, value="x")
 
     def test_nobody_asked(self) -> None:
-        """It would be taken for the answer to the next question."""
+        """What the kernel makes of it is its own affair, as without ipr."""
         self.answer("a1")
-        self.assertEqual(self.took(), [])
-
-    def test_without_parent(self) -> None:
-        """jupyter_client names none: it is the answer to what is open, once."""
-        self.kernel("stdin", "input_request", "m1", prompt="?")
-        self.took()
-        self.answer("a1")
-        self.answer("a2")
         self.assertEqual(self.took(), [("kernel 1 stdin", "a1", "input_reply")])
 
     def test_another_parent(self) -> None:
-        """An answer to a question of an earlier kernel is dropped."""
+        """A kernel takes the next answer that comes, whatever it names.
+
+        And it may not: the right one has to get through, too.
+        """
         question = split(self.kernel("stdin", "input_request", "m1", prompt="?"))
         self.took()
         self.answer("a1", header("old", "input_request"))
         self.answer("a2", question.header)
-        self.assertEqual(self.took(), [("kernel 1 stdin", "a2", "input_reply")])
-
-    def test_after_the_end(self) -> None:
-        """A cell that has ended asks no more."""
-        self.kernel("stdin", "input_request", "m1", prompt="?")
-        self.end_cell("m1", "error")
-        self.took()
-        self.answer("a1")
-        self.assertEqual(self.took(), [])
+        self.answer("a3")
+        self.assertEqual([what[1] for what in self.took()], ["a1", "a2", "a3"])
 
     def test_while_there_is_no_kernel(self) -> None:
         """Nor is it kept for the next one."""
@@ -350,13 +477,20 @@ class StdinTests(RelayCase):
         self.answer("a1")
         self.assertEqual(self.took(), [])
 
-    def test_only_answers(self) -> None:
-        """Nothing else that comes on stdin goes anywhere."""
+    def test_other_types(self) -> None:
+        """They are answers as well; nothing of it is ipr's business."""
         self.kernel("stdin", "input_request", "m1", prompt="?")
         self.took()
         self.execute("m2", "%restart", channel="stdin")
         self.client("m3", "shutdown_request", channel="stdin")
-        self.assertEqual(self.took(), [])
+        self.assertEqual(
+            self.took(),
+            [
+                ("kernel 1 stdin", "m2", "execute_request: %restart"),
+                ("kernel 1 stdin", "m3", "shutdown_request"),
+            ],
+        )
+        self.assertEqual(self.relay.ledger.inputs, {})
 
     def test_client_that_is_on_its_way(self) -> None:
         """Its stdin connects after its shell: it is asked then, once, in order."""
@@ -766,7 +900,7 @@ class ExpectingTests(RelayCase):
 class LimitedTests(RelayCase):
     """How much is held."""
 
-    max_held = 2000
+    max_held = 2000 + 2 * HELD_BESIDES
 
     def test_too_much(self) -> None:
         """Past the limit a request is answered at once; later ones may fit."""
@@ -797,6 +931,12 @@ class LimitedTests(RelayCase):
         self.relay.hold(coming=True)
         self.execute("m2", "x" * 1000)
         self.assertEqual(self.relay.held, 1)
+
+    def test_small_ones(self) -> None:
+        """What a request takes beside its bytes counts, too."""
+        for number in range(100):
+            self.execute(f"m{number}", "")
+        self.assertEqual(self.relay.held, 2)
 
 
 class FinishTests(RelayCase):
@@ -842,6 +982,44 @@ class FinishTests(RelayCase):
         self.assertEqual(len(self.relay.ledger), 0)
         self.end_cell("ran")
         self.assertEqual(self.took(), [])
+
+    def test_facts_for_programs(self) -> None:
+        """Who reads replies need not read prose."""
+        self.execute("m1")
+        cause = Cause(Ending.DIED, "it died", signal=9, out_of_memory=True)
+        self.relay.finish(1, cause)
+        (reply,) = [frames for where, frames in self.front.frames if where == "shell"]
+        self.assertEqual(
+            json.loads(split(reply).body[4]),
+            {
+                "ipr": {
+                    "cause": "it died",
+                    "signal": 9,
+                    "exit_code": None,
+                    "peak_kib": None,
+                    "oom": True,
+                }
+            },
+        )
+
+    def test_one_that_cannot_be_answered(self) -> None:
+        """The others are answered all the same."""
+        for msg_id in ("m1", "m2", "m3"):
+            self.execute(msg_id)
+        self.took()
+        real = answers.lost
+
+        def lost(request: Request, *more: Any) -> Steps:
+            if request.msg_id == "m2":
+                raise KeyError("a fault of ours")
+            return real(request, *more)
+
+        with mock.patch.object(answers, "lost", lost):
+            self.relay.finish(1, DIED)
+        self.assertEqual(len(self.logged_errors(KeyError)), 1)
+        answered = [what[1] for what in self.took() if what[0] == "ann shell"]
+        self.assertEqual(answered, ["m1", "m3"])
+        self.assertEqual(len(self.relay.ledger), 0)
 
     def test_nothing_follows(self) -> None:
         """What that kernel still says, and what is meant for it, goes nowhere."""
@@ -1079,11 +1257,13 @@ class RestartTests(RelayCase):
 
     def test_progress(self) -> None:
         """One that takes longer says what it is doing."""
-        self.execute("m1", "%restart")
+        self.execute("m1", "%restart", cell=True)
         self.relay.phase("stopping")
         self.took()
         self.clock.advance(PROGRESS_TIME)
         self.assertEqual(self.took(), [("iopub", "m1", "display_data: stopping")])
+        self.relay.phase("stopping")
+        self.assertEqual(self.took(), [])
         self.relay.phase("starting")
         self.assertEqual(
             self.took(), [("iopub", "m1", "update_display_data: starting")]
@@ -1222,7 +1402,7 @@ class TakesItsTurnTests(RelayCase):
         self.assertEqual(self.took(), [*begun("r", "%restart"), ("iopub", "r", WAITS)])
 
     def test_goes_when_all_before_it_have_ended(self) -> None:
-        """Cells before it finish; it shows what it waits for; cells after it wait."""
+        """Cells before it finish; it has said so; cells after it wait."""
         self.execute("m1b")
         self.took()
         self.waits()
@@ -1231,7 +1411,6 @@ class TakesItsTurnTests(RelayCase):
             self.took(),
             [
                 ("ann shell", "m1", "execute_reply ok 1"),
-                ("iopub", "r", WAITS.replace("display", "update_display", 1)),
             ],
         )
         self.kernel("shell", "execute_reply", "m1b", status="ok", execution_count=2)
@@ -1827,6 +2006,39 @@ class PartingTests(RelayCase):
         self.clock.advance(1)
         self.assertEqual(self.took(), [])
 
+    def test_reply_after_idle_while_one_is_settled(self) -> None:
+        """A %restart whose options are being worked out does not hold it up."""
+        self.execute("m1")
+        self.execute("r", "%restart --cwd /data")
+        self.part()
+        self.took()
+        self.status("m1", "idle")
+        self.kernel("shell", "execute_reply", "m1", status="error")
+        self.assertEqual(self.took()[-1], self.GO)
+
+    def test_own_interrupt_urges_nobody(self) -> None:
+        """Only a user's interrupt lets a %restart go over running cells.
+
+        Another one ends the kernel while the options of this one are worked out;
+        it then waits for what runs in the new kernel, like any other.
+        """
+        self.execute("m1")
+        self.execute("r", "%restart --cwd /data")
+        self.execute("n", "%restart now\nlong()")
+        self.relay.hold(coming=True)
+        self.relay.ask_to_go()
+        self.relay.finish(1, ASKED)
+        self.open(2)
+        self.answer_probe()
+        self.relay.release(2)
+        self.clock.advance(URGED_TIME)
+        self.took()
+        self.changer.settle()
+        self.clock.advance(2 * URGED_TIME)
+        self.assertEqual(self.took(), [("iopub", "r", WAITS)])
+        self.end_cell("n")
+        self.assertIn(("restart",), self.took())
+
     def test_reply_after_idle(self) -> None:
         self.execute("m1")
         self.part()
@@ -1935,13 +2147,12 @@ class SubshellTests(RelayCase):
         frames = self.execute("m1", subshell="s1")
         self.assertEqual(self.inner.bodies[-1], frames[1:])
 
-    def test_stale(self) -> None:
-        """It is taken out; the client's own id still finds it."""
-        self.execute("m1", subshell="old")
-        self.assertEqual(self.sent(), None)
-        self.took()
-        self.end_cell("m1")
-        self.assertEqual(self.took()[0], ("ann shell", "m1", "execute_reply ok 1"))
+    def test_unknown(self) -> None:
+        """The kernel says what it thinks of it; no thread of it is made for that."""
+        for number in range(300):
+            frames = self.execute(f"m{number}", subshell=f"made up {number}")
+            self.assertEqual(self.inner.bodies[-1], frames[1:])
+        self.assertFalse("create_subshell_request" in self.inner.asked)
 
     def test_of_the_generation_before(self) -> None:
         """What this generation did not make is stale."""
@@ -1951,36 +2162,64 @@ class SubshellTests(RelayCase):
         self.run_kernel(2)
         self.execute("m1", subshell="s1")
         self.assertEqual(self.sent(), None)
+        self.took()
+        self.end_cell("m1")
+        self.assertEqual(self.took()[0], ("ann shell", "m1", "execute_reply ok 1"))
 
     def test_deleted(self) -> None:
-        """Nor is there one that was deleted."""
+        """One that was deleted is none of an earlier kernel's."""
         self.create("s1")
         self.client("d", "delete_subshell_request", channel="control", subshell_id="s1")
         self.kernel("control", "delete_subshell_reply", "d", status="ok")
         self.execute("m1", subshell="s1")
-        self.assertEqual(self.sent(), None)
+        self.assertEqual(self.sent(), "s1")
+        self.relay.hold(coming=True)
+        self.relay.finish(1, ASKED)
+        self.run_kernel(2)
+        self.execute("m2", subshell="s1")
+        self.assertEqual(self.sent(), "s1")
 
-    def test_stand_in(self) -> None:
-        """A kernel that has subshells makes one that stands in for the old one."""
-        self.relay._info = self.synthetic("")
+    def have_subshells(self, *subshells: str) -> None:
+        """Have the next kernel come, one that has subshells, after these."""
+        for subshell in subshells:
+            self.create(subshell)
         info = {**INFO, "supported_features": ["kernel subshells"]}
         self.relay.hold(coming=True)
         self.relay.finish(1, ASKED)
         self.open(2)
         self.kernel("iopub", "status", "", execution_state="starting")
         self.kernel("shell", "kernel_info_reply", self.probe(), **info)
-        self.relay.release(2)
         self.took()
+        self.relay.release(2)
+
+    def test_many_stand_ins(self) -> None:
+        """Each is a thread of the kernel: the newest get theirs, the others do well."""
+        self.have_subshells(*(f"s{number}" for number in range(MOST_STAND_INS + 9)))
+        for number in range(MOST_STAND_INS + 9):
+            self.execute(f"m{number}", subshell=f"s{number}")
+            self.assertEqual(self.sent(), None)
+        sent = [what[2] for what in self.took()]
+        self.assertEqual(sent.count("create_subshell_request"), MOST_STAND_INS)
+
+    def test_nested_too_deeply(self) -> None:
+        """A header that cannot be written again passes as it is."""
+        self.have_subshells("old")
+        self.took()
+        with mock.patch.object(Signer, "resign", side_effect=Malformed):
+            frames = self.execute("m1", subshell="old")
+        self.assertEqual(self.inner.bodies[-1], frames[1:])
+
+    def test_stand_in(self) -> None:
+        """A kernel that has subshells makes one that stands in for the old one."""
+        self.have_subshells("old")
+        self.assertEqual(
+            [what[1] for what in self.took()[:1]], ["(create_subshell_request)"]
+        )
         self.execute("m1", subshell="old")
         self.execute("m2", subshell="old")
         self.assertEqual(
-            self.took(),
+            self.took()[-2:],
             [
-                (
-                    "kernel 2 control",
-                    "(create_subshell_request)",
-                    "create_subshell_request",
-                ),
                 ("kernel 2 shell", "m1", "execute_request: 1"),
                 ("kernel 2 shell", "m2", "execute_request: 1"),
             ],

@@ -134,6 +134,18 @@ class NoReplyTests(CornerCase):
         self.end_cell("m2", "ok", 2)
         self.assertIn(("restart",), self.took())
 
+    def test_the_one_that_waited_was_aborted(self) -> None:
+        """Nothing of that wait is left to cut another one short."""
+        self.client("bad", "execute_request")
+        self.execute("fails", "1/0")
+        self.execute("r", "%restart")
+        self.status("bad", "idle")
+        self.status("fails", "idle")
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.kernel("shell", "execute_reply", "fails", status="error")
+        self.assertIn(("ann shell", "r", "execute_reply aborted"), self.took())
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
 
 class AbortTests(CornerCase):
     """A cell that fails takes along what its kernel would have aborted."""
@@ -204,19 +216,25 @@ class SubshellTests(CornerCase):
 
     def test_features_that_are_none(self) -> None:
         """A kernel's info is not to be trusted."""
+        self.subshell("old")
+        self.restart()
+        self.relay.release(2)
         self.relay._info = Draft("kernel_info_reply", {"supported_features": None})
+        self.took()
         self.client("w", "comm_msg", subshell="old")
         self.assertEqual([what[1] for what in self.took()], ["w"])
 
     def test_a_deletion_without_content(self) -> None:
         """It passes as it is."""
-        self.client("w", "comm_msg", subshell="old")
+        self.subshell("old")
+        self.restart()
+        self.relay.release(2)
         self.took()
         own = dumps(header("d", "delete_subshell_request"))
         frames = SIGNER.body(own, b"{}", b"{}", b"nonsense")
         self.relay.front_received("control", [b"ann", *frames])
         self.assertEqual(
-            [what[:2] for what in self.took()], [("kernel 1 control", "d")]
+            [what[:2] for what in self.took()], [("kernel 2 control", "d")]
         )
 
 

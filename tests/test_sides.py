@@ -345,6 +345,19 @@ class FrontTests(SidesCase):
         self.assertEqual(client.poll(0), 0)
         client.close(0)
 
+    def test_last_requests(self) -> None:
+        """What has come by the end is answered before the front closes."""
+        front = self.front()
+        for name in ("shell", "control"):
+            client = self.client(name, zmq.DEALER)
+            client.send_multipart(BODY)
+            # It has come, and no turn of the reactor reads it.
+            self.assertTrue(front._channels[name].socket.poll(10_000))
+        front.read_rest()
+        self.assertEqual(
+            [channel for channel, _ in self.received], ["control", "shell"]
+        )
+
     def test_same_identity_again(self) -> None:
         """A client that comes back under its identity takes its place."""
         front = self.front()

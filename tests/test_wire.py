@@ -90,13 +90,13 @@ class EnvelopeTests(Case):
         self.assertIs(envelope.header, envelope.header)
 
     def test_header_that_is_none(self) -> None:
-        """A header without msg_id and msg_type that are strings is Malformed."""
+        """A header without msg_id, or a msg_type that is a string, is Malformed."""
         for header in (
             b"null",
             b"{}",
             b'{"msg_id": "m1"}',
             b'{"msg_type": "status"}',
-            b'{"msg_id": 1, "msg_type": "status"}',
+            b'{"msg_type": "status", "id": 1}',
             b'{"msg_id": "m1", "msg_type": null}',
         ):
             error = self.raised(
@@ -110,12 +110,12 @@ class EnvelopeTests(Case):
         self.assertEqual((envelope.parent, envelope.parent_id), ({}, ""))
 
     def test_parent_id(self) -> None:
-        """The id of the parent, or nothing when it has none that is a string."""
+        """The id of the parent; one that is no string is the id of nobody else."""
         found = [
             split(message(parent=parent)).parent_id
             for parent in (b'{"msg_id": "p"}', b"{}", b'{"msg_id": 7}')
         ]
-        self.assertEqual(found, ["p", "", ""])
+        self.assertEqual(found, ["p", "", "\x007"])
 
     def test_content(self) -> None:
         """The content is parsed; buffers' kinds of frames are fine too."""
@@ -201,6 +201,13 @@ class DumpsTests(Case):
         made = wire.dumps({"a": "\udc80"})
         self.assertEqual(made, b'{"a": "\\udc80"}')
         self.assertEqual(json.loads(made), {"a": "\udc80"})
+
+    def test_nested_too_deeply(self) -> None:
+        """What could be read may be too deep to be written: that is Malformed, too."""
+        deep: list[object] = []
+        for _ in range(100_000):
+            deep = [deep]
+        self.raised(Malformed, wire.dumps, {"x": deep})
 
 
 class SignerTests(Case):
