@@ -1,7 +1,8 @@
 """``python -m ipr``: the argv of a kernelspec.
 
 Knows the order of the first moments, and the exit codes. An interrupt must
-not end us from the first instruction on; the inner kernel is started before
+not end us from the first instruction on, nor any other signal that is meant for
+the kernel; the inner kernel is started before
 anything heavy is imported.
 """
 
@@ -25,14 +26,6 @@ else:
     except ImportError:
         import signal
 
-#: Interrupts that came before there was anybody to pass them on to.
-_early_interrupts: list[int] = []
-
-
-def _note_interrupt(number: int, _frame: FrameType | None) -> None:
-    _early_interrupts.append(number)
-
-
 #: Signals that end us.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -49,7 +42,9 @@ def main(argv: list[str]) -> int:
         from ipr import spec_cli
 
         return spec_cli.main(argv)
-    interrupts = signal.signal(signal.SIGINT, _note_interrupt)
+    from ipr import signals
+
+    signals.catch()
     parent = os.getppid()
 
     import ipr
@@ -67,14 +62,14 @@ def main(argv: list[str]) -> int:
 
     from ipr import guardian
 
-    # A shell's background job ignores interrupts, and so would its kernel.
-    guardian.note_origin([signal.SIGINT] if interrupts == signal.SIG_IGN else [])
+    guardian.note_origin()
     guardian.spare_children()
     guardian.become_subreaper()
     # It settles while we import and read what it shall run.
     forked = guardian.try_fork()
     from ipr import connection, early
 
+    early.forget_made_up_locale()
     try:
         outer = connection.read(values["connection_file"])
     except connection.BadConnectionFile as error:
@@ -114,7 +109,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     _leave_for_later("http.cookiejar")
     from twisted.internet import reactor as some_reactor
 
-    from ipr import notebooklog
+    from ipr import notebooklog, signals
     from ipr.process import Stderr
     from ipr.service import CannotListen, Daemon
 
@@ -125,7 +120,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
 
     def over() -> None:
         # It is decided that we end with code 0, whatever comes on the way.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        signal.pthread_sigmask(signal.SIG_BLOCK, (*_ENDING, *signals.caught()))
         if reactor.running:
             reactor.stop()
 
@@ -135,8 +130,8 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     except (CannotListen, ValueError) as error:
         return _complain(error, 1)
 
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        reactor.callFromThread(daemon.interrupt)
+    def pass_on(number: int) -> None:
+        reactor.callFromThread(daemon.signal, number)
 
     def end(number: int, _frame: FrameType | None) -> None:
         reactor.callFromThread(daemon.shut_down, f"signal {number}")
@@ -150,13 +145,13 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
             signal.signal(signal.SIGHUP, end)
 
     # Before it runs: Twisted keeps a SIGINT handler that is not Python's own.
-    signal.signal(signal.SIGINT, interrupt)
+    signals.pass_on(pass_on)
     reactor.callWhenRunning(take_signals)
-    if _early_interrupts:
-        reactor.callWhenRunning(daemon.interrupt)
+    for number in dict.fromkeys(signals.early):
+        reactor.callWhenRunning(daemon.signal, number)
     if not daemon.ended:
         reactor.run()
-    for number in _ENDING:
+    for number in (*_ENDING, *signals.caught()):
         # In threads, too.
         signal.signal(number, signal.SIG_IGN)
     return 0

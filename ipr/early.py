@@ -55,6 +55,32 @@ def way(launch: Launch, transport: str) -> str:
     return "curve" if launch.encrypts else "tcp"
 
 
+#: What Python takes in place of the locale "C" (PEP 538).
+_COERCED = ("C.UTF-8", "C.utf8", "UTF-8")
+
+
+def forget_made_up_locale(given: str = "/proc/self/environ") -> None:
+    """Take the ``LC_CTYPE`` that Python has made up out of the environment.
+
+    Where no locale is set, Python puts one into its own environment (PEP 538).
+    A kernel gets the environment that we were given.
+
+    :param given: the file that holds it (proc_pid_environ(5)).
+    """
+    if os.environ.get("LC_CTYPE") not in _COERCED:
+        return
+    try:
+        with open(given, "rb") as file:
+            before = file.read().split(b"\0")
+    except OSError:
+        return
+    found = [entry[9:] for entry in before if entry.startswith(b"LC_CTYPE=")]
+    if found:
+        os.environ["LC_CTYPE"] = os.fsdecode(found[0])
+    else:
+        del os.environ["LC_CTYPE"]
+
+
 def plan(
     options: Mapping[str, Any],
     command: Sequence[str],

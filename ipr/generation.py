@@ -66,16 +66,21 @@ class Generation:
         """Send a message to the kernel."""
         self._side.send(channel, body)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group; it is kept until the kernel runs."""
+        if self.process is not None:
+            self.process.signal(number)
+
     def signal_interrupt(self) -> None:
         """SIGINT to its process group; it may come before it is ready."""
         if not self.ready:
             self.interrupted = True
-        self._signal(signal.SIGINT)
+        self.signal(signal.SIGINT)
 
     def terminate(self, because: str) -> None:
         """SIGTERM to its process group; ``because`` is for the report."""
         self.killed_because = self.killed_because or because
-        self._signal(signal.SIGTERM)
+        self.signal(signal.SIGTERM)
 
     def kill(self) -> None:
         """SIGKILL to everything of it."""
@@ -90,10 +95,6 @@ class Generation:
         """Close its sockets, remove its files."""
         self._side.close()
         connection.remove_inner(self._inner)
-
-    def _signal(self, number: int) -> None:
-        if self.process is not None:
-            self.process.signal(number)
 
 
 class Starter:

@@ -37,6 +37,9 @@ class Kernel(Protocol):
     def send(self, channel: str, body: list[Frame]) -> None:
         """Send a message to it."""
 
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group."""
+
     def signal_interrupt(self) -> None:
         """SIGINT to its process group."""
 
@@ -160,6 +163,11 @@ class Restarter:
     def shut_down(self) -> None:
         """End the inner kernel, then the daemon."""
         self.feed(machine.ShutdownAsked(self.state.generation))
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the inner kernel, if there is one."""
+        if self.kernel is not None:
+            self.kernel.signal(number)
 
     def ready(self, generation: int) -> None:
         """The inner kernel answers, and its iopub is heard."""

@@ -11,6 +11,7 @@ import datetime
 import gc
 import os
 import platform
+import signal
 import sys
 import uuid
 from collections.abc import Callable, Mapping
@@ -161,9 +162,17 @@ class Daemon:
 
     # --- for the entry ------------------------------------------------------
 
-    def interrupt(self) -> None:
-        """Pass on a SIGINT."""
-        self.relay.interrupt()
+    def signal(self, number: int) -> None:
+        """Pass a signal on to the inner kernel, which would have got it by itself."""
+        if number == signal.SIGINT:
+            # As its kernelspec says: that need not be a signal.
+            self.relay.interrupt()
+            return
+        name = signal.strsignal(number) or ""
+        _log.info(
+            "Signal {number} ({name}) goes to the kernel", number=number, name=name
+        )
+        self.restarter.signal(number)
 
     def shut_down(self, why: str) -> None:
         """End, as if a client had asked."""

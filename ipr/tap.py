@@ -77,6 +77,7 @@ def makeService(config: Options) -> IService:
     :raises usage.UsageError: with one sentence, for ``twistd`` to print.
     """
     guardian.note_origin()
+    early.forget_made_up_locale()
     values = config.settings()
     path = values["connection_file"]
     made = ""

@@ -283,6 +283,9 @@ class FakeKernel:
         self.asked[envelope.header["msg_type"]] = envelope.header["msg_id"]
         self._note(channel, name(envelope.header), said(envelope))
 
+    def signal(self, number: int) -> None:
+        self._note("signal", number)
+
     def signal_interrupt(self) -> None:
         self._note("SIGINT")
 

@@ -32,6 +32,33 @@ class PlanTests(Case):
         )
 
 
+class LocaleTests(Case):
+    """A kernel gets the environment that the daemon was given."""
+
+    def forgotten(self, given: bytes, ours: str | None) -> str | None:
+        path = os.path.join(self.folder(), "environ")
+        with open(path, "wb") as file:
+            file.write(given)
+        self.environment(LC_CTYPE=ours)
+        early.forget_made_up_locale(path)
+        return os.environ.get("LC_CTYPE")
+
+    def test_made_up(self) -> None:
+        self.assertEqual(self.forgotten(b"A=b\0XLC_CTYPE=x\0", "C.UTF-8"), None)
+        self.assertEqual(self.forgotten(b"LC_CTYPE=C\0A=b\0", "C.UTF-8"), "C")
+
+    def test_given(self) -> None:
+        """What was not made up stays."""
+        for value in ("C.UTF-8", "de_DE.UTF-8", None):
+            given = b"" if value is None else b"LC_CTYPE=" + value.encode() + b"\0"
+            self.assertEqual(self.forgotten(given, value), value)
+
+    def test_nobody_can_tell(self) -> None:
+        self.environment(LC_CTYPE="C.UTF-8")
+        early.forget_made_up_locale("/not/there")
+        self.assertEqual(os.environ["LC_CTYPE"], "C.UTF-8")
+
+
 class PrepareTests(Case):
     """What cannot be started is said in the plan, and leaves nothing."""
 

@@ -48,6 +48,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "options",
         "plainfile",
         "private",
+        "signals",
         "spare",
     ),
     "pure": (
