@@ -60,13 +60,16 @@ def main(argv: list[str]) -> int:
     except options.BadOption as error:
         return _complain(error, 2)
 
-    from ipr import guardian
+    from ipr import guardian, private
 
     guardian.note_origin()
     guardian.spare_children()
     guardian.become_subreaper()
-    # It settles while we import and read what it shall run.
-    forked = guardian.try_fork()
+    # It settles while we import and read what it shall run; should we be killed,
+    # it removes what we made.
+    beside = os.path.dirname(os.path.abspath(values["connection_file"]))
+    places = private.places(beside)
+    forked = guardian.try_fork(places)
     from ipr import connection, early
 
     early.forget_made_up_locale()
@@ -76,7 +79,7 @@ def main(argv: list[str]) -> int:
         guardian.dismiss(forked)
         return _complain(error, 1)
     planned = early.plan(values, command, outer, appended)
-    planned = early.prepare(planned, values["inner_transport"], forked)
+    planned = early.prepare(planned, values["inner_transport"], places, forked)
 
     # From here on the inner kernel's own start hides what we import.
     return _run(planned, values, parent)

@@ -111,13 +111,17 @@ def plan(
 
 
 def prepare(
-    planned: Plan, transport: str, forked: tuple[int, int, int, int] | None
+    planned: Plan,
+    transport: str,
+    places: Sequence[str],
+    forked: tuple[int, int, int, int] | None,
 ) -> Plan:
     """Start the first inner kernel.
 
     A kernel that cannot be started is a problem in the plan, for the notebook
     to show.
 
+    :param places: where its private folder may be made; the guardian knows them.
     :param forked: as :func:`ipr.guardian.try_fork` gives it; gone when no kernel
         is started. Without it there is another try, which says why.
     """
@@ -126,11 +130,11 @@ def prepare(
         guardian.dismiss(forked)
         return planned
     try:
-        inner = connection.make_inner(
-            planned.outer,
-            way(launch, transport),
-            connection.folders_for(planned.outer),
-        )
+        forked = forked or guardian.fork(places)
+    except OSError as error:
+        return planned._replace(problem=str(error))
+    try:
+        inner = connection.make_inner(planned.outer, way(launch, transport), places)
     except OSError as error:
         guardian.dismiss(forked)
         problem = f"no place for the inner connection file: {error}"
@@ -139,8 +143,7 @@ def prepare(
     try:
         environment = launch.environment(os.environ)
         order = guardian.encode_order(command, environment, "", inner.folder)
-        forked = forked or guardian.fork()
-    except (OSError, ValueError) as error:
+    except ValueError as error:
         guardian.dismiss(forked)
         connection.remove_inner(inner)
         return planned._replace(problem=str(error))

@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ipr import connection, early, guardian, private, process
+from ipr import connection, early, private, process
 from ipr.channels import Factory
 from ipr.connection import Inner, Outer
 from ipr.early import Prepared
@@ -150,42 +150,42 @@ class Starter:
         :raises ValueError: when the command cannot be run as it stands.
         """
         prepared, self._prepared = self._prepared, None
-        if prepared is None:
-            way = early.way(launch, self._transport)
-            places = connection.folders_for(self._outer)
-            inner = connection.make_inner(self._outer, way, places)
-            command = tuple(launch.command(inner.path, cwd))
-        else:
-            inner, command = prepared.inner, prepared.command
 
         def has_started(pid: int) -> None:
             made.pid = pid
             started(pid)
 
+        running = InnerProcess(self._reactor, b"", has_started, ended, self._stderr)
+        places: list[str] = []
+        if prepared is None:
+            # The guardian first: it removes what is made from here on, should we
+            # be killed.
+            places = connection.folders_for(self._outer)
+            process.spawn(self._reactor, running, folders=places)
+        else:
+            Adopted(self._reactor, running, prepared.started)
+        inner: Inner | None = None
+        order = b""
         try:
+            if prepared is None:
+                way = early.way(launch, self._transport)
+                inner = connection.make_inner(self._outer, way, places)
+                command = tuple(launch.command(inner.path, cwd))
+                order = process.order(command, environment, cwd, inner.folder)
+            else:
+                inner, command = prepared.inner, prepared.command
             side = InnerSide(
                 self._factory, inner, generation, partial(received, generation), lost
             )
         except Exception:
-            if prepared is not None:
-                guardian.dismiss(prepared.started)
-            connection.remove_inner(inner)
+            running.dismiss()
+            if inner is not None:
+                connection.remove_inner(inner)
             raise
         made = Generation(generation, launch, command, inner, side)
-        try:
-            order = b""
-            if prepared is None:
-                order = process.order(command, environment, cwd, inner.folder)
-            made.process = InnerProcess(
-                self._reactor, order, has_started, ended, self._stderr
-            )
-            if prepared is None:
-                process.spawn(self._reactor, made.process)
-            else:
-                Adopted(self._reactor, made.process, prepared.started)
-        except Exception:
-            made.close()
-            raise
+        made.process = running
+        if order:
+            running.give(order)
         return made
 
 

@@ -38,11 +38,14 @@ fd 3, the command pipe, daemon to guardian::
     "kill\n"       SIGKILL to the whole tree, now
                    (when the kernel ends by itself, what it leaves gets SIGTERM
                    and `GRACE_SECONDS` before that)
-    end of file    the daemon is gone: kill the whole tree, remove the private
-                   runtime directory REMOVE, exit
+    end of file    the daemon is gone: kill the whole tree, exit
 
-An empty CWD means the guardian's own, an empty REMOVE that there is nothing to
-remove.  SIGNALS are those that the kernel ignores and those that it has blocked
+An empty CWD means the guardian's own.  REMOVE is the private folder, which is of
+no use without its kernel: it goes when that has ended, before it is reported; an
+empty one means that there is none.  A folder that is being made may be left by a
+daemon that is killed before it gives an order: where it may lie is told to the
+guardian when it is started, and without an order all of these go.
+SIGNALS are those that the kernel ignores and those that it has blocked
 from its first instruction on, as it would below whoever started the daemon
 (SIGHUP is ignored below nohup(1)); every other signal is as new.  The environment
 is the complete one; the guardian puts its own pid in the place of a
@@ -214,10 +217,13 @@ def inherited() -> dict[int, int]:
     return places
 
 
-def command_line(inherited: "Mapping[int, int] | None" = None) -> list[str]:
+def command_line(
+    inherited: "Mapping[int, int] | None" = None, folders: "Sequence[str]" = ()
+) -> list[str]:
     """Return the argv that starts a guardian with its pipes at fd 3 and 4.
 
     :param inherited: what the kernel inherits, as `inherited` gives it.
+    :param folders: as for `fork`.
 
     ``python -I -S guardian.py`` does the same, but a script is compiled anew at
     each start; as a module it comes from its cached byte code.  The folder goes
@@ -231,7 +237,7 @@ def command_line(inherited: "Mapping[int, int] | None" = None) -> list[str]:
         # A Python that cannot do without; -I would not look at it.
         alone = ["-s", "-S"]
         code = f"import sys;sys.path[:]=filter(None,sys.path);{code[11:]}"
-    return [sys.executable, *alone, "-c", code]
+    return [sys.executable, *alone, "-c", code, *folders]
 
 
 def encode_order(
@@ -244,7 +250,7 @@ def encode_order(
     :param env: the complete environment.
     :param cwd: the kernel's working directory; empty: the guardian's own.
     :param remove: absolute path of the private folder (see `private`) that goes
-        when the daemon is gone; empty: none.
+        with the kernel; empty: none.
     :return: with it goes which signals are ignored and blocked (`note_origin`;
         where nothing was noted, those that are ignored now).
     :raises ValueError: nothing to run, a NUL byte, an impossible variable name,
@@ -271,17 +277,19 @@ def start(
     :raises OSError: no pipe or no process could be made.
     """
     order = encode_order(argv, env, cwd, remove)
-    started = fork()
+    started = fork([remove] if remove else ())
     give(started, order)
     return started
 
 
-def fork() -> tuple[int, int, int, int]:
+def fork(folders: "Sequence[str]" = ()) -> tuple[int, int, int, int]:
     """Fork a guardian off this process; it waits to be told what to run.
 
     To be called from the main thread while there is no other.  It settles while
     the caller finds out what to `give` it; closing its pipes ends it.
 
+    :param folders: paths at which the private folder may be made from now on;
+        removed when the guardian ends without an order.
     :return: the guardian's pid, to be reaped by the caller when the report pipe
         has ended; the command pipe (to write); the report pipe and the kernel's
         stderr (to read).  The three are blocking and not inheritable; the command
@@ -302,7 +310,8 @@ def fork() -> tuple[int, int, int, int]:
             code = 1
             try:
                 os.dup2(pipes[5], 2)
-                _obey(pipes[0], pipes[3], daemon, {fd: fd for fd in _inherited})
+                inherited = {fd: fd for fd in _inherited}
+                _obey(pipes[0], pipes[3], daemon, inherited, folders)
                 code = 0
             except BaseException as error:
                 _last_words(error)
@@ -340,10 +349,10 @@ def give(started: tuple[int, int, int, int], order: bytes) -> None:
     poll.poll(HEAD_START * 1000)
 
 
-def try_fork() -> "tuple[int, int, int, int] | None":
+def try_fork(folders: "Sequence[str]" = ()) -> "tuple[int, int, int, int] | None":
     """Do what `fork` does; None when no pipe or no process could be made."""
     try:
-        return fork()
+        return fork(folders)
     except OSError:
         return None
 
@@ -450,7 +459,7 @@ def main(inherited: "Mapping[int, int] | None" = None) -> None:
             _complain("the guardian is started by ipr, with pipes at fd 3 and 4")
             code = 2
         else:
-            _obey(COMMAND_FD, REPORT_FD, daemon, inherited or {})
+            _obey(COMMAND_FD, REPORT_FD, daemon, inherited or {}, sys.argv[1:])
             code = 0
     except BaseException as error:
         _last_words(error)
@@ -489,7 +498,11 @@ class Order:
 
 
 def _obey(
-    command: int, report: int, daemon: int, inherited: "Mapping[int, int]"
+    command: int,
+    report: int,
+    daemon: int,
+    inherited: "Mapping[int, int]",
+    folders: "Sequence[str]",
 ) -> None:
     """Settle, read the order and carry it out, until nothing of it is left.
 
@@ -499,13 +512,14 @@ def _obey(
     :param report: fd of the report pipe, write end.
     :param daemon: the pid whose end counts as the end of the daemon.
     :param inherited: what the kernel inherits: its fd there, and here.
+    :param folders: see `fork`.
     """
     wake = _settle(command, report, inherited)
     data, order = b"", None
     while True:
         chunk = os.read(command, 65536)
         if not chunk:
-            return  # the daemon is gone, or thought better of it
+            break  # the daemon is gone, or thought better of it
         data += chunk
         head, colon, rest = data.partition(b":")
         if not head.isdigit() or len(head) > 9:
@@ -515,10 +529,13 @@ def _obey(
             order = _decoded(rest[:length]) if rest[length] == ord(",") else None
             said = rest[length + 1 :]
             break
-    if order is None:
-        _tell(report, b"failed 22 the guardian was given an order it cannot read")
-    else:
+    if order is not None:
         _guard(order, command, report, daemon, wake, said, inherited)
+        return
+    for path in folders:
+        _remove(private.find(path))
+    if chunk:
+        _tell(report, b"failed 22 the guardian was given an order it cannot read")
 
 
 def _guard(
@@ -545,9 +562,8 @@ def _guard(
         kernel, starting = _spawn(order, me, inherited)
     except OSError as error:
         sentence = f"no process could be made for the kernel: {error.strerror}"
+        _remove(folder)
         _tell(report, b"failed %d %b" % (error.errno or 0, sentence.encode()))
-        if _hung_up(command):
-            _remove(folder)
         return
     # The kernel has the daemon's descriptors now, and its own idea of where it
     # is: a guardian that lives for weeks must not pin any of it.
@@ -575,9 +591,8 @@ def _guard(
             if reason:
                 if kernel.status is None:
                     os.waitpid(kernel.pid, 0)
-                gone = not _tell(report, b"failed " + reason)
-                if gone or _hung_up(command):
-                    _remove(folder)
+                _remove(folder)
+                _tell(report, b"failed " + reason)
                 return
             running = True
             poll.unregister(starting)
@@ -601,16 +616,15 @@ def _guard(
     if over and not gone and b"kill" not in lines:
         gone = _ask_to_end(kernel, command, daemon, wake, rest)
     left = _fell(kernel, wake, FELL_SECONDS)
+    _remove(folder)
     if not gone:
         if left:
             names = b" ".join([b"%d" % pid for pid in left[:50]])
             _tell(report, b"left " + names)
         status = signal.SIGKILL if kernel.status is None else kernel.status
         gone = not _tell(report, b"exited %d %d" % (status, kernel.maxrss))
-    if gone or _hung_up(command):
-        _remove(folder)
-        if left:
-            _fell(kernel, wake, LONE_SECONDS)
+    if left and (gone or _hung_up(command)):
+        _fell(kernel, wake, LONE_SECONDS)
 
 
 def _import_resource() -> None:

@@ -68,7 +68,7 @@ class InnerProcess(ProcessProtocol):
 
     :param clock: for ``PIPES_TIME``, and for the pauses between sweeps.
     :param order: from :func:`ipr.guardian.encode_order`; ``b""`` when the
-        guardian has it already.
+        guardian has it already, or is given it later.
     :param started: called with the kernel's pid once its program runs.
     :param ended: called once, when nothing of it is left.
     :param stderr: gets its stderr as it comes.
@@ -98,6 +98,17 @@ class InnerProcess(ProcessProtocol):
 
     # What the rest of ipr calls.
 
+    def give(self, order: bytes) -> None:
+        """Give the guardian its order, from :func:`ipr.guardian.encode_order`."""
+        if self.transport is not None:
+            self.transport.writeToChild(guardian.COMMAND_FD, order)
+
+    def dismiss(self) -> None:
+        """End the guardian, and its kernel if there is one; nothing is reported."""
+        self._over = True
+        if self.transport is not None:
+            self.transport.closeChildFD(guardian.COMMAND_FD)
+
     def signal(self, number: int) -> None:
         """Send a signal to the kernel's process group, if it still runs."""
         self._command(b"signal %d\n" % number)
@@ -125,8 +136,8 @@ class InnerProcess(ProcessProtocol):
 
     def connectionMade(self) -> None:
         """Send the order."""
-        if self._order and self.transport is not None:
-            self.transport.writeToChild(guardian.COMMAND_FD, self._order)
+        if self._order:
+            self.give(self._order)
             self._order = b""
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
@@ -164,7 +175,9 @@ class InnerProcess(ProcessProtocol):
 
     def processExited(self, reason: Failure) -> None:
         """Give the pipes a moment to end, whoever holds them."""
-        if self._outcome.unguarded and not self._over:
+        if self._over:
+            return
+        if self._outcome.unguarded:
             self._outcome = attrs.evolve(self._outcome, problem=_befell(reason))
         self._late = self._clock.callLater(PIPES_TIME, self._finish)
 
@@ -238,14 +251,16 @@ class Adopted(twisted_process.Process):
         twisted_process.registerReapProcessHandler(self.pid, self)
 
 
-def spawn(reactor: Any, protocol: InnerProcess) -> None:
+def spawn(reactor: Any, protocol: InnerProcess, folders: Sequence[str] = ()) -> None:
     """Start a guardian for ``protocol``; its program has our descriptors.
 
+    :param folders: as for :func:`ipr.guardian.fork`.
     :raises OSError: when no process can be made.
     """
     inherited = guardian.inherited()
     places = {there: here for here, there in inherited.items()}
-    _spawn(reactor, protocol, guardian.command_line(inherited), {0: 0, 1: 1, **places})
+    argv = guardian.command_line(inherited, folders)
+    _spawn(reactor, protocol, argv, {0: 0, 1: 1, **places})
 
 
 def spawn_asked(reactor: Any, protocol: InnerProcess) -> None:

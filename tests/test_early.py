@@ -69,14 +69,15 @@ class PrepareTests(Case):
         path = os.path.join(self.folder(), "kernel.json")
         connection.write_private(path, connection.fresh())
         self.outer = connection.read(path)
+        self.places = connection.folders_for(self.outer)
 
     def prepare(self, launch: Launch | None, **forked: Any) -> early.Plan:
         """Do what the entry does, with a guardian of the test's own."""
         if not forked:
-            forked = {"forked": guardian.fork()}
+            forked = {"forked": guardian.fork(self.places)}
             self.guardian = forked["forked"][0]
         before = early.Plan(self.outer, launch, "" if launch else "none", None)
-        return early.prepare(before, "ipc", **forked)
+        return early.prepare(before, "ipc", self.places, **forked)
 
     def nothing_is_left(self) -> None:
         """The guardian is gone and reaped, and there is no folder."""
@@ -84,7 +85,7 @@ class PrepareTests(Case):
         self.assertEqual(os.listdir(self.base), [])
 
     def ends_well(self, plan: early.Plan) -> None:
-        """The kernel runs ``true``; the folder stays for the daemon to remove."""
+        """The kernel runs ``true``; the folder goes with it."""
         assert plan.prepared is not None
         self.guardian = plan.prepared.started[0]
         pid, command, report, stderr = plan.prepared.started
@@ -97,8 +98,8 @@ class PrepareTests(Case):
         self.assertEqual(os.waitpid(pid, 0), (pid, 0))
         for fd in (command, report, stderr):
             os.close(fd)
-        connection.remove_inner(plan.prepared.inner)
         self.nothing_is_left()
+        connection.remove_inner(plan.prepared.inner)
 
     def test_a_kernel(self) -> None:
         self.ends_well(self.prepare(Launch(("true",))))

@@ -260,10 +260,14 @@ def _seconds(name: str, seconds: float) -> Iterator[None]:
     """Guardians that are started meanwhile have another patience."""
     before, line = getattr(guardian, name), guardian.command_line
 
-    def changed(inherited: Mapping[int, int] | None = None) -> list[str]:
-        *argv, code = line(inherited)
+    def changed(
+        inherited: Mapping[int, int] | None = None, folders: Sequence[str] = ()
+    ) -> list[str]:
         setting = f"import guardian;guardian.{name}={seconds};"
-        return [*argv, code.replace("import guardian;", setting)]
+        return [
+            word.replace("import guardian;", setting)
+            for word in line(inherited, folders)
+        ]
 
     setattr(guardian, name, seconds)
     guardian.command_line = changed
@@ -457,7 +461,7 @@ class _Contract:
         ) -> _Guarded:
             raise NotImplementedError
 
-        def waiting(self) -> _Guarded:
+        def waiting(self, folders: Sequence[str] = ()) -> _Guarded:
             """Give a guardian that has no order yet."""
             raise NotImplementedError
 
@@ -640,15 +644,29 @@ class _Contract:
             self.assertEqual(guarded.stderr.all(), b"")
             self.assertEqual(guarded.code(), 0)
 
-        def test_the_runtime_directory_stays_while_the_daemon_lives(self) -> None:
-            folder = self.folder()
-            guarded = self.guard(["true"], remove=folder)
-            guarded.started()
-            guarded.exited()
-            guarded.code()
-            self.assertTrue(os.path.isdir(folder))
+        def test_the_private_folder_goes_with_the_kernel(self) -> None:
+            """Before it is told: a daemon that is killed then leaves none."""
+            for command in (["true"], ["/no/such"]):
+                folder = self.folder()
+                guarded = self.guard(command, remove=folder)
+                guarded.report.all()
+                self.assertFalse(os.path.exists(folder), command)
+                guarded.code()
 
-        def test_the_runtime_directory_goes_with_the_daemon(self) -> None:
+        def test_the_private_folder_goes_without_an_order(self) -> None:
+            """The daemon was killed while it was at making it."""
+            base = self.folder()
+            places = [f"{base}/absent/ipr-1", f"{base}/ipr-1", f"{base}/ipr-2"]
+            guarded = self.waiting(places)
+            os.mkdir(places[1], 0o700)
+            with open(f"{places[1]}/kernel.json", "w") as file:
+                file.write("{}")
+            guarded.hang_up()
+            self.assertEqual(guarded.code(), 0)
+            self.assertEqual(os.listdir(base), [])
+            self.assertEqual(guarded.stderr.all(), b"")
+
+        def test_the_private_folder_goes_with_the_daemon(self) -> None:
             outside = self.folder()
             with open(f"{outside}/precious", "w") as file:
                 file.write("x")
@@ -981,8 +999,8 @@ class ForkedTests(_Contract.Tests):
     def guard(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
         return self.fork(argv, cwd, remove)
 
-    def waiting(self) -> _Guarded:
-        guarded = _Guarded(*guardian.fork())
+    def waiting(self, folders: Sequence[str] = ()) -> _Guarded:
+        guarded = _Guarded(*guardian.fork(folders))
         self.addCleanup(guarded.close)
         return guarded
 
@@ -1147,8 +1165,8 @@ class SpawnedTests(_Contract.Tests):
     def guard(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
         return self.spawn(argv, cwd, remove)
 
-    def waiting(self) -> _Guarded:
-        return self.bare(b"")
+    def waiting(self, folders: Sequence[str] = ()) -> _Guarded:
+        return self.bare(b"", guardian.command_line(None, folders))
 
     def bare(self, order: bytes, argv: list[str] | None = None) -> _Guarded:
         guarded = _spawned(argv or guardian.command_line(), order, self.env)

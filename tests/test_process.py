@@ -42,6 +42,9 @@ class Transport:
     def signalProcess(self, name: str) -> None:
         self._done.append(("guardian", name))
 
+    def closeChildFD(self, child: int) -> None:
+        self._done.append(("close", child))
+
 
 class ProcessCase(Case):
     def setUp(self) -> None:
@@ -87,6 +90,18 @@ class OrderTests(ProcessCase):
         self.done.clear()
         self.connect(self.made(b""))
         self.assertEqual(self.done, [])
+
+    def test_order_later(self) -> None:
+        """The guardian is there before it is known what it shall run."""
+        self.connect().give(b"order")
+        self.assertEqual(self.done, [("write", guardian.COMMAND_FD, b"order")])
+
+    def test_dismissed(self) -> None:
+        """Its command pipe ends; nothing is reported, and no timer is left."""
+        self.connect().dismiss()
+        self.process.processExited(GONE)
+        self.process.processEnded(GONE)
+        self.assertEqual(self.done, [("close", guardian.COMMAND_FD)])
 
     def test_signals(self) -> None:
         """Lines to the guardian; before a kill nobody has it stopped."""
@@ -335,8 +350,9 @@ class SpawnTests(Case):
         typeless: Any = super()
         typeless.patch(guardian, "inherited", lambda: {3: 5, 9: 9})
         protocol: Any = object()
-        process.spawn(Reactor(), protocol)
-        argv = guardian.command_line({3: 5, 9: 9})
+        process.spawn(Reactor(), protocol, ["/run/a", "/run/b"])
+        argv = guardian.command_line({3: 5, 9: 9}, ["/run/a", "/run/b"])
+        self.assertEqual(argv[-2:], ["/run/a", "/run/b"])
         self.assertEqual(
             done,
             [
