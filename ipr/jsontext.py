@@ -1,6 +1,6 @@
 """Change single members of a JSON object and leave the rest of its text as it is.
 
-Knows where in a text the members of the outermost object lie. Must not know
+Knows where in a text the members of an object lie. Must not know
 what the members mean, nor files.
 
 Parsing and dumping again would lose indentation, the way numbers and escapes
@@ -11,7 +11,7 @@ A kernel.json that is patched and restored must come out byte for byte.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -21,7 +21,7 @@ _DECODER = json.JSONDecoder()
 
 @attrs.frozen
 class Member:
-    """One ``"key": value`` of the outermost object, as offsets into its text.
+    """One ``"key": value`` of an object, as offsets into the object's text.
 
     :ivar lead: what stands between the value before it and its key.
     """
@@ -72,57 +72,161 @@ def members(text: str) -> list[Member]:
     return found
 
 
+#: Where a value stands: the keys that lead to it.
+Path = tuple[str, ...]
+
+
 def spliced(
-    text: str, new: Mapping[str, object], moved: Mapping[str, str] | None = None
+    text: str,
+    new: Mapping[str, object],
+    moved: Mapping[Path, Sequence[Path]] | None = None,
 ) -> str:
-    """Give back *text* changed so that it says *new*, as little as can be.
+    """Return *text* changed so that it says *new*, with as few changes as possible.
 
-    Members that keep their value keep their text and their place. A member that
-    is not in the text yet goes behind the one that it follows in *new*, laid out
-    like its neighbours.
+    Members that keep their value keep their text and their place, in the objects
+    within the outermost one, too. A member that is not in the text yet is put after
+    the one that it follows in *new*, laid out like its neighbours.
 
-    :param moved: for a key whose value changes, the key from which the value
-        comes; its text is then taken over as it stands.
+    :param moved: for a member that is new or has a new value, the places that the
+        value may come from; the text of the first one with that value is taken over
+        as it stands, but for the indentation of its lines.
     :raises ValueError: the text is not a JSON object, or is an empty one.
     """
-    found = members(text)
-    if not found:
+    if not members(text):
         raise ValueError("an empty JSON object")
-    last = {member.key: member for member in found}
-    moved = moved or {}
+    return _Splice(text, moved or {}).changed(text, new, ())
 
-    def value_text(key: str, anchor: Member) -> str:
-        value = new[key]
-        origin = last.get(moved.get(key, ""))
-        if origin is not None and origin.value == value:
-            return text[origin.value_start : origin.value_end]
-        return _written(value, text[anchor.value_start : anchor.value_end], text)
 
-    # The first one's lead has no comma.
-    lead = found[1].lead if len(found) > 1 else "," + (found[0].lead or " ")
-    order = list(new)
-    pieces: list[tuple[str, str]] = []
-    for member in found:
-        if member.key not in new:
-            continue
-        name = text[member.start : member.value_start]
-        if member is not last[member.key] or member.value == new[member.key]:
+@attrs.frozen
+class _Splice:
+    """One call of :func:`spliced`: its whole text, and what moves in it."""
+
+    text: str
+    moved: Mapping[Path, Sequence[Path]]
+
+    def changed(self, text: str, new: Mapping[str, object], path: Path) -> str:
+        """Change the object at *path*, whose text is *text* and not empty."""
+        found = members(text)
+        last = {member.key: member for member in found}
+        # The first one's lead has no comma.
+        lead = found[1].lead if len(found) > 1 else "," + (found[0].lead or " ")
+        order = list(new)
+        pieces: list[tuple[str, str]] = []
+        for member in found:
+            if member.key not in new:
+                continue
+            name = text[member.start : member.value_start]
             body = text[member.value_start : member.value_end]
-        else:
-            body = value_text(member.key, member)
-        pieces.append((member.lead, name + body))
-        if member is not last[member.key]:
-            continue
-        colon = text[member.key_end : member.value_start]
-        for key in order[order.index(member.key) + 1 :]:
-            if key in last:
-                break
-            added = json.dumps(key) + colon + value_text(key, member)
-            pieces.append((lead, added))
-    head = text[: found[0].start]
-    tail = text[found[-1].value_end :]
-    first, *others = pieces
-    return "".join([head, first[1], *(a + b for a, b in others), tail])
+            if member is not last[member.key]:
+                pieces.append((member.lead, name + body))
+                continue
+            if member.value != new[member.key]:
+                body = self.value(
+                    new[member.key], (*path, member.key), member.lead, body
+                )
+            pieces.append((member.lead, name + body))
+            colon = text[member.key_end : member.value_start]
+            for key in order[order.index(member.key) + 1 :]:
+                if key in last:
+                    break
+                written = self.value(new[key], (*path, key), lead, None, colon)
+                pieces.append((lead, json.dumps(key) + colon + written))
+        if not pieces:
+            return "{}"
+        head = text[: found[0].start]
+        tail = text[found[-1].value_end :]
+        first, *others = pieces
+        return "".join([head, first[1], *(a + b for a, b in others), tail])
+
+    def value(
+        self, value: object, path: Path, lead: str, old: str | None, colon: str = ": "
+    ) -> str:
+        """Write a value down.
+
+        :param lead: what stands between the value before it and its key.
+        :param old: the text that it replaces, None if there was none.
+        :param colon: what is to stand after keys.
+        """
+        like = old or ""
+        for origin in self.moved.get(path, ()):
+            said = _at(self.text, origin)
+            if said is None:
+                continue
+            like = said.text
+            if len(path) > len(origin):
+                like = _deeper(like, said.indent, _indent(lead))
+            elif len(path) < len(origin):
+                like = _deeper_undone(like, _indent(lead), said.indent)
+            if said.member.value == value:
+                return like
+        if not isinstance(value, Mapping):
+            return _written(value, like, self.text)
+        if old is not None and value and old.startswith("{") and members(old):
+            return self.changed(old, value, path)
+        # A new object: a member a line, if its own members stand so.
+        between = lead if "," in lead else "," + (lead or " ")
+        line = between.partition(",")[2]
+        line = line if "\n" in line else ""
+        inner = between + self.unit if line else between
+        opening = line + self.unit if line else ""
+        pieces = [
+            json.dumps(key) + colon + self.value(v, (*path, key), inner, None, colon)
+            for key, v in value.items()
+        ]
+        return "{" + opening + inner.join(pieces) + line + "}" if pieces else "{}"
+
+    @property
+    def unit(self) -> str:
+        """By how much the members of an object stand further to the right."""
+        return _indent(members(self.text)[-1].lead)
+
+
+@attrs.frozen
+class _Said:
+    """A value that stands somewhere in a text."""
+
+    member: Member
+    text: str
+    indent: str
+
+
+def _at(text: str, path: Path) -> _Said | None:
+    """Find the value at *path*, None if there is none."""
+    found = None
+    for key in path:
+        if not text.startswith("{") and found is not None:
+            return None
+        member = {member.key: member for member in members(text)}.get(key)
+        if member is None:
+            return None
+        text = text[member.value_start : member.value_end]
+        found = _Said(member, text, _indent(member.lead))
+    return found
+
+
+def _indent(lead: str) -> str:
+    """Return what stands before a key on its line, "" if the line has more on it."""
+    space = lead.partition(",")[2] if "," in lead else lead
+    return space.rpartition("\n")[2] if "\n" in space else ""
+
+
+def _deeper(text: str, before: str, after: str) -> str:
+    """Move the lines of a value as far to the right as its key moves.
+
+    A JSON string has no line breaks in it, so this changes only the layout.
+    """
+    if not after.startswith(before):
+        return text
+    return text.replace("\n", "\n" + after[len(before) :])
+
+
+def _deeper_undone(text: str, before: str, after: str) -> str:
+    if not after.startswith(before):
+        return text
+    line = "\n" + after[len(before) :]
+    # Another program may have laid it out anew.
+    undone = text.count(line) == text.count("\n")
+    return text.replace(line, "\n") if undone else text
 
 
 def _written(value: object, like: str, text: str) -> str:

@@ -1,7 +1,7 @@
 """What ``ipr`` writes into a kernel.json, and how the file is replaced.
 
-Knows the fields of a kernel.json and what a wrapped one looks like, the earlier
-package's form included. Must not know in which folders kernelspecs lie, nor the
+Knows the fields of a kernel.json and what a wrapped one looks like, in the older
+forms, too. Must not know in which folders kernelspecs lie, nor the
 command line of ``ipr-spec``; imports nothing heavy, for the daemon reads it early.
 
 The fields of a kernel.json:
@@ -23,12 +23,23 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from ipr import farside, jsontext, launch
+from ipr.launch import (
+    ADDED,
+    INTERPRETER,
+    KEPT,
+    ORIGINAL_ARGV,
+    ORIGINAL_INTERRUPT_MODE,
+    ORIGINAL_METADATA,
+    ORIGINAL_PROTOCOL_VERSION,
+    kept,
+)
 
-ORIGINAL_ARGV = "restarter_original_argv"
-ORIGINAL_INTERRUPT_MODE = "restarter_original_interrupt_mode"
-#: What a bare ``python`` in the original argv stands for, as an absolute path.
-INTERPRETER = "restarter_interpreter"
+#: Fields that mean that a kernelspec is wrapped; in the older form, at the top level.
 RESERVED = (ORIGINAL_ARGV, ORIGINAL_INTERRUPT_MODE, INTERPRETER)
+#: The newest version of the messages' protocol whose start ipr serves. From 5.5 on
+#: (JEP 66) a kernel may be started with a registration file, and answers there with
+#: the ports that it has chosen itself.
+PROTOCOL_VERSION = "5.4"
 
 CONNECTION_FILE = "{connection_file}"
 RESOURCE_DIR = "{resource_dir}"
@@ -39,13 +50,7 @@ INNER_CONNECTION_FILE = "{inner_connection_file}"
 
 _PLACE = ["-f", CONNECTION_FILE, "--resource-dir", RESOURCE_DIR]
 
-#: How ipr is started by a Python that has no -P (added in 3.11): without it the
-#: folder of the notebook comes first on sys.path, and an ipr.py, attr.py or
-#: json.py in it would be imported instead.
-START_WITHOUT_P = (
-    "import sys; sys.path[:] = filter(None, sys.path); import runpy; "
-    'runpy.run_module("ipr", run_name="__main__", alter_sys=True)'
-)
+#: The start of the first versions of ipr on Python 3.10, which has no -P.
 _STARTS_IPR = re.compile(r"""run_module\(["']ipr["']""")
 _PYTHON_FLAG = re.compile(r"-([bBEIOPqsSuv]+$|[WX])")
 #: Provisioners that are known to run argv; others may ignore it.
@@ -87,25 +92,25 @@ class Wrapping:
         return self.kind.endswith("inside")
 
 
-def starter(python: str, version: tuple[int, int] | None = None) -> list[str]:
-    """Give the words that start the daemon with the interpreter *python*.
+def starter(python: str) -> list[str]:
+    """Return the words that start the daemon with the interpreter *python*.
 
-    :param version: of that interpreter; None when it is not known, then they are
-        words that every version understands.
+    Without ``-P`` the folder of the notebook comes first on sys.path, and an ipr.py,
+    attr.py or json.py in it would be imported instead. With ``-m`` front ends see
+    which module it is: VS Code hides a Python kernelspec that has no ``-m``, if it
+    is called python3 or the like.
     """
-    if version is not None and version >= (3, 11):
-        return [python, "-P", "-m", "ipr"]
-    return [python, "-c", START_WITHOUT_P]
+    return [python, "-P", "-m", "ipr"]
 
 
 def own_starter() -> list[str]:
-    """Give the words that start the daemon with the running interpreter.
+    """Return the words that start the daemon with the running interpreter.
 
     :raises SpecError: this interpreter does not know its own path.
     """
     if not sys.executable:
         raise SpecError("this Python does not know its own path (sys.executable)")
-    return starter(os.path.abspath(sys.executable), sys.version_info[:2])
+    return starter(os.path.abspath(sys.executable))
 
 
 def _module_start(argv: Sequence[str], at: int) -> tuple[str, int] | None:
@@ -166,16 +171,16 @@ def wrapping(spec: Mapping[str, object]) -> Wrapping | None:
     start = _module_start(argv, 0)
     if start is not None and start[0] == "ipr":
         options, command = _options(argv[start[1] :])
-        by_hand = command and ORIGINAL_ARGV not in spec
+        by_hand = command and ORIGINAL_ARGV not in kept(spec)
         return Wrapping("around", argv[0], options, by_hand)
     if start is not None and start[0] == "inplace_restarter":
         # Its own traits mean nothing to us; the log level does.
-        kept = tuple(
+        level = tuple(
             word
             for word in argv[start[1] :]
             if word.startswith("--RestarterApp.log_level=")
         )
-        return Wrapping("earlier", argv[0], kept)
+        return Wrapping("earlier", argv[0], level)
     at = kernel_cmd_at(argv)
     if at is not None:
         return _far_side_wrapping(spec, argv[at])
@@ -184,13 +189,13 @@ def wrapping(spec: Mapping[str, object]) -> Wrapping | None:
         if start is not None and start[0] == "ipr":
             options, command = _options(argv[start[1] :])
             if command:
-                by_hand = ORIGINAL_ARGV not in spec
+                by_hand = ORIGINAL_ARGV not in kept(spec)
                 return Wrapping("inside", argv[index], options, by_hand, index)
     return None
 
 
 def _far_side_wrapping(spec: Mapping[str, object], command: str) -> Wrapping | None:
-    by_hand = ORIGINAL_ARGV not in spec
+    by_hand = ORIGINAL_ARGV not in kept(spec)
     for words in farside.shell_commands(_formatted(command)):
         argv = [word.value for word in words]
         for index in range(len(argv)):
@@ -242,14 +247,22 @@ def fault(spec: object) -> str | None:
     return None
 
 
+def leftover_field(spec: Mapping[str, object]) -> str | None:
+    """Return the name of a field that only a wrapped kernelspec has, None if none."""
+    metadata = spec.get("metadata")
+    if isinstance(metadata, dict) and KEPT in metadata:
+        return f"metadata.{KEPT}"
+    return next((field for field in RESERVED if field in spec), None)
+
+
 def obstacle(spec: Mapping[str, object]) -> str | None:
     """Say why ``ipr`` cannot be put on *spec*, one that is not wrapped yet."""
-    for field in RESERVED:
-        if field in spec:
-            return (
-                f"it has the field {field}, but its argv does not start ipr;"
-                " take that field out, or put the argv back"
-            )
+    leftover = leftover_field(spec)
+    if leftover is not None:
+        return (
+            f"it has the field {leftover}, but its argv does not start ipr;"
+            " take that field out, or put the argv back"
+        )
     metadata = spec.get("metadata")
     provisioner = (
         metadata.get("kernel_provisioner") if isinstance(metadata, dict) else None
@@ -286,7 +299,9 @@ def patched(
     :param interpreter: see :func:`bare_interpreter`.
     """
     place = [*_PLACE, "--spec-dir", os.path.abspath(folder)] if folder else _PLACE
-    return replaced(spec, [*start, *place, *options], interpreter)
+    return replaced(
+        spec, [*start, *place, *options], interpreter, owner(spec, start, interpreter)
+    )
 
 
 def patched_inside(
@@ -390,48 +405,71 @@ def _shell_word(word: str) -> str:
 
 
 def replaced(
-    spec: Mapping[str, object], argv: list[str], interpreter: str | None = None
+    spec: Mapping[str, object],
+    argv: list[str],
+    interpreter: str | None = None,
+    owner: str | None = None,
 ) -> dict[str, object]:
-    """Give *spec* with another argv, and with what is needed to go back.
+    """Return *spec* with another argv, and with what is needed to go back.
+
+    That is kept in ``metadata.ipr``: jupyter_client drops fields that it does not
+    know at the top level, warns of them, and will refuse them.
 
     The interrupt mode becomes ``message``: a signal would have to get through
     whatever launched the daemon (srun swallows it, remote_ikernel dies of it).
+
+    :param interpreter: see :func:`bare_interpreter`.
+    :param owner: see :func:`owner`; told to VS Code by ``metadata.interpreter``.
     """
-    new: dict[str, object] = {}
-    for key, value in spec.items():
-        if key == "argv":
-            new["argv"] = argv
-            new[ORIGINAL_ARGV] = value
-            if interpreter is not None:
-                new[INTERPRETER] = interpreter
-            if "interrupt_mode" not in spec:
-                new["interrupt_mode"] = "message"
-        elif key == "interrupt_mode":
-            new["interrupt_mode"] = "message"
-            new[ORIGINAL_INTERRUPT_MODE] = value
-        else:
-            new[key] = value
+    own: dict[str, object] = {ORIGINAL_ARGV: spec["argv"]}
+    new = {**spec, "argv": argv, "interrupt_mode": "message"}
+    if "interrupt_mode" in spec:
+        own[ORIGINAL_INTERRUPT_MODE] = spec["interrupt_mode"]
+    if _promises_handshake(spec):
+        own[ORIGINAL_PROTOCOL_VERSION] = spec["kernel_protocol_version"]
+        new["kernel_protocol_version"] = PROTOCOL_VERSION
+    if interpreter is not None:
+        own[INTERPRETER] = interpreter
+    before = spec.get("metadata")
+    metadata = dict(before) if isinstance(before, dict) else {}
+    if before == {}:
+        own[ORIGINAL_METADATA] = before
+    if owner is not None and "interpreter" not in metadata:
+        metadata["interpreter"] = {"path": owner}
+        own[ADDED] = ["interpreter"]
+    new["metadata"] = {**metadata, KEPT: own}
     return new
 
 
+def _promises_handshake(spec: Mapping[str, object]) -> bool:
+    version = re.match(
+        r"(\d{1,9})\.(\d{1,9})", str(spec.get("kernel_protocol_version"))
+    )
+    newest = tuple(map(int, PROTOCOL_VERSION.split(".")))
+    return version is not None and (int(version[1]), int(version[2])) > newest
+
+
 def restored(spec: Mapping[str, object]) -> dict[str, object]:
-    """Undo :func:`patched`, :func:`ipr.farside.patched_inside` or the earlier package.
+    """Undo :func:`patched`, :func:`patched_inside` or the earlier package.
+
+    The form in which the fields are at the top level is undone as well.
 
     :raises SpecError: *spec* is not wrapped, or does not say what was there before.
     """
     wrapped = wrapping(spec)
     if wrapped is None:
         raise SpecError("it is not wrapped")
-    if wrapped.kind == "earlier-inside" and ORIGINAL_ARGV not in spec:
+    own = kept(spec)
+    if wrapped.kind == "earlier-inside" and ORIGINAL_ARGV not in own:
         return _without_earlier_far_side(spec)
     if wrapped.by_hand:
         raise SpecError(
             "it was written by hand (its command stands behind --),"
             " so nothing says what to go back to"
         )
-    original = _argv(spec, ORIGINAL_ARGV)
+    original = _argv(own, ORIGINAL_ARGV)
     if original is None:
-        how = "is not a list of strings" if ORIGINAL_ARGV in spec else "is missing"
+        how = "is not a list of strings" if ORIGINAL_ARGV in own else "is missing"
         raise SpecError(
             f"its field {ORIGINAL_ARGV} {how}, so nothing says what to go back to;"
             " put the kernel's own command into argv by hand"
@@ -443,10 +481,20 @@ def restored(spec: Mapping[str, object]) -> dict[str, object]:
         )
     new = {key: value for key, value in spec.items() if key not in RESERVED}
     new["argv"] = original
-    if ORIGINAL_INTERRUPT_MODE in spec:
-        new["interrupt_mode"] = spec[ORIGINAL_INTERRUPT_MODE]
+    if ORIGINAL_INTERRUPT_MODE in own:
+        new["interrupt_mode"] = own[ORIGINAL_INTERRUPT_MODE]
     elif not wrapped.earlier and spec.get("interrupt_mode") == "message":
         del new["interrupt_mode"]
+    if ORIGINAL_PROTOCOL_VERSION in own:
+        new["kernel_protocol_version"] = own[ORIGINAL_PROTOCOL_VERSION]
+    metadata = spec.get("metadata")
+    if own is not spec and isinstance(metadata, dict):
+        added = own.get(ADDED)
+        ours = [KEPT, *(added if isinstance(added, list) else ())]
+        left = {key: value for key, value in metadata.items() if key not in ours}
+        new["metadata"] = left
+        if not left and ORIGINAL_METADATA not in own:
+            del new["metadata"]
     return new
 
 
@@ -470,22 +518,49 @@ def bare_interpreter(argv: Sequence[str], folder: str) -> str | None:
     return launch.environments_python(argv[0], folder) or None if argv else None
 
 
+def owner(
+    spec: Mapping[str, object], start: Sequence[str], interpreter: str | None
+) -> str | None:
+    """Say which interpreter a Python kernel runs in, if that is not the daemon's.
+
+    VS Code takes the interpreter of a kernelspec, and with it the environment that
+    it activates, from ``metadata.interpreter.path``, before ``argv[0]``; it hides a
+    kernelspec whose ``argv[0]`` is a Python that its Python extension does not know
+    of (``findMatchingInterpreter`` in vscode-jupyter's
+    ``interpreterKernelSpecFinderHelper.node.ts``), and one whose
+    ``metadata.interpreter.path`` does not exist.
+    """
+    argv = _argv(spec) or [""]
+    path = interpreter or argv[0]
+    if str(spec.get("language")).lower() != "python" or not os.path.isabs(path):
+        return None
+    if not launch.is_python(os.path.basename(path)) or not os.path.isfile(path):
+        return None
+    same = os.path.dirname(path) == os.path.dirname(start[0]) and (
+        os.path.realpath(path) == os.path.realpath(start[0])
+    )
+    return None if same else path
+
+
 def rewritten(text: str, new: Mapping[str, object]) -> str:
     """Write *new* in the layout of *text*, the kernel.json that it was made from.
 
-    What moves between argv and ``restarter_original_argv`` moves as it is
+    What moves between ``argv`` and ``restarter_original_argv`` moves as it is
     written, so that going back gives the same bytes.
     """
-    return jsontext.spliced(
-        text,
-        new,
-        {
-            ORIGINAL_ARGV: "argv",
-            "argv": ORIGINAL_ARGV,
-            ORIGINAL_INTERRUPT_MODE: "interrupt_mode",
-            "interrupt_mode": ORIGINAL_INTERRUPT_MODE,
-        },
-    )
+    return jsontext.spliced(text, new, _MOVED)
+
+
+#: Where each field is kept; both ways, and out of the older form.
+_MOVED: dict[jsontext.Path, list[jsontext.Path]] = {}
+for _field, _name in (
+    ("argv", ORIGINAL_ARGV),
+    ("interrupt_mode", ORIGINAL_INTERRUPT_MODE),
+    ("kernel_protocol_version", ORIGINAL_PROTOCOL_VERSION),
+    ("metadata", ORIGINAL_METADATA),
+):
+    _MOVED["metadata", KEPT, _name] = [(_field,)]
+    _MOVED[(_field,)] = [("metadata", KEPT, _name), (_name,)]
 
 
 def decoded(data: bytes) -> tuple[str, dict[str, object]]:

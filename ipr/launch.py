@@ -128,7 +128,7 @@ class Launch(NamedTuple):
                 del words[0]
             del words[:1]
         return (
-            _is_python(program)
+            is_python(program)
             and len(words) > 1
             and words[0] == "-m"
             and words[1] in ("ipykernel_launcher", "ipykernel")
@@ -154,7 +154,7 @@ def _filled(word: str, fields: Mapping[str, str]) -> str:
     return "".join(parts)
 
 
-def _is_python(program: str) -> bool:
+def is_python(program: str) -> bool:
     """Whether it is ``python``, ``python3``, ``python3.11`` or one with ``.exe``."""
     if not program.startswith("python"):
         return False
@@ -306,7 +306,7 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     jupyter_client takes it for the server's interpreter; ``ipr-spec install``
     noted which one that was.
     """
-    if not _is_python(word):
+    if not is_python(word):
         return ""
     noted = _text(kept(spec), INTERPRETER)
     if noted and os.access(noted, os.X_OK):
@@ -331,7 +331,7 @@ def environments_python(word: str, folder: str) -> str:
     :returns: an absolute path; ``""`` where there is no such interpreter.
     """
     prefix = _prefix_of(folder)
-    if not prefix or not _is_python(word):
+    if not prefix or not is_python(word):
         return ""
     names = [word]
     if word in ("python", "python3"):

@@ -14,6 +14,7 @@ import attrs
 
 from ipr import kernelspec, specfolders
 from ipr.kernelspec import SpecError
+from ipr.launch import INTERPRETER, kept
 from ipr.specfolders import Kernelspec
 
 INSTALLED = "installed"
@@ -170,8 +171,8 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
     wrapped = kernelspec.wrapping(found.spec)
     if wrapped is None:
         obstacle = kernelspec.obstacle(found.spec)
-        reserved = any(field in found.spec for field in kernelspec.RESERVED)
-        if obstacle is not None and (reserved or not wish.force):
+        leftover = kernelspec.leftover_field(found.spec) is not None
+        if obstacle is not None and (leftover or not wish.force):
             raise SpecError(obstacle)
         base = found.spec
     else:
@@ -188,7 +189,7 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
     new = _wrapped(found, base, wrapped, wish, target)
     if new == found.spec:
         return _nothing(found, f"is installed on {name!r} already")
-    after = kernelspec.rewritten(found.text, new).encode()
+    after = _rewritten(found, wrapped, new)
     if not here:
         return Step(
             found.name,
@@ -218,7 +219,18 @@ def trial(found: Kernelspec, wish: Wish) -> bytes:
     base = found.spec if wrapped is None else kernelspec.restored(found.spec)
     base = _with_resource_dir(base, found.folder)
     new = _wrapped(found, base, wrapped, wish)
-    return kernelspec.rewritten(found.text, new).encode()
+    return _rewritten(found, wrapped, new)
+
+
+def _rewritten(
+    found: Kernelspec, wrapped: kernelspec.Wrapping | None, new: dict[str, object]
+) -> bytes:
+    """Write down *new* so that :func:`remove` gives the original bytes back."""
+    text = found.text
+    if wrapped is not None:
+        # By way of the original: an older form keeps its text in other places.
+        text = kernelspec.rewritten(text, kernelspec.restored(found.spec))
+    return kernelspec.rewritten(text, new).encode()
 
 
 def _same(one: str, other: str) -> bool:
@@ -259,7 +271,7 @@ def _wrapped(
             # Where it is, whoever said so.
             after = there.after or None
         return kernelspec.patched_inside(base, start, options, after, wish.pattern)
-    interpreter = found.spec.get(kernelspec.INTERPRETER)
+    interpreter = kept(found.spec).get(INTERPRETER)
     if not (isinstance(interpreter, str) and os.path.exists(interpreter)):
         interpreter = None
         if not _same(os.path.dirname(found.folder), specfolders.user_dir()):
@@ -317,7 +329,7 @@ def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
     if found.fault is not None and kernelspec.wrapping(found.spec) is None:
         raise SpecError(found.fault)
     if kernelspec.wrapping(found.spec) is None:
-        if kernelspec.ORIGINAL_ARGV in found.spec:
+        if kernelspec.leftover_field(found.spec) is not None:
             raise SpecError(str(kernelspec.obstacle(found.spec)))
         return _nothing(found, f"is not installed on {name!r}")
     new = kernelspec.restored(found.spec)

@@ -15,7 +15,6 @@ from typing import Any
 import attrs
 
 import ipr
-from ipr import kernelspec
 
 SOURCE = Path(ipr.__file__).resolve().parents[1]
 #: Long, for the machine may be busy; without effect on a test that passes.
@@ -154,5 +153,11 @@ class Home:
 
 
 def starter(python: str) -> list[str]:
-    """The words that install must write for an interpreter of this version."""
-    return kernelspec.starter(python, sys.version_info[:2])
+    """The words that install must write for an interpreter."""
+    return [python, "-P", "-m", "ipr"]
+
+
+def kept(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """What a wrapped kernel.json must have kept, and where."""
+    own: dict[str, Any] = spec["metadata"]["ipr"]
+    return own

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import warnings
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 from jupyter_client.kernelspec import KernelSpec
 
-from ipr import kernelspec
+from ipr import jsontext, kernelspec, specfolders, specplan
 from tests import spec_shapes
+from tests.spec_home import kept
 
 START = ["/opt/ipr/bin/python", "-P", "-m", "ipr"]
 PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
@@ -39,21 +41,130 @@ def test_real_files_come_back_byte_for_byte(name: str) -> None:
     between = wrapped(before, "--log-level", "DEBUG")
     old, new = json.loads(before), json.loads(between)
     assert new["argv"] == [*START, *PLACE, "--log-level", "DEBUG"]
-    assert new["restarter_original_argv"] == old["argv"]
+    own = kept(new)
+    assert own["restarter_original_argv"] == old["argv"]
     assert new["interrupt_mode"] == "message"
-    assert new.get("restarter_original_interrupt_mode") == old.get("interrupt_mode")
+    assert own.get("restarter_original_interrupt_mode") == old.get("interrupt_mode")
     rest = [key for key in new if key in old]
     assert rest == list(old), "the other fields keep their order"
-    assert {key: new[key] for key in old if key not in ("argv", "interrupt_mode")} == {
-        key: old[key] for key in old if key not in ("argv", "interrupt_mode")
+    changed = ("argv", "interrupt_mode", "metadata", "kernel_protocol_version")
+    assert {key: new[key] for key in old if key not in changed} == {
+        key: old[key] for key in old if key not in changed
     }
+    assert set(new) - set(old) <= {"interrupt_mode", "metadata"}
+    new["metadata"].pop("ipr")
+    assert new["metadata"] == old.get("metadata", {})
     assert unwrapped(between) == before
+
+
+@pytest.mark.parametrize("name", spec_shapes.OLDER)
+def test_older_forms_come_back_and_are_brought_up_to_date(name: str) -> None:
+    before, older = spec_shapes.ALL[name], spec_shapes.OLDER[name]
+    assert unwrapped(older) == before
+    found = specfolders.Kernelspec(
+        name, "/k", older, *kernelspec.decoded(older), fault=None
+    )
+    standing = specplan.standing(found)
+    assert standing.wrapping is not None
+    assert not standing.wrapping.by_hand
+    assert standing.state in (specplan.INSTALLED, specplan.INSIDE)
+    newer = specplan.trial(found, specplan.Wish())
+    spec = json.loads(newer)
+    assert not [key for key in spec if key.startswith("restarter")]
+    assert kept(spec)["restarter_original_argv"] == json.loads(before)["argv"]
+    wrapping = kernelspec.wrapping(spec)
+    assert wrapping is not None
+    assert wrapping.options == standing.wrapping.options
+    assert unwrapped(newer) == before
+
+
+def no_warning(data: bytes) -> KernelSpec:
+    """Load a kernel.json as jupyter_client does under ``python -W error``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return KernelSpec(resource_dir="/x", **json.loads(data))
+
+
+def test_jupyter_client_has_nothing_to_warn_of() -> None:
+    before = spec_shapes.IPYKERNEL
+    loaded = no_warning(wrapped(before))
+    assert loaded.interrupt_mode == "message"
+    assert loaded.metadata["debugger"] is True
+    # The form of the first versions, else this test would show nothing.
+    with pytest.raises(DeprecationWarning, match="restarter_original_argv"):
+        no_warning(spec_shapes.OLDER["python3"])
+
+
+@pytest.mark.parametrize(
+    ("version", "promised"),
+    [
+        ("5.5", "5.4"),
+        ("5.6.1", "5.4"),
+        ("6.0", "5.4"),
+        ("5.10", "5.4"),
+        ("5.4", "5.4"),
+        ("5.3", "5.3"),
+        ("5", "5"),
+        ("", ""),
+        (None, None),
+        (5.5, "5.4"),
+        (["5.5"], ["5.5"]),
+    ],
+)
+def test_no_handshake_is_promised(version: object, promised: object) -> None:
+    """From 5.5 on a client may start a kernel as JEP 66 has it."""
+    spec = {"argv": ["{connection_file}"], "kernel_protocol_version": version}
+    before = json.dumps(spec, indent=1).encode()
+    between = wrapped(before)
+    assert json.loads(between)["kernel_protocol_version"] == promised
+    assert unwrapped(between) == before
+    bare = kernelspec.patched({"argv": ["{connection_file}"]}, START)
+    assert "kernel_protocol_version" not in bare
+
+
+@pytest.mark.parametrize(
+    ("word", "noted", "more", "told"),
+    [
+        ("python3", None, {}, "python3"),  # an absolute path to it
+        ("python", "python3", {}, "python3"),
+        ("python3", None, {"language": "Python"}, "python3"),
+        ("python3", None, {"language": "R"}, None),
+        ("gone/python3", None, {}, None),  # VS Code hides it then
+        ("R", None, {}, None),
+        ("python", None, {}, None),
+        ("python3", None, {"metadata": {"interpreter": {"path": "/x"}}}, "/x"),
+        ("ipr/python3", None, {}, None),  # argv says so already
+    ],
+)
+def test_vs_code_is_told_whose_environment_it_is(
+    tmp_path: Path, word: str, noted: str | None, more: dict[str, Any], told: str | None
+) -> None:
+    (tmp_path / "ipr").mkdir()
+    for name in ("python3", "R", "ipr/python3"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "ipr" / "python").symlink_to("python3")
+
+    def path(name: str | None) -> str | None:
+        return None if name is None else os.path.join(tmp_path, name)
+
+    first = word if word == "python" else path(word)
+    argv = [first, "-m", "k", "{connection_file}"]
+    spec = {"argv": argv, "language": "python", "metadata": {}, **more}
+    new = kernelspec.patched(spec, [str(tmp_path / "ipr" / "python")], (), path(noted))
+    metadata = new["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata.get("interpreter", {}).get("path") == path(told)
+    new["argv"] = [*START, *PLACE]
+    assert kernelspec.restored(new) == spec
 
 
 def test_the_layout_of_the_new_fields_is_that_of_the_file() -> None:
     lines = wrapped(spec_shapes.IPYKERNEL).decode().splitlines()
     assert lines[:4] == ["{", ' "argv": [', '  "/opt/ipr/bin/python",', '  "-P",']
-    assert ' "restarter_original_argv": [' in lines
+    # The lines of what moves, moved as far as its key.
+    at = lines.index('   "restarter_original_argv": [')
+    assert lines[at + 1 : at + 3] == ['    "python",', '    "-m",']
+    assert lines[at - 1] == '  "ipr": {'
     one_line = wrapped(spec_shapes.BASH_KERNEL)
     assert b"\n" not in one_line
     assert b'"-f", "{connection_file}", "--resource-dir"' in one_line
@@ -77,6 +188,12 @@ def test_the_layout_of_the_new_fields_is_that_of_the_file() -> None:
         b'{"interrupt_mode": "SIGNAL", "argv": ["{connection_file}"], "env": {}}',
         b'{"argv": ["{connection_file}"], "a": NaN, "interrupt_mode": "message"}',
         b'{"argv": ["{connection_file}"], "metadata": {"a" : [ NaN,1e400 ]}}',
+        b'{"argv": ["{connection_file}"], "metadata": { }}',
+        b'{\n"argv": ["{connection_file}"],\n\n "metadata"\n:\n{\n}\n}',
+        b'{"metadata": {"a": 1, "a": 2,\n"b": {}}, "argv":\n["{connection_file}"]}',
+        b'{"metadata": 1, "argv": ["{connection_file}"], "metadata": {"x": 1.0}}',
+        b'{\n\t"argv": [\n\n"{connection_file}"\n\t\t\t]\n,"metadata": {}\n}',
+        b'{"kernel_protocol_version": "\\u0035.5", "argv": ["{connection_file}"]}',
     ],
 )
 def test_odd_files_come_back_byte_for_byte(before: bytes) -> None:
@@ -115,8 +232,12 @@ specs = st.fixed_dictionaries(
         "language": st.text(max_size=8),
         "interrupt_mode": st.sampled_from(["signal", "message", "Message"]),
         "env": st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2),
-        "metadata": st.dictionaries(keys, anything, max_size=3),
-        "kernel_protocol_version": st.just("5.5"),
+        "metadata": st.dictionaries(
+            keys | st.sampled_from(["interpreter", "kernel_provisioner"]),
+            anything,
+            max_size=3,
+        ),
+        "kernel_protocol_version": st.sampled_from(["5.5", "5.3", "6.0.1", "x"]),
     },
 )
 layouts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
@@ -173,6 +294,41 @@ def test_whatever_jupyter_accepts_comes_back(before: bytes) -> None:
     assert wrapped(unwrapped(between)) == between
 
 
+def older(data: bytes) -> bytes:
+    """Wrap as the first versions of ipr did: the fields at the top level."""
+    text, spec = kernelspec.decoded(data)
+    new: dict[str, object] = {}
+    for key, value in spec.items():
+        new[key] = value
+        if key == "argv":
+            new |= {"argv": [*START, *PLACE], "restarter_original_argv": value}
+            if "interrupt_mode" not in spec:
+                new["interrupt_mode"] = "message"
+        elif key == "interrupt_mode":
+            new |= {key: "message", "restarter_original_interrupt_mode": value}
+    moved: dict[jsontext.Path, list[jsontext.Path]] = {
+        (f"restarter_original_{key}",): [(key,)] for key in ("argv", "interrupt_mode")
+    }
+    return jsontext.spliced(text, new, moved).encode()
+
+
+@settings(max_examples=150, deadline=None)
+@example(spec_shapes.IPYKERNEL)
+@given(files())
+def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
+    """Taken off at once, and after it was brought up to date."""
+    try:
+        _, spec = kernelspec.decoded(before)
+    except kernelspec.SpecError:
+        assume(False)
+    assume(not kernelspec.fault(spec) and not kernelspec.obstacle(spec))
+    between = older(before)
+    assert unwrapped(between) == before
+    found = specfolders.Kernelspec("k", "/k", between, *kernelspec.decoded(between))
+    newer = specplan.trial(found, specplan.Wish())
+    assert unwrapped(newer) == before
+
+
 def test_unchanged_when_written_by_another_program_in_between() -> None:
     # An editor that lays the file out anew: the JSON and its order come back.
     between = json.dumps(json.loads(wrapped(spec_shapes.IJULIA)), indent=3).encode()
@@ -197,7 +353,7 @@ def test_the_earlier_package_is_undone() -> None:
         (["/p", "-P", "-m", "ipr", *PLACE], ("around", "/p", ())),
         (["/p", "-m", "ipr", *PLACE, "--no-exec"], ("around", "/p", ("--no-exec",))),
         (["/p", "-X", "dev", "-m", "ipr", *PLACE], ("around", "/p", ())),
-        (["/p", "-c", kernelspec.START_WITHOUT_P, *PLACE], ("around", "/p", ())),
+        (["/p", "-c", spec_shapes.WITHOUT_P, *PLACE], ("around", "/p", ())),
         (["/p", "-m", "inplace_restarter", "-f", "x"], ("earlier", "/p", ())),
         (
             ["srun", "-n1", "/p", "-P", "-m", "ipr", *PLACE, "--", "k"],
@@ -241,6 +397,7 @@ def test_faults(spec: object, words: str) -> None:
     [
         ({"restarter_original_argv": ["y"]}, "restarter_original_argv"),
         ({"restarter_interpreter": "/p"}, "restarter_interpreter"),
+        ({"metadata": {"ipr": {}}}, "metadata.ipr"),
         (
             {"metadata": {"kernel_provisioner": {"provisioner_name": "cloud"}}},
             "'cloud'",
@@ -306,10 +463,8 @@ def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
     assert kernelspec.bare_interpreter(["python3"], str(tmp_path / "k")) is None
 
 
-def test_starters() -> None:
-    assert kernelspec.starter("p", (3, 11)) == ["p", "-P", "-m", "ipr"]
-    assert kernelspec.starter("p", (3, 10))[:2] == ["p", "-c"]
-    assert kernelspec.starter("p") == kernelspec.starter("p", (3, 10))
+def test_starter() -> None:
+    assert kernelspec.starter("p") == ["p", "-P", "-m", "ipr"]
 
 
 @pytest.mark.parametrize(

@@ -202,11 +202,11 @@ def test_what_a_real_shell_makes_of_it(command: str) -> None:
         ["bash", "-c", show + line], capture_output=True, text=True, check=True
     ).stdout
     words = re.findall("<(.*?)>", out, re.DOTALL)
-    assert words[:2] == ["-c", kernelspec.START_WITHOUT_P]
-    assert words[2:5] == ["-f", "./rik.json", "--"]
+    assert words[:3] == ["-P", "-m", "ipr"]
+    assert words[3:6] == ["-f", "./rik.json", "--"]
     plain = command.split("&& ")[-1].removeprefix("A=1 ").partition(";")[0]
     inner = plain.replace("{host_connection_file}", "{inner_connection_file}")
-    assert words[5:] == shlex.split(inner)
+    assert words[6:] == shlex.split(inner)
 
 
 @pytest.mark.parametrize(

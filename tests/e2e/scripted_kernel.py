@@ -46,7 +46,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import zmq
@@ -127,7 +127,7 @@ class Kernel:
             "msg_id": uuid.uuid4().hex,
             "session": self.session,
             "username": "scripted",
-            "date": datetime.now(timezone.utc).isoformat(),
+            "date": datetime.now(UTC).isoformat(),
             "msg_type": kind,
             "version": "5.3",
         }
