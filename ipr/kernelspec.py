@@ -22,7 +22,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import attrs
 
-from ipr import farside, jsontext, launch
+from ipr import farside, jsontext, launch, speccopy
 from ipr.launch import (
     ADDED,
     INTERPRETER,
@@ -40,6 +40,9 @@ RESERVED = (ORIGINAL_ARGV, ORIGINAL_INTERRUPT_MODE, INTERPRETER)
 #: (JEP 66) a kernel may be started with a registration file, and answers there with
 #: the ports that it has chosen itself.
 PROTOCOL_VERSION = "5.4"
+
+#: A kernel.json longer than this many bytes is none.
+SIZE_LIMIT = 16 * 2**20
 
 CONNECTION_FILE = "{connection_file}"
 RESOURCE_DIR = "{resource_dir}"
@@ -648,11 +651,11 @@ def check_unchanged(path: str, before: bytes) -> None:
 
     :raises SpecError: it holds something else by now.
     """
-    with open(path, "rb") as file:
-        if file.read() != before:
-            raise SpecError(
-                f"{path} has changed just now, somebody else is writing it; try again"
-            )
+    if speccopy.read_file(path, SIZE_LIMIT) != before:
+        raise SpecError(
+            f"{path} was modified by another program while ipr-spec was running;"
+            " try again"
+        )
 
 
 @contextlib.contextmanager

@@ -509,8 +509,7 @@ def _carry_out_one(
 ) -> bool:
     try:
         step = plan(name)
-        if not dry:
-            specplan.perform(step)
+        left_out = [] if dry else specplan.perform(step)
     except NotWritable as error:
         _complain(name, f"{error}{offer(name)}")
         return False
@@ -524,6 +523,8 @@ def _carry_out_one(
         sys.stdout.write(_diff(step))
     else:
         print(_shown(step.done))
+        for line in left_out:
+            _complain(name, f"not copied: {line}")
     return True
 
 

@@ -22,7 +22,7 @@ from typing import TypeVar
 
 import attrs
 
-from ipr import __version__, kernelspec
+from ipr import __version__, kernelspec, speccopy
 from ipr.kernelspec import SpecError
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ T = TypeVar("T")
 MARKER = "ipr-copy.json"
 #: Some kernelspec folders hold a whole environment; that is not to be copied.
 COPY_LIMIT = 100 * 2**20
+MARKER_LIMIT = 4 * 2**20
 
 
 class NotWritable(SpecError):
@@ -188,8 +189,7 @@ def read(name: str, folder: str) -> Kernelspec:
     try:
         if not stat.S_ISREG(os.stat(path).st_mode):
             return Kernelspec(name, folder, fault="kernel.json is not a file")
-        with open(path, "rb") as file:
-            data = file.read()
+        data = speccopy.read_file(path, kernelspec.SIZE_LIMIT)
     except FileNotFoundError:
         if os.path.lexists(path) or not os.path.exists(folder):
             return Kernelspec(name, folder, fault="it is a symlink that leads nowhere")
@@ -228,8 +228,9 @@ def _json_digest(value: object) -> str:
 
 def _marker(folder: str) -> dict[str, object] | None:
     try:
-        with open(os.path.join(folder, MARKER), encoding="utf-8") as file:
-            marker = json.load(file)
+        marker = json.loads(
+            speccopy.read_file(os.path.join(folder, MARKER), MARKER_LIMIT)
+        )
     except (OSError, ValueError, RecursionError):
         return None
     if not isinstance(marker, dict) or not isinstance(marker.get("files"), dict):
@@ -245,35 +246,74 @@ def _marker(folder: str) -> dict[str, object] | None:
 
 def copy(
     source: str, target: str, spec: bytes, original: dict[str, object] | None = None
-) -> None:
+) -> list[str]:
     """Copy a kernelspec's folder, with *spec* for its kernel.json.
 
-    :param original: what *spec* says without ``ipr``, for :func:`is_replaceable`.
-    For Jupyter the copy is there when its kernel.json is, which comes last and in
-    one step.
+    What only this user can read is not copied, or into files of which that is still
+    so. For Jupyter the copy is there when its kernel.json is, which comes last and
+    in one step.
 
+    :param original: what *spec* says without ``ipr``, for :func:`is_replaceable`.
+    :returns: what was left out, and why, a line each.
     :raises SpecError: it could not be done; nothing of it is left.
     """
     if os.path.exists(os.path.join(target, "kernel.json")):
         raise SpecError(f"{target} is there already")
-    files = _files(source)
     try:
-        if _marker(target) is not None:
+        with speccopy.opened(source) as folder:
+            made = _made_folder(target, folder)
+            try:
+                return _copied(folder, source, target, spec, original)
+            except BaseException:
+                # Another ipr-spec may have put its own there.
+                with contextlib.suppress(OSError):
+                    if os.path.samestat(os.stat(target), made):
+                        shutil.rmtree(target, ignore_errors=True)
+                raise
+    except OSError as error:
+        raise SpecError(
+            f"cannot copy {source} to {target}: {kernelspec.why(error)}"
+        ) from error
+
+
+def _made_folder(target: str, source: speccopy.Source) -> os.stat_result:
+    """Make the folder for a copy; what a killed one has left there goes away."""
+    try:
+        there = os.listdir(target) if os.path.isdir(target) else None
+        if _marker(target) is not None or there == [MARKER]:
             if not _is_abandoned(target):
                 raise SpecError(
                     f"{target} is being written by another ipr-spec; try again"
                 )
             _discard(target)  # a copy or a removal was killed half-way
-        elif os.path.isdir(target) and not os.listdir(target):
+        elif there == []:
             os.rmdir(target)  # the same, at its very end
         if os.path.lexists(target):
             raise SpecError(f"{target} is there already, and ipr-spec did not make it")
-        os.makedirs(target)
-        made = os.stat(target)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        os.mkdir(target, 0o777 if speccopy.is_public(source.path) else 0o700)
+        return os.stat(target, follow_symlinks=False)
     except OSError as error:
         raise SpecError(f"cannot make {target}: {kernelspec.why(error)}") from error
-    lock = -1
-    try:
+
+
+def _copied(
+    folder: speccopy.Source,
+    source: str,
+    target: str,
+    spec: bytes,
+    original: dict[str, object] | None,
+) -> list[str]:
+    """Fill the empty folder *target*, under a lock."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    with contextlib.ExitStack() as stack:
+        root = os.open(target, flags)
+        stack.callback(os.close, root)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        lock = os.open(MARKER, flags, 0o666, dir_fd=root)
+        stack.callback(os.close, lock)
+        with contextlib.suppress(OSError):  # a file system without locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         marker: dict[str, object] = {
             "made_by": f"ipr-spec {__version__}",
             "copy_of": os.path.abspath(source),
@@ -282,43 +322,59 @@ def copy(
         }
         if original is not None:
             marker["original"] = _json_digest(original)
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
-        lock = os.open(os.path.join(target, MARKER), flags, 0o666)
-        with contextlib.suppress(OSError):  # a file system without locks
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         # First without the files: from here on it is known to be ours.
-        _write(os.path.join(target, MARKER), _json(marker))
+        _write(lock, _json(marker))
         digests = {"kernel.json": ""}
-        for name in files:
-            to = os.path.join(target, name)
-            os.makedirs(os.path.dirname(to), exist_ok=True)
-            shutil.copyfile(os.path.join(source, name), to)
-            digests[name] = _digest(to)
-        marker["files"] = digests
-        _write(os.path.join(target, MARKER), _json(marker))
-        temporary = os.path.join(target, ".kernel.json.ipr")
-        _write(temporary, spec)
-        os.rename(temporary, os.path.join(target, "kernel.json"))
-    except BaseException as error:
-        # Another ipr-spec may have put its own there.
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.stat(target), made):
-                shutil.rmtree(target, ignore_errors=True)
-        if isinstance(error, OSError):
+        left_out: list[str] = []
+        left = COPY_LIMIT
+        mode = 0o600
+        try:
+            for name, where in folder.files():
+                if name in (".kernel.json.ipr", MARKER):
+                    continue
+                if name == "kernel.json":
+                    mode = _public_mode(where)
+                    continue
+                try:
+                    fd = folder.open(where, os.path.basename(name))
+                except speccopy.LeftOut as error:
+                    left_out.append(f"{name} {error}")
+                    continue
+                try:
+                    digests[name], size = speccopy.copy_file(fd, root, name, left)
+                finally:
+                    os.close(fd)
+                left -= size
+        except speccopy.TooMuch as error:
+            what = str(error) or f"more than {COPY_LIMIT >> 20} MiB"
             raise SpecError(
-                f"cannot copy {source} to {target}: {kernelspec.why(error)}"
-            ) from error
-        raise
-    finally:
-        if lock >= 0:
-            os.close(lock)
+                f"{source} holds {what}; copy what is needed of it by hand"
+            ) from None
+        marker["files"] = digests
+        _write(lock, _json(marker))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        temporary = os.open(".kernel.json.ipr", flags, mode, dir_fd=root)
+        stack.callback(os.close, temporary)
+        _write(temporary, spec)
+        os.rename(".kernel.json.ipr", "kernel.json", src_dir_fd=root, dst_dir_fd=root)
+        return left_out
+
+
+def _public_mode(folder: int) -> int:
+    """Return the mode for a copy of the kernel.json in an open folder."""
+    path = os.path.realpath(f"/proc/self/fd/{folder}/kernel.json")
+    return 0o666 if speccopy.is_public(path) else 0o600
 
 
 def _is_abandoned(folder: str) -> bool:
     """Say if nobody is at work on a copy any more."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with open(os.path.join(folder, MARKER), "rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fd = os.open(os.path.join(folder, MARKER), flags)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        finally:
+            os.close(fd)
     except BlockingIOError:
         return False
     except OSError:
@@ -326,42 +382,16 @@ def _is_abandoned(folder: str) -> bool:
     return True
 
 
-def _files(folder: str) -> list[str]:
-    """List the files of a kernelspec but its kernel.json, relative to its folder."""
-    found: list[str] = []
-    size = 0
-    for where, dirs, names in os.walk(folder, followlinks=False):
-        dirs[:] = [name for name in dirs if name != "__pycache__"]
-        for name in names:
-            path = os.path.join(where, name)
-            relative = os.path.relpath(path, folder)
-            ours = ("kernel.json", ".kernel.json.ipr", MARKER)
-            if relative in ours or not os.path.isfile(path):
-                continue
-            size += os.path.getsize(path)
-            if size > COPY_LIMIT:
-                raise SpecError(
-                    f"{folder} holds more than {COPY_LIMIT >> 20} MiB;"
-                    " copy what is needed of it by hand"
-                )
-            found.append(relative)
-    return found
-
-
 def _json(value: object) -> bytes:
     return json.dumps(value, indent=1).encode() + b"\n"
 
 
-def _write(path: str, data: bytes) -> None:
-    with open(path, "wb") as file:
+def _write(fd: int, data: bytes) -> None:
+    os.ftruncate(fd, 0)
+    os.lseek(fd, 0, os.SEEK_SET)
+    with open(fd, "wb", closefd=False) as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _digest(path: str) -> str:
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+    os.fsync(fd)
 
 
 def check_deletable(folder: str) -> None:
@@ -375,11 +405,9 @@ def check_deletable(folder: str) -> None:
     files = marker["files"]
     assert isinstance(files, dict)
     try:
-        others = [
-            name
-            for name in _files(folder)
-            if name not in files or files[name] != _digest(os.path.join(folder, name))
-        ]
+        others = [name for name, same in _compared(folder, files) if not same]
+    except speccopy.TooMuch as error:
+        raise SpecError(f"{folder} holds {error}; delete it by hand") from None
     except OSError as error:
         raise SpecError(f"cannot read {folder}: {kernelspec.why(error)}") from error
     if others:
@@ -387,6 +415,21 @@ def check_deletable(folder: str) -> None:
             f"{folder} holds files that ipr-spec did not put there"
             f" ({', '.join(sorted(others)[:5])}); move them away first"
         )
+
+
+def _compared(folder: str, digests: dict[str, object]) -> Iterator[tuple[str, bool]]:
+    """Go through the files of a copy: the name, and if it is what was copied."""
+    with speccopy.opened(folder) as copy:
+        for name, where in copy.files():
+            if name in ("kernel.json", ".kernel.json.ipr", MARKER):
+                continue
+            same = False
+            with contextlib.suppress(speccopy.LeftOut):
+                fd = copy.open(where, os.path.basename(name))
+                with open(fd, "rb") as file:
+                    digest = hashlib.file_digest(file, "sha256").hexdigest()
+                same = digests.get(name) == digest
+            yield name, same
 
 
 def delete(folder: str, before: bytes | None = None) -> None:

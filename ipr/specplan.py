@@ -357,19 +357,21 @@ def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
     )
 
 
-def perform(step: Step) -> None:
+def perform(step: Step) -> list[str]:
     """Do what a step says.
 
+    :returns: which files a copy does not have, and why, a line each.
     :raises SpecError: it could not be done; nothing has changed.
     """
     if step.idle:
-        return
+        return []
     if step.after is None:
         specfolders.delete(step.folder, step.before)
     elif step.before is None:
         assert step.source is not None
         _, said = kernelspec.decoded(step.after)
         original = kernelspec.restored(said)
-        specfolders.copy(step.source, step.folder, step.after, original)
+        return specfolders.copy(step.source, step.folder, step.after, original)
     else:
         kernelspec.replace_file(step.path, step.before, step.after)
+    return []

@@ -77,10 +77,12 @@ def run() -> int:
 def _perform(step: Step) -> str:
     """Do a step and say so; what went wrong, if anything, is given back."""
     try:
-        specplan.perform(step)
+        left_out = specplan.perform(step)
     except SpecError as error:
         return f"{step.name!r}: {error}"
     print(step.done)
+    for line in left_out:
+        print(f"  not copied: {line}")
     return ""
 
 

@@ -205,7 +205,7 @@ def test_a_daemon_that_does_not_start(home: Home) -> None:
     ran = home.run("check", "py")
     assert ran.code == 1
     # It is not wrapped any more, by the looks of it, and says what is in the way.
-    assert "restarter_original_argv" in ran.err
+    assert "metadata.ipr" in ran.err
     other = make_environment(home.folder / "other", with_ipr=False)
     path.write_text(text.replace(home.python, f"{other}/bin/python", 1))
     ran = check(home, "py")
