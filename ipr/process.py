@@ -118,7 +118,8 @@ class InnerProcess(ProcessProtocol):
         self._command(b"kill\n")
         if self.transport is not None and not self._over:
             with suppress(ProcessExitedAlready):
-                self.transport.signalProcess("CONT")
+                # By number: Twisted knows only a few by name, and this is none.
+                self.transport.signalProcess(signal.SIGCONT)
 
     def tail(self) -> tuple[str, ...]:
         """Give the last lines of stderr."""

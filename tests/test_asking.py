@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 from twisted.internet import defer
@@ -29,8 +30,8 @@ class Transport:
     def loseConnection(self) -> None:
         pass
 
-    def signalProcess(self, name: str) -> None:
-        assert name == "CONT"
+    def signalProcess(self, number: int) -> None:
+        assert number == signal.SIGCONT
 
 
 class AskingCase(Case):

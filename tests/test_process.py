@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 from typing import Any
 
 from twisted.internet.error import ProcessDone, ProcessTerminated
@@ -39,8 +40,8 @@ class Transport:
     def loseConnection(self) -> None:
         self._done.append(("lose",))
 
-    def signalProcess(self, name: str) -> None:
-        self._done.append(("guardian", name))
+    def signalProcess(self, number: int) -> None:
+        self._done.append(("guardian", number))
 
     def closeChildFD(self, child: int) -> None:
         self._done.append(("close", child))
@@ -113,7 +114,7 @@ class OrderTests(ProcessCase):
             [
                 ("write", guardian.COMMAND_FD, b"signal 2\n"),
                 ("write", guardian.COMMAND_FD, b"kill\n"),
-                ("guardian", "CONT"),
+                ("guardian", signal.SIGCONT),
             ],
         )
 

@@ -61,7 +61,6 @@ SUITES = (
             "tests/test_message_spec.py",
             "tests/test_subshells.py",
         ),
-        ("-o", "asyncio_default_fixture_loop_scope=function"),
     ),
     Suite("nbclient"),
 )
@@ -154,6 +153,8 @@ def run(
             *(python(folder), "-m", "pytest", *suite.tests),
             *("-o", "addopts=", "-o", "log_cli=false", "-p", "no:cacheprovider"),
             *("-q", "--tb=short", f"--junitxml={report}", "-o", "junit_family=xunit1"),
+            # Pytest-asyncio warns where this is unset, and warnings are errors there.
+            *("-o", "asyncio_default_fixture_loop_scope=function"),
             *(*suite.options, *words),
         ],
         cwd=copy,
