@@ -112,11 +112,12 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     _leave_for_later("http.cookiejar")
     from twisted.internet import reactor as some_reactor
 
-    from ipr import notebooklog, signals
+    from ipr import clock, notebooklog, signals
     from ipr.process import Stderr
     from ipr.service import CannotListen, Daemon
 
     reactor: Any = some_reactor
+    clock.make_monotonic(reactor)
     log = notebooklog.to_stderr(Stderr())
     log.set_level(values["log_level"])
     log.begin()

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
-from ipr import notebooklog
+from ipr import clock, notebooklog
 from ipr.early import Plan
 
 
@@ -40,6 +40,7 @@ class ByHand(Service):
         from ipr.service import CannotListen, Daemon
 
         reactor: Any = some_reactor
+        clock.make_monotonic(reactor)
         Service.startService(self)
         log = notebooklog.Log(lambda _text: None)
         log.set_level(self._values["log_level"])

@@ -103,9 +103,17 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
     :param dead: nothing will restart it but ``%restart``: say so.
     """
     text = cause.text
-    if dead:
-        text = f"{text}; run %restart to start a new one"
     name = _NAMES[cause.ending]
+    details = cause.details
+    if dead and cause.deaths:
+        text = (
+            f"this cell did not run: the kernel died {_times(cause.deaths)} in a row,"
+            f" at last because {text}; {cause.remedy}"
+        )
+    elif dead:
+        text = f"{text}; {cause.remedy}"
+    elif cause.ending is Ending.DIED and cause.followed:
+        details = ("A new kernel is started; all variables are gone.", *details)
     facts = (
         ("cause", cause.text),
         ("signal", cause.signal or None),
@@ -113,7 +121,12 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
         ("peak_kib", cause.peak_kib or None),
         ("oom", cause.out_of_memory),
     )
-    return Failure(name, text, (f"{name}: {text}", *cause.details), facts)
+    return Failure(name, text, (f"{name}: {text}", *details), facts)
+
+
+def _times(count: int) -> str:
+    words = ("once", "twice", "three times", "four times", "five times", "six times")
+    return words[count - 1] if count <= len(words) else f"{count} times"
 
 
 def _signal(number: int) -> str:

@@ -62,6 +62,10 @@ class Cause:
     :ivar peak_kib: its peak resident memory, KiB; 0 when unknown.
     :ivar out_of_memory: the cgroup's OOM killer fired while it ran, and it was
         killed.
+    :ivar followed: another kernel is on its way.
+    :ivar deaths: how many in a row it took until it is left dead; 0 when it is not,
+        or for another reason.
+    :ivar remedy: what to do, in words, when none follows.
     """
 
     ending: Ending
@@ -74,6 +78,9 @@ class Cause:
     exit_code: int | None = None
     peak_kib: int = 0
     out_of_memory: bool = False
+    followed: bool = False
+    deaths: int = 0
+    remedy: str = "run %restart to start a new one"
 
 
 @attrs.frozen
@@ -607,6 +614,8 @@ def _drained(state: Draining, event: Drained | DrainDue, limits: Limits) -> Outc
         or tally.deaths > limits.restart_limit
         or tally.failures >= limits.start_limit
     ):
+        if tally.deaths > limits.restart_limit > 0:
+            cause = attrs.evolve(cause, deaths=tally.deaths)
         return Dead(g, cause), (*done, Refuse(g, cause))
     pause = limits.pause(tally, cause)
     if not pause:

@@ -106,8 +106,8 @@ OPTIONS = (
            " folder), tcp (on 127.0.0.1), or auto: ipc where the kernel is known"
            " to speak it (default: auto)"),
     Option("restart-limit", "", "N", 5, count,
-           "deaths in a row after which the inner kernel stays dead until"
-           " %%restart (default: 5)"),
+           "times in a row that a kernel which died is restarted; the next death"
+           " leaves it dead until %%restart (default: 5)"),
     Option("stable-start-time", "", "SECONDS", 10.0, seconds,
            "a kernel that lived this long starts a new row of deaths"
            " (default: 10)"),

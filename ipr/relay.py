@@ -28,6 +28,7 @@ from ipr.cells import Cell, RestartCell
 from ipr.ledger import Ledger
 from ipr.machine import Cause, Ending
 from ipr.messages import Draft, Failure
+from ipr.obituary import Obituary
 from ipr.questions import Questions
 from ipr.request import Request
 from ipr.subshells import Subshells
@@ -176,6 +177,7 @@ class Relay:
         self.inner: Inner | None = None
         #: The cause, while there is no kernel and none is coming.
         self.refusing: Cause | None = None
+        self._obituary = Obituary()
         self.open = False
         self.count = 0
         self.subscribers = 0
@@ -404,6 +406,8 @@ class Relay:
 
     def _execute(self, channel: str, envelope: Envelope) -> bool:
         """Look for a magic; every other cell passes."""
+        if self._obituary.pending and self.open and self.waiting is None:
+            self._tell_of_death(channel, envelope)
         content = envelope.body[CONTENT]
         if not magics.suspicious(
             content if isinstance(content, bytes) else bytes(content)
@@ -430,6 +434,13 @@ class Relay:
                 _log.failure("%ipr failed")
                 cell.fail(Failure("IprError", "this went wrong; the log says how"))
         return True
+
+    def _tell_of_death(self, channel: str, envelope: Envelope) -> None:
+        """Say at the head of a cell that the kernel died while none ran."""
+        request = Request.of(channel, envelope)
+        text = self._obituary.heading(request.content)
+        if text is not None:
+            self.post(request, (Publish(messages.stream(text, "stderr")),))
 
     def _begin(self, cell: Cell) -> None:
         """Let a cell begin, and see to it that it ends when the daemon does."""
@@ -1122,6 +1133,11 @@ class Relay:
     def finish(self, generation: int, cause: Cause) -> None:
         """Answer what an inner kernel left unanswered; nothing of it follows."""
         why = failure(cause)
+        seen = any(
+            request.msg_type == "execute_request" and not request.field("silent", False)
+            for request in self.ledger.unfinished(generation)
+        )
+        self._obituary.ended(cause, seen=seen)
         if cause.ending is Ending.DIED:
             self.ledger.presume_started(generation)
         for request in self.ledger.unfinished(generation):

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import attrs
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
@@ -101,6 +102,7 @@ class Restarter:
     :param start: makes a generation.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
     :param leave: called once, when the daemon may end.
+    :param remedy: says what to do about a cause for which no kernel follows.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class Restarter:
         start: Start,
         oom_kills: Callable[[], int],
         leave: Callable[[], None],
+        remedy: Callable[[Cause], str] = lambda cause: cause.remedy,
     ) -> None:
         self._clock = clock
         self.limits = limits
@@ -119,6 +122,7 @@ class Restarter:
         self._oom_kills = oom_kills
         self._oom_before = 0
         self._leave = leave
+        self._remedy = remedy
         self._timers: dict[type[Event], IDelayedCall] = {}
         self._events: deque[Event] = deque()
         self._stepping = False
@@ -306,8 +310,11 @@ class Restarter:
                 cause="; ".join((effect.cause.text, *effect.cause.details)),
             )
         kernel, self.kernel = self.kernel, None
+        # The state is the next one already.
+        followed = not isinstance(self.state, machine.Dead | machine.Stopped)
+        cause = attrs.evolve(effect.cause, followed=followed)
         try:
-            self._messenger.finish(effect.generation, effect.cause)
+            self._messenger.finish(effect.generation, cause)
         finally:
             if kernel is not None:
                 kernel.close()
@@ -321,7 +328,8 @@ class Restarter:
         self._messenger.release(effect.generation)
 
     def _refuse(self, effect: machine.Refuse) -> None:
-        self._messenger.refuse(effect.cause)
+        cause = effect.cause
+        self._messenger.refuse(attrs.evolve(cause, remedy=self._remedy(cause)))
 
     def _exit(self, effect: machine.Exit) -> None:
         for timer in self._timers.values():

@@ -31,7 +31,7 @@ from ipr.commands import IprCommands
 from ipr.connection import Outer
 from ipr.early import Plan
 from ipr.generation import Generation, Starter
-from ipr.machine import Limits
+from ipr.machine import Cause, Ending, Limits
 from ipr.magics import Changes
 from ipr.messages import Draft
 from ipr.notebooklog import Log
@@ -139,7 +139,13 @@ class Daemon:
             self._prepared,
         )
         self.restarter = relay.decider = Restarter(
-            reactor, self._limits(), relay, self._start, memory.oom_kills, self._leave
+            reactor,
+            self._limits(),
+            relay,
+            self._start,
+            memory.oom_kills,
+            self._leave,
+            self._remedy,
         )
         relay.commands = IprCommands(self)
         relay.changer = self
@@ -303,6 +309,16 @@ class Daemon:
             started=started,
             ended=ended,
         )
+
+    def _remedy(self, cause: Cause) -> str:
+        """Say what to do about a kernel that is not to be had."""
+        launch = self.surroundings.launch
+        if cause.ending is Ending.NEVER_STARTED and self.surroundings != self._first:
+            return "run %restart --reset to start one without what was changed"
+        if cause.hopeless and launch is not None and launch.resource_dir:
+            path = os.path.join(launch.resource_dir, "kernel.json")
+            return f"its command is in {path}; {cause.remedy} when it can be run"
+        return cause.remedy
 
     def _synthetic_info(self, reason: str) -> Draft:
         banner = f"ipr {ipr.__version__}"

@@ -201,6 +201,36 @@ class FailureTests(Case):
             ("DeadKernelError: why; run %restart to start a new one",),
         )
 
+    def test_limit(self) -> None:
+        """Cells behind the last death are told that they did not run."""
+        found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
+        self.assertEqual(
+            found.evalue,
+            "this cell did not run: the kernel died six times in a row, at last"
+            " because it was killed; run %restart to start a new one",
+        )
+        found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
+        self.assertIn("died 12 times in a row", found.evalue)
+
+    def test_remedy(self) -> None:
+        """Where a plain %restart would fail again, what would not."""
+        found = failure(Cause(Ending.NEVER_STARTED, "why", remedy="do x"), dead=True)
+        self.assertEqual(found.evalue, "why; do x")
+
+    def test_followed(self) -> None:
+        """Who is told why is told what now."""
+        found = failure(Cause(Ending.DIED, "why", ("more",), followed=True))
+        self.assertEqual(
+            found.traceback,
+            (
+                "DeadKernelError: why",
+                "A new kernel is started; all variables are gone.",
+                "more",
+            ),
+        )
+        found = failure(Cause(Ending.ASKED, "why", followed=True))
+        self.assertEqual(found.traceback, ("KernelRestarted: why",))
+
 
 class FactsTests(Case):
     """The same for programs: in the metadata of the reply."""

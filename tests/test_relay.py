@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import attrs
+
 from ipr import answers, magics, messages, relay
 from ipr.answers import Steps
 from ipr.channels import ChannelClosed
@@ -2416,3 +2418,55 @@ class OwnMessagesTests(RelayCase):
         """The fake is what the relay wants (mypy holds it; this names it)."""
         inner: relay.Inner = FakeInner([])
         self.assertEqual(inner.generation, 1)
+
+
+class DeathWhileIdleTests(RelayCase):
+    """A kernel that dies while no cell runs."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+
+    def dies(self) -> None:
+        self.relay.hold(coming=True)
+        self.relay.finish(1, attrs.evolve(DIED, followed=True))
+
+    def heads(self) -> list[tuple[str, str]]:
+        """Give what ipr wrote under cells: their ids, and the first word."""
+        return [
+            (what[1], what[2].split()[0])
+            for what in self.took()
+            if what[0] == "iopub" and what[2].startswith("stream")
+        ]
+
+    def test_next_cell(self) -> None:
+        """Its first words say so, and those of the one after it do not."""
+        self.dies()
+        self.run_kernel(2)
+        self.execute("quiet", silent=True)
+        self.execute("m2")
+        self.execute("m3")
+        self.assertEqual(self.heads(), [("m2", "stream:")])
+
+    def test_cell_that_was_held(self) -> None:
+        """One that came while the new kernel was starting is the next one."""
+        self.dies()
+        self.execute("m2")
+        self.open(2)
+        self.answer_probe()
+        self.assertEqual(self.heads(), [])
+        self.relay.release(2)
+        found = self.took()
+        at = [what[:2] for what in found].index(("iopub", "m2"))
+        self.assertTrue(found[at][2].startswith("stream"), found)
+        sent = ("kernel 2 shell", "m2", "execute_request: 1")
+        self.assertTrue(found.index(sent) > at, found)
+
+    def test_cell_that_ran(self) -> None:
+        """Its error says it; the next one need not."""
+        self.execute("m1")
+        self.start_cell("m1")
+        self.dies()
+        self.run_kernel(2)
+        self.execute("m2")
+        self.assertEqual(self.heads(), [])

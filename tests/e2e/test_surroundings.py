@@ -1,0 +1,215 @@
+"""The options of ``%restart`` on a real kernel, and what happens around it: bad input,
+a clock that steps, a death while no cell runs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+from jupyter_client.jsonutil import json_default
+
+from tests.e2e import harness
+from tests.e2e.harness import Kernel, Place
+
+DEAF = (
+    "import signal, time\n"
+    "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+    "print('on', flush=True)\n"
+    "time.sleep(600)"
+)
+
+
+@pytest.fixture
+def kernel(place: Place) -> Kernel:
+    kernels = os.path.join(place.root, "jupyter", "kernels")
+    for name, text in (
+        ("none", json.dumps({"argv": ["no-such-command-of-ipr"]})),
+        ("broken", '{"argv": ['),
+        ("fifo", None),
+    ):
+        os.makedirs(os.path.join(kernels, name))
+        path = os.path.join(kernels, name, "kernel.json")
+        if text is None:
+            os.mkfifo(path)
+        else:
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text)
+    os.mkfifo(os.path.join(place.work, "fifo"))
+    for name, data in (
+        ("large", b"#" * (1 << 20)),
+        ("latin", b"A=\xe9\n"),
+        ("nul", b"A='\0'\n"),
+        ("wrong", b"A=1\n=2\n"),
+        ("wide", b"A=" + b"x" * 200_000),
+        ("blanks", b"A=x" + b" " * 200_000 + b"y"),
+    ):
+        with open(os.path.join(place.work, name), "wb") as file:
+            file.write(data)
+    return place.start("wrapped", JUPYTER_PATH=os.path.join(place.root, "jupyter"))
+
+
+WRONG = {
+    "--env X=a\0b": "holds a NUL character",
+    "--env X=\ud800": "holds half a character",
+    f"--env X={'x' * 200_000}": "characters, at most 131072 are taken",
+    "--env " + " ".join(f"X{n}=x" for n in range(20_000)): "its line has",
+    "--env =1": "--env needs NAME=VALUE",
+    "--unset A=B": "cannot be the name of a variable",
+    "--env PATH=/nowhere --kernel none": "there is no command 'no-such-command-of-ipr'",
+    "--kernel none": "there is no command 'no-such-command-of-ipr'",
+    "--kernel broken": "is not JSON",
+    "--kernel fifo": "it is a FIFO",
+    "--kernel nothing-of-the-sort": "no kernelspec is called",
+    "--cwd /nowhere/at/all": "there is no folder",
+    "--cwd fifo": "there is no folder",
+    "--cwd 'a\0b'": "holds a NUL character",
+    "--env-file fifo": "it is a FIFO",
+    "--env-file /dev/zero": "it is a device",
+    "--env-file /dev/tty": "it is a device",
+    "--env-file .": "it is a directory",
+    "--env-file none": "No such file",
+    "--env-file large": "it is larger than",
+    "--env-file latin": "is not UTF-8",
+    "--env-file nul": "holds a NUL character",
+    "--env-file wrong": "line 2 is not NAME=VALUE",
+    "--env-file wide": "variable 'A' has",
+    "--env-file blanks": "blanks in a row",
+    "--module 'no\0such'": "holds a NUL character",
+    "--module no-such-module": "'module load no-such-module' failed",
+}
+
+
+def _as_ascii(content: object) -> bytes:
+    return json.dumps(content, default=json_default).encode()
+
+
+@pytest.mark.core
+def test_invalid_options_leave_the_kernel_alone(kernel: Kernel) -> None:
+    client = kernel.client()
+    # As browsers write it: jupyter_client's own cannot say half a character.
+    client.kc.session.pack = _as_ascii
+    client.run("x = 1")
+    pid = client.inner_pid()
+    for options, why in WRONG.items():
+        for magic in ("%restart", "%restart now"):
+            cell = client.run(f"{magic} {options}")
+            (reply,) = client.replies(cell)
+            assert reply.content["status"] == "error", (magic, options[:80])
+            assert why in reply.content["evalue"], (magic, options[:80], reply.content)
+            assert "Error" not in reply.content["evalue"], reply.content["evalue"]
+    assert client.value("x") == "1"
+    assert client.inner_pid() == pid
+    # None of it is remembered.
+    client.run("%restart")
+    assert client.inner_pid() != pid
+    client.fence()
+    client.assert_once()
+
+
+@pytest.mark.core
+def test_death_while_no_cell_runs(kernel: Kernel) -> None:
+    client = kernel.client()
+    client.run("x = 1")
+    pid = client.inner_pid()
+    harness.kill(pid)
+    harness.until(lambda: not harness.is_alive(pid), "the end of the kernel")
+    # Whoever comes first, while the new kernel is starting or when it runs.
+    first, second = client.execute("x"), client.execute("2")
+    client.finish(first, second)
+    told = client.text(first, "stderr")
+    assert "While no cell was running, the kernel was killed by SIGKILL" in told
+    assert "all variables are gone" in told
+    assert client.types(first).count("error") == 1, client.story()
+    assert client.text(second, "stderr") == ""
+    client.assert_once()
+
+
+def test_death_under_a_cell(kernel: Kernel) -> None:
+    client = kernel.client()
+    cell = client.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
+    (reply,) = client.replies(cell)
+    assert "A new kernel is started; all" in "\n".join(reply.content["traceback"])
+    assert client.text(client.run("1"), "stderr") == ""
+
+
+#: Steps the clock of each Python below it when a file appears: -3600 or 3600 seconds.
+STEPPED = """
+import time
+real = time.time
+def stepped():
+    try:
+        with open({flag!r}) as file:
+            return real() + float(file.read() or 0)
+    except OSError:
+        return real()
+time.time = stepped
+"""
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("step", ["-3600", "3600"])
+def test_stepped_clock(place: Place, step: str) -> None:
+    flag = os.path.join(place.root, "flag")
+    folder = os.path.join(place.root, "site")
+    os.makedirs(folder)
+    path = os.path.join(folder, "sitecustomize.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(STEPPED.format(flag=flag))
+    kernel = place.start("wrapped", PYTHONPATH=f"{folder}:{harness.SOURCE}")
+    client = kernel.client()
+    client.run("x = 1")
+    pid = client.inner_pid()
+    cell = client.execute(DEAF)
+    client.wait_for(cell, "stream")
+    # The ladder's timers are set, and then the clock steps.
+    control = client.execute("%restart now")
+    client.wait_for(control, "execute_input")
+    with open(flag, "w", encoding="utf-8") as file:
+        file.write(step)
+    client.finish(cell, control)
+    assert not harness.is_alive(pid)
+    # A healthy kernel is not taken for one that is not ready within 60 s.
+    new = client.inner_pid()
+    client.run("%restart")
+    assert client.inner_pid() != new
+    status = client.run("%ipr status")
+    shown = client.shown(status)
+    assert "2: " in shown
+    assert "3: " in shown
+    assert "60 min" not in shown
+    assert "-" not in shown.partition("kernels so far")[2].partition(" ago")[0]
+    client.assert_once()
+
+
+PROFILE = """
+export PATH=/usr/local/bin:/usr/bin:/bin SITE=yes
+module() {
+    export PATH=/opt/$2/bin:$PATH LOADEDMODULES=${LOADEDMODULES:+$LOADEDMODULES:}$2
+}
+"""
+
+
+def test_modules(place: Place) -> None:
+    with open(os.path.join(place.root, ".bash_profile"), "w", encoding="utf-8") as file:
+        file.write(PROFILE)
+    kernel = place.start("wrapped", HOME=place.root, PATH="/env/bin:/usr/bin:/bin")
+    client = kernel.client()
+    client.run("%restart --module one")
+    client.run("%restart --module two")
+    client.run("import os")
+    path = client.value("os.environ['PATH']")
+    assert "/opt/two/bin:/opt/one/bin:/env/bin:/usr/bin:/bin" in path
+    assert client.value("os.environ.get('SITE')") == "None"
+    assert "one:two" in client.value("os.environ['LOADEDMODULES']")
+
+
+def test_changes_that_kill_every_kernel(kernel: Kernel) -> None:
+    """What nobody could foresee: the way out is told, and it works."""
+    client = kernel.client()
+    cell = client.run("%restart --env PYTHONHOME=/nowhere")
+    (reply,) = client.replies(cell)
+    assert "run %restart --reset to start one without" in reply.content["evalue"]
+    client.run("%restart --reset")
+    assert client.value("1 + 1") == "2"
