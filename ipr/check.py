@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import shutil
 import sys
 import tempfile
@@ -33,6 +34,7 @@ _PROBE = (
     "import json as _, os as __; print({mark!r} + _.dumps(["
     "__.getpid(), __.environ.get('SLURM_JOB_ID'), 'ipr_check' in globals()]))"
 )
+_DEATH = re.compile(r" ipr \w+: Inner kernel \d+: ([^;]+)")
 _PIDS = re.compile(r"pid (\d+) -> (\d+)")
 
 
@@ -87,8 +89,9 @@ def run(name: str, timeout: float) -> int:
         try:
             _try(standing, folder, output, timeout)
         except Failed as error:
-            print(f"\nfailed: {error}", flush=True)
-            _show_tail(output)
+            said = "\n".join(dict.fromkeys(str(error).splitlines()))
+            print(f"\nfailed: {said}", flush=True)
+            _show_tail(output, said)
             print("\nWhat to try:")
             for line in (*error.advice, *_general_advice(standing)):
                 print(f"  - {line}")
@@ -99,6 +102,8 @@ def run(name: str, timeout: float) -> int:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     print(f"\n{name!r} restarts in place.")
+    if standing.state in (specplan.INSTALLABLE, specplan.EARLIER):
+        print(f"Now run: ipr-spec install {shlex.quote(name)}")
     return 0
 
 
@@ -158,18 +163,29 @@ def _general_advice(standing: Standing) -> list[str]:
     return advice
 
 
-def _show_tail(output: str) -> None:
+def _show_tail(output: str, said: str) -> None:
+    """Show the end of what the kernel wrote, without what has been *said*."""
     try:
         with open(output, encoding="utf-8", errors="replace") as file:
             lines = file.read().splitlines()
     except OSError:
         lines = []
-    if lines:
-        print("\nThe last of what the kernel wrote:")
-        for line in lines[-TAIL:]:
-            print(f"  | {line}")
-    else:
+    if not lines:
         print("\nThe kernel has written nothing.")
+        return
+    # A launcher's message comes by more than one way, and the daemon's log says
+    # once more why the kernel has gone: each fact once.
+    seen = {line.removeprefix("  | ").strip() for line in said.splitlines()}
+    new = []
+    for line in lines:
+        reason = _DEATH.search(line)
+        if line.strip() not in seen and not (reason and reason[1] in said):
+            seen.add(line.strip())
+            new.append(line)
+    if new:
+        print("\nThe last of what the kernel wrote:")
+        for line in new[-TAIL:]:
+            print(f"  | {line}")
 
 
 @contextlib.contextmanager
@@ -214,6 +230,12 @@ def _try(standing: Standing, kernels: str | None, output: str, timeout: float) -
             manager.start_kernel(stdout=file, stderr=file)
         except (NoSuchKernel, OSError, RuntimeError, ValueError) as error:
             advice = [standing.detail] if standing.detail else []
+            provisioner = kernelspec.provisioner(standing.found.spec)
+            if isinstance(error, NoSuchKernel) and provisioner is not None:
+                raise Failed(
+                    f"its provisioner {provisioner!r} is not installed in this"
+                    f" environment ({sys.prefix}), so Jupyter hides the kernelspec"
+                ) from None
             raise Failed(f"it could not be started: {error}", *advice) from None
     try:
         client = manager.client()
@@ -262,14 +284,14 @@ class _Session:
         :param begin: when the start was asked for.
         """
         name = self.standing.found.name
-        with _step("started: ", begin) as add:
+        with _step("", begin) as add:
             info = self.kernel_info()
             self.hear()
             if info.get("implementation") == "ipr":
                 # It says so much while the kernel itself has said nothing.
-                add("ipr answers, the kernel is not up yet")
+                add("ipr answers; the kernel has not started yet")
             else:
-                add(_described(info))
+                add(f"started: {_described(info)}")
         language = str((info.get("language_info") or {}).get("name", ""))
         is_python = language.lower() == "python"
         before = None

@@ -258,6 +258,14 @@ def leftover_field(spec: Mapping[str, object]) -> str | None:
     return next((field for field in RESERVED if field in spec), None)
 
 
+def provisioner(spec: Mapping[str, object]) -> str | None:
+    """Return the name of the provisioner that *spec* asks for, None if it does not."""
+    metadata = spec.get("metadata")
+    stanza = metadata.get("kernel_provisioner") if isinstance(metadata, dict) else None
+    name = stanza.get("provisioner_name") if isinstance(stanza, dict) else None
+    return None if name is None else str(name)
+
+
 def obstacle(spec: Mapping[str, object]) -> str | None:
     """Say why ``ipr`` cannot be put on *spec*, one that is not wrapped yet."""
     leftover = leftover_field(spec)
@@ -266,15 +274,8 @@ def obstacle(spec: Mapping[str, object]) -> str | None:
             f"it has the field {leftover}, but its argv does not start ipr;"
             " take that field out, or put the argv back"
         )
-    metadata = spec.get("metadata")
-    provisioner = (
-        metadata.get("kernel_provisioner") if isinstance(metadata, dict) else None
-    )
-    name = (
-        provisioner.get("provisioner_name") if isinstance(provisioner, dict) else None
-    )
-    known = isinstance(name, str) and name in _ARGV_PROVISIONERS
-    if name is not None and not known:
+    name = provisioner(spec)
+    if name is not None and name not in _ARGV_PROVISIONERS:
         return f"its provisioner {name!r} may not run argv (--force installs anyway)"
     if not any(CONNECTION_FILE in word for word in _argv(spec) or ()):
         return f"its argv does not say {CONNECTION_FILE} (--force installs anyway)"

@@ -187,7 +187,7 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
     if command:
         spec = _spec_or_nothing(resource_dir)
         return Launch(
-            tuple(command),
+            _braced(command),
             interrupt_mode=_interrupt_mode(spec),
             language=_text(spec, "language"),
             resource_dir=resource_dir,
@@ -210,6 +210,14 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
         raise NoCommand(
             f"{resource_dir} has no kernel.json on this machine, and {error}"
         ) from None
+
+
+def _braced(command: Sequence[str]) -> tuple[str, ...]:
+    """Put the braces back that a csh on the way has taken off ``{word}``."""
+    bare = "inner_connection_file"
+    if any("connection_file}" in word for word in command):
+        return tuple(command)
+    return tuple(word.replace(bare, f"{{{bare}}}") for word in command)
 
 
 def names() -> dict[str, str]:

@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 something could not be done, 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import difflib
 import io
 import json
@@ -54,7 +55,7 @@ examples:
                             argv starts with srun: ipr runs in the allocation
   ipr-spec install --inside --python ~/env/bin/python rik_ssh_node_py3
                             remote_ikernel: ipr runs on the far side
-  ipr-spec install --inside --launcher 'qrsh( -\\S+ \\S+)*' sge-python
+  ipr-spec install --inside --launcher 'qrsh( -(l|q) \\S+| -\\S+)*' sge-python
 
 What stands behind -- goes to the daemon; 'python -m ipr --help' lists its options.
 Installing once more changes nothing, or brings an older installation up to date.
@@ -92,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=formatter,
     )
     parser.add_argument("--version", action="version", version=f"ipr {__version__}")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
 
     def add(
         name: str, words: str, examples: str, aliases: Sequence[str] = ()
@@ -109,6 +110,9 @@ def _parser() -> argparse.ArgumentParser:
 
     sub = add(
         "list", "show where ipr is installed and where it could be", _LIST_EXAMPLES
+    )
+    sub.add_argument(
+        "-l", "--long", action="store_true", help="with display names and folders"
     )
     sub.add_argument("--json", action="store_true", help="for programs")
     _add_places(sub, "only the kernelspecs of")
@@ -162,7 +166,9 @@ def _parser() -> argparse.ArgumentParser:
         " long (off by default)",
     )
 
-    sub = add("remove", "take ipr off kernelspecs", _REMOVE_EXAMPLES)
+    sub = add(
+        "remove", "take ipr off kernelspecs", _REMOVE_EXAMPLES, aliases=["uninstall"]
+    )
     sub.add_argument("names", nargs="*", metavar="NAME", help="of a kernelspec")
     sub.add_argument("--all", action="store_true", help="wherever it is")
     _add_places(sub, "only from")
@@ -198,10 +204,11 @@ def _add_places(parser: argparse.ArgumentParser, words: str) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise ValueError(text)
-    return value
+    with contextlib.suppress(ValueError):
+        value = float(text)
+        if 0 < value < float("inf"):
+            return value
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
 
 
 def _option_words(text: str) -> list[str]:
@@ -230,7 +237,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        args = _parser().parse_args(words)
+        parser = _parser()
+        args = parser.parse_args(words)
+        if args.command is None:
+            parser.print_help(sys.stderr)
+            return 2
         code = _COMMANDS[args.command](args, behind)
         sys.stdout.flush()
     except SystemExit as error:  # argparse has said why
@@ -250,7 +261,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # that was there a moment ago.
         where = f"{error.filename}: " if error.filename else ""
         print(f"ipr-spec: {where}{why(error)}", file=sys.stderr)
-        _drop_output()
+        try:
+            # What was done before it counts.
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
         return 1
     except KeyboardInterrupt:
         print("ipr-spec: interrupted", file=sys.stderr)
@@ -341,22 +356,32 @@ def _list(args: argparse.Namespace, behind: list[str] | None) -> int:
     for state, heading, mark, use in _GROUPS:
         group = [standing for standing in survey if standing.state == state]
         if group:
-            blocks.append(_block(group, heading, mark, use))
+            blocks.append(_block(group, heading, mark, use, args.long))
     if not blocks:
-        blocks.append(
-            "No kernelspecs found. Looked in:\n" + "\n".join(f"  {d}" for d in dirs)
-        )
+        blocks.append(_nothing_found(dirs))
     print(_shown("\n\n".join(blocks)))
     return 0
 
 
-def _block(group: Sequence[Standing], heading: str, mark: str, use: str) -> str:
-    names = [repr(standing.found.name) for standing in group]
-    width = max(map(len, names))
+def _nothing_found(dirs: Sequence[str]) -> str:
+    return "No kernelspecs found. Looked in:\n" + "\n".join(f"  {d}" for d in dirs)
+
+
+def _block(
+    group: Sequence[Standing], heading: str, mark: str, use: str, long: bool
+) -> str:
+    rows = []
+    for standing in group:
+        found = standing.found
+        row = [repr(found.name)]
+        if long:
+            row += [str(found.spec.get("display_name") or "-"), found.folder]
+        rows.append([*row, standing.detail])
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [heading]
-    for name, standing in zip(names, group, strict=True):
-        detail = "   " + standing.detail if standing.detail else ""
-        lines.append(f"  {mark} {name.ljust(width) if detail else name}{detail}")
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        lines.append(f"  {mark} {'   '.join(cells)}".rstrip())
     if use:
         lines += ["", use]
     return "\n".join(lines)
@@ -381,7 +406,9 @@ def _as_json(standing: Standing) -> dict[str, object]:
 
 
 def _names(args: argparse.Namespace) -> None:
-    if args.all == bool(args.names):
+    if args.all and args.names:
+        raise _Usage("names or --all, not both")
+    if not (args.all or args.names):
         raise _Usage("say which kernelspecs, by their names or by --all")
 
 
@@ -419,7 +446,10 @@ def _install(args: argparse.Namespace, behind: list[str] | None) -> int:
     if args.all:
         everything = [target, *dirs] if target is not None else dirs
         names = []
-        for standing in specplan.survey(everything):
+        survey = specplan.survey(everything)
+        if not survey:
+            print(_nothing_found(everything))
+        for standing in survey:
             if standing.state == specplan.IMPOSSIBLE:
                 print(f"skipped {standing.found.name!r}: {standing.detail}")
             elif not (standing.wrapping is not None and standing.wrapping.by_hand):
@@ -516,6 +546,10 @@ def _carry_out_one(
     except SpecError as error:
         _complain(name, error)
         return False
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _complain(name, f"{where}{why(error)}")
+        return False
     if step.idle:
         print(_shown(f"nothing to do: ipr {step.done}"))
     elif dry:
@@ -523,6 +557,9 @@ def _carry_out_one(
         sys.stdout.write(_diff(step))
     else:
         print(_shown(step.done))
+    if step.warning:
+        _complain(name, step.warning)
+    if not dry:
         for line in left_out:
             _complain(name, f"not copied: {line}")
     return True
@@ -564,6 +601,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, list[str] | None], int]] = {
     "list": _list,
     "install": _install,
     "remove": _remove,
+    "uninstall": _remove,
     "wizard": _wizard,
     "wiz": _wizard,
     "check": _check,

@@ -7,14 +7,19 @@ wizard and after they were done.
 
 from __future__ import annotations
 
+import functools
 import os
+import shlex
+import stat
+import subprocess
+import sys
 from collections.abc import Sequence
 
 import attrs
 
 from ipr import kernelspec, specfolders
 from ipr.kernelspec import SpecError
-from ipr.launch import INTERPRETER, kept
+from ipr.launch import INTERPRETER, Launch, kept
 from ipr.specfolders import Kernelspec
 
 INSTALLED = "installed"
@@ -65,16 +70,38 @@ def standing(found: Kernelspec) -> Standing:
         detail = "remote_ikernel" if far else os.path.basename(argv[0])
         return Standing(found, INSIDE, detail, wrapped)
     detail = ""
-    if not os.path.exists(wrapped.python):
-        detail = (
-            f"{wrapped.python} is gone, it cannot start;"
-            f" 'ipr-spec install {found.name}' mends it"
-        )
+    lacking = _lacking(wrapped.python)
+    if lacking:
+        detail = f"{lacking}, it cannot start; 'ipr-spec install {found.name}' mends it"
     else:
         source = specfolders.copied_from(found.folder)
         if source is not None:
             detail = f"a copy of {source}"
     return Standing(found, INSTALLED, detail, wrapped)
+
+
+#: As the daemon is started; does the interpreter find it?
+_FINDS_IPR = "import importlib.util as u, sys; sys.exit(not u.find_spec('ipr'))"
+
+
+@functools.cache
+def _lacking(python: str) -> str:
+    """Say what the interpreter *python* lacks to run the daemon, "" if nothing."""
+    if not os.path.exists(python):
+        return f"{python} is gone"
+    if python == sys.executable:
+        return ""
+    status = os.stat(python)
+    if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
+        return ""  # a listing runs nobody else's programs
+    command = [python, "-P", "-c", _FINDS_IPR]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=20
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return f"{python} has no ipr any more" if done.returncode == 1 else ""
 
 
 def survey(dirs: Sequence[str]) -> list[Standing]:
@@ -124,6 +151,7 @@ class Step:
     :ivar before, after: the bytes of kernel.json; before is None for a copy, after
         for a deletion, both for nothing to do.
     :ivar source: of a copy, its folder.
+    :ivar warning: what the user may not want about it.
     """
 
     name: str
@@ -133,6 +161,7 @@ class Step:
     before: bytes | None = None
     after: bytes | None = None
     source: str | None = None
+    warning: str = ""
 
     @property
     def path(self) -> str:
@@ -190,6 +219,7 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
     if new == found.spec:
         return _nothing(found, f"is installed on {name!r} already")
     after = _rewritten(found, wrapped, new)
+    warning = _warning(found.name, base, new)
     if not here:
         return Step(
             found.name,
@@ -198,6 +228,7 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
             f"installed on {name!r}, on a copy in {target}",
             after=after,
             source=found.folder,
+            warning=warning,
         )
     found.check_writable()
     if wrapped is None:
@@ -207,7 +238,27 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
         done = f"upgraded {name!r} from the earlier package"
     else:
         will, done = f"bring {name!r} up to date", f"brought {name!r} up to date"
-    return Step(found.name, found.folder, will, done, found.data, after)
+    return Step(
+        found.name, found.folder, will, done, found.data, after, warning=warning
+    )
+
+
+def _warning(name: str, base: dict[str, object], new: dict[str, object]) -> str:
+    """Say what is lost where ipr runs around a launcher instead of behind it."""
+    wrapped = kernelspec.wrapping(new)
+    argv = base["argv"]
+    assert isinstance(argv, list)
+    if wrapped is None or wrapped.inside:
+        return ""
+    if Launch(tuple(argv)).may_queue:
+        far = kernelspec.kernel_cmd_at(argv) is not None
+        what = "remote_ikernel" if far else os.path.basename(argv[0])
+        return (
+            f"its command starts with {what}, so each %restart launches anew (a new"
+            " job, a new connection); to keep it and restart only the kernel:"
+            f" ipr-spec install --inside {shlex.quote(name)}"
+        )
+    return ""
 
 
 def trial(found: Kernelspec, wish: Wish) -> bytes:
@@ -325,6 +376,13 @@ def remove(name: str, target: str | None, dirs: Sequence[str]) -> Step:
 
     :raises SpecError: it cannot be done; the text says why.
     """
+    if target is not None:
+        specfolders.check_name(name)
+        known = {"python3", *specfolders.find_all(dirs)}
+        there = specfolders.find_all([target])
+        if name.lower() in known and name.lower() not in there:
+            words = f"is not installed on {name!r} in {target}"
+            return Step(name, target, words, words)
     found = _locate(name, None, dirs if target is None else [target])
     if found.fault is not None and kernelspec.wrapping(found.spec) is None:
         raise SpecError(found.fault)

@@ -7,10 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
 
 from ipr import specfolders, specplan
 from ipr.kernelspec import SpecError
 from ipr.specplan import Step, Wish
+
+if TYPE_CHECKING:
+    from prompt_toolkit import Application
+    from prompt_toolkit.key_binding import KeyPressEvent
+
+T = TypeVar("T")
 
 
 def run() -> int:
@@ -38,17 +45,19 @@ def run() -> int:
     if not choices:
         print("ipr-spec: no kernelspec that ipr can be installed on", file=sys.stderr)
         return 1
-    text = "Space marks a kernel, Tab goes on to the buttons."
+    text = "Space marks a kernel, Tab goes on to the buttons, Esc cancels."
     if others:
         text += "\n\nCannot be installed on:\n" + "\n".join(others)
-    wanted = checkboxlist_dialog(
-        title="Restart in place",
-        text=text,
-        ok_text="OK",
-        cancel_text="Cancel",
-        values=choices,
-        default_values=chosen,
-    ).run()
+    wanted = _asked(
+        checkboxlist_dialog(
+            title="Restart in place",
+            text=text,
+            ok_text="OK",
+            cancel_text="Cancel",
+            values=choices,
+            default_values=chosen,
+        )
+    )
     if wanted is None:
         print("cancelled, nothing has changed")
         return 0
@@ -59,12 +68,15 @@ def run() -> int:
     if steps:
         lines = [f"- {step.will}" for step in steps]
         lines += [f"! {trouble}" for trouble in troubles]
-        agreed = yes_no_dialog(
-            title="Restart in place",
-            text="This will:\n\n" + "\n".join(lines),
-            yes_text="OK",
-            no_text="Cancel",
-        ).run()
+        lines += [f"! {step.name!r}: {step.warning}" for step in steps if step.warning]
+        agreed = _asked(
+            yes_no_dialog(
+                title="Restart in place",
+                text="This will:\n\n" + "\n".join(lines),
+                yes_text="OK",
+                no_text="Cancel",
+            )
+        )
         if not agreed:
             print("cancelled, nothing has changed")
             return 0
@@ -72,6 +84,22 @@ def run() -> int:
     for trouble in troubles:
         print(f"ipr-spec: {trouble}", file=sys.stderr)
     return 1 if troubles else 0
+
+
+def _asked(dialog: Application[T]) -> T | None:
+    """Run a dialog that can be left by the usual keys: None is the answer then."""
+    from prompt_toolkit.key_binding import KeyBindings, merge_key_bindings
+
+    keys = KeyBindings()
+
+    def cancel(event: KeyPressEvent) -> None:
+        event.app.exit(result=None)
+
+    for key in ("escape", "c-c", "c-d", "q"):
+        keys.add(key)(cancel)
+    theirs = [dialog.key_bindings] if dialog.key_bindings is not None else []
+    dialog.key_bindings = merge_key_bindings([*theirs, keys])
+    return dialog.run()
 
 
 def _perform(step: Step) -> str:

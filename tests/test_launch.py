@@ -181,6 +181,19 @@ class FindTests(Case):
             modes.append(self.found(resource_dir=folder).interrupt_mode)
         self.assertEqual(modes, ["message", "signal", "signal"])
 
+    def test_csh_on_the_way(self) -> None:
+        """It makes ``word`` of ``{word}``, quoted or not, if a second one reads it."""
+        bare = ["k", "--f=inner_connection_file", "inner_connection_file"]
+        filled = ["k", "--f=/x", "/x"]
+        self.assertEqual(self.found(*bare).command("/x"), filled)
+        # With one that is as it should be, nothing was taken off.
+        both = ["inner_connection_file", "{inner_connection_file}"]
+        self.assertEqual(
+            self.found(*both).command("/x"), ["inner_connection_file", "/x"]
+        )
+        plain = ["k", "{connection_file}", "inner_connection_file.txt"]
+        self.assertEqual(self.found(*plain).command("/x")[2], plain[2])
+
     def test_wrapped_in_metadata(self) -> None:
         """The same fields in metadata.ipr; they win over the older form's."""
         kept = {

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 
+from ipr import spec_cli, specplan
 from tests import spec_shapes
 from tests.spec_home import (
     PATIENCE,
@@ -201,9 +203,22 @@ def test_install_and_remove(home: Home) -> None:
 
     def run(command: str) -> list[str]:
         ran = home.run(command, *paths)
-        assert (ran.code, ran.err) == (0, "")
+        assert ran.code == 0
+        if command == "install" and between is None:
+            # These start elsewhere, and ipr would not go along.
+            told = [line.partition("so each")[0] for line in ran.err.splitlines()]
+            assert told == [
+                (
+                    "ipr-spec: 'rik_ssh_node1_py3': its command starts with"
+                    " remote_ikernel, "
+                ),
+                "ipr-spec: 'slurm': its command starts with srun, ",
+            ]
+        else:
+            assert ran.err == ""
         return ran.out.splitlines()
 
+    between = None
     assert run("install") == [f"installed on {name!r}" for name in paths]
     between = home.content()
     for name, path in paths.items():
@@ -825,6 +840,9 @@ def test_sys_prefix_and_prefix(tmp_path: Path) -> None:
     assert home.run("remove", "--prefix", str(other), "ir").code == 0
     assert site.read_bytes() == spec_shapes.IRKERNEL
     ran = home.run("remove", "--user", "ir")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out == f"nothing to do: ipr is not installed on 'ir' in {home.own}\n"
+    ran = home.run("remove", "--user", "irr")
     assert ran.code == 1
     assert "no such kernel in" in ran.err
 
@@ -883,3 +901,127 @@ def test_output_that_cannot_be_written(home: Home) -> None:
     ran = home.run("check", "bash", env={"JUPYTER_RUNTIME_DIR": "/proc/nothing"})
     assert ran.code == 1
     assert "no connection file can be put into /proc/nothing" in ran.err
+
+
+# words for people
+
+
+def test_what_the_program_can_do(home: Home) -> None:
+    ran = home.run()
+    assert ran.code == 2
+    assert "install" in ran.err
+    assert "ipr-spec check python3" in ran.err
+    home.add("ir", spec_shapes.IRKERNEL)
+    assert home.run("install", "ir").code == 0
+    assert home.run("uninstall", "ir").out == "removed from 'ir'\n"
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (["install", "--all", "ir"], "names or --all, not both"),
+        (["install"], "say which kernelspecs"),
+        (["check", "--timeout", "soon"], "'soon' is not a number of seconds above 0"),
+        (["check", "--timeout", "inf"], "'inf' is not a number of seconds above 0"),
+        (["check", "--timeout", "-1"], "is not a number of seconds above 0"),
+    ],
+)
+def test_plain_words(home: Home, args: list[str], words: str) -> None:
+    ran = home.run(*args)
+    assert ran.code == 2
+    assert words in ran.err
+
+
+def test_all_of_none(home: Home) -> None:
+    ran = home.run("install", "--all", "--prefix", str(home.folder), env=NOWHERE)
+    assert ran.code == 0
+    assert ran.out.startswith("No kernelspecs found. Looked in:\n  ")
+
+
+#: Jupyter's folders elsewhere: those of the environment have nothing in them.
+NOWHERE = {"JUPYTER_DATA_DIR": "/nowhere", "XDG_DATA_DIRS": "/nowhere"}
+
+
+def test_a_long_list(home: Home) -> None:
+    """The short one keeps its look."""
+    home.add("ir", spec_shapes.IRKERNEL)
+    home.add("julia-1.11", spec_shapes.IJULIA)
+    short = home.run("list").out
+    assert "  - 'ir'\n  - 'julia-1.11'\n" in short
+    for option in ("-l", "--long"):
+        assert (
+            f"  - 'ir'           R            {home.own}/ir\n"
+            f"  - 'julia-1.11'   Julia 1.11   {home.own}/julia-1.11\n"
+        ) in home.run("list", option).out
+
+
+def test_around_a_launcher(home: Home) -> None:
+    """Each restart is a new job, and the way not to have that is named."""
+    home.add("slurm", spec_shapes.SLURM)
+    words = "to keep it and restart only the kernel: ipr-spec install --inside slurm"
+    for args in (["--dry-run"], []):
+        ran = home.run("install", *args, "slurm")
+        assert ran.code == 0
+        assert words in ran.err
+    assert home.run("install", "--inside", "slurm").err == ""
+    assert home.run("install", "slurm").err == "", "it stays there"
+
+
+@pytest.mark.parametrize("what", ["python", "ipr"])
+def test_what_runs_the_daemon_is_not_there_any_more(
+    home: Home, tmp_path: Path, what: str
+) -> None:
+    other = make_environment(tmp_path / "other", with_ipr=False)
+    path = home.add("ir", spec_shapes.IRKERNEL)
+    assert home.run("install", "ir").code == 0
+    python = f"{other}/bin/python" if what == "ipr" else "/gone/python"
+    path.write_text(path.read_text().replace(home.python, python))
+    lacks = "has no ipr any more" if what == "ipr" else "is gone"
+    detail = f"{python} {lacks}, it cannot start; 'ipr-spec install ir' mends it"
+    assert home.listed()["ir"]["detail"] == detail
+    assert detail in home.run("list").out
+    assert home.run("install", "ir").out == "brought 'ir' up to date\n"
+    assert home.listed()["ir"]["detail"] == ""
+
+
+def test_what_was_done_is_said_whatever_comes_then(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Lines that wait in a buffer are lines that nobody reads."""
+    for name in ("bash", "ir", "julia"):
+        home.add(name, spec_shapes.IRKERNEL)
+    for variable, value in home.env.items():
+        monkeypatch.setenv(variable, value)
+    perform = specplan.perform
+
+    def failing(step: specplan.Step) -> list[str]:
+        if step.name == "ir":
+            raise OSError(5, "Input/output error", step.path)
+        return perform(step)
+
+    monkeypatch.setattr(specplan, "perform", failing)
+    shown, said = io.StringIO(), io.StringIO()
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(sys, "stderr", said)
+    assert spec_cli.main(["install", "bash", "ir", "julia"]) == 1
+    assert shown.getvalue() == "installed on 'bash'\ninstalled on 'julia'\n"
+    trouble = f"ipr-spec: 'ir': {home.own}/ir/kernel.json: input/output error\n"
+    assert said.getvalue() == trouble
+
+
+def test_lines_before_an_error_come_out(
+    home: Home, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Into a file, where they are not written line by line."""
+
+    def listing(*_: object) -> int:
+        print("a line")
+        raise OSError(5, "Input/output error", "/folder")
+
+    monkeypatch.setitem(spec_cli._COMMANDS, "list", listing)
+    with (tmp_path / "out").open("w") as file:
+        monkeypatch.setattr(sys, "stdout", file)
+        assert spec_cli.main(["list"]) == 1
+        # _drop_output would have put /dev/null in its place.
+        assert os.path.samestat(os.fstat(file.fileno()), (tmp_path / "out").stat())
+    assert (tmp_path / "out").read_text() == "a line\n"

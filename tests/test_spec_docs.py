@@ -27,7 +27,7 @@ def test_commands_of_the_page(home: Home) -> None:
     home.add("ir", spec_shapes.IRKERNEL, home.site)
     home.add("slurm-python", spec_shapes.SLURM)
     home.add("rik_ssh_node_py3", spec_shapes.REMOTE_IKERNEL)
-    words = ["qrsh", "-l", "h_rt=1:0:0", "-now", "n"]
+    words = ["qrsh", "-cwd", "-l", "h_rt=1:0:0", "-now", "n"]
     words += ["R", "--args", "{connection_file}"]
     home.add("sge-python", json.dumps({"argv": words}).encode())
     before = home.content()

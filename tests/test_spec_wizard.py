@@ -239,3 +239,20 @@ def test_without_prompt_toolkit(home: Home) -> None:
     assert done.returncode == 1
     assert done.stderr.endswith("-m pip install 'inplace_restarter[wizard]'\n")
     assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("key", ["\x1b", "\x03", "\x04", "q"])
+@pytest.mark.parametrize("agreeing", [False, True])
+def test_keys_that_cancel(home: Home, key: str, agreeing: bool) -> None:
+    """Esc, Ctrl-C, Ctrl-D and q, in either dialog."""
+    before = home.content()
+    screen = Screen(home)
+    screen.expect("[ ] bash Bash")
+    if agreeing:
+        screen.press(" ")
+        screen.press(TAB, ENTER)
+        screen.expect("This will:")
+    screen.press(key)
+    screen.expect("cancelled, nothing has changed")
+    assert screen.end() == 0
+    assert home.content() == before
