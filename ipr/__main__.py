@@ -138,7 +138,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
         reactor.callFromThread(daemon.signal, number)
 
     def end(number: int, _frame: FrameType | None) -> None:
-        reactor.callFromThread(daemon.shut_down, f"signal {number}")
+        reactor.callFromThread(daemon.terminate, number)
 
     def take_signals() -> None:
         # Once the reactor runs: it puts its own handler for SIGTERM in, which

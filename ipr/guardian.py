@@ -135,6 +135,9 @@ _spared: set[int] = set()
 #: Descriptors above 2 that this process was started with.
 _inherited: list[int] = []
 
+#: A file with the guardian's code, and its size (`hold`).
+_held: "tuple[int, int] | None" = None
+
 #: Signals that it was started with, ignored and blocked; None: not noted.
 _ignored: "frozenset[int] | None" = None
 _blocked: frozenset[int] = frozenset()
@@ -231,13 +234,73 @@ def command_line(
     """
     folder = os.path.dirname(os.path.abspath(__file__))
     call = f"guardian.main({dict(inherited or {})!r})"
-    code = f"import sys;sys.path.append({folder!r});import guardian;{call}"
-    alone = ["-I", "-S"]
+    code = f"sys.path.append({folder!r});import guardian;{call}"
+    return [*_python(code), *folders]
+
+
+def _python(code: str) -> list[str]:
+    """Return the argv of a Python that has "sys" and runs *code*, little else."""
     if os.environ.get("PYTHONHOME"):
         # A Python that cannot do without; -I would not look at it.
-        alone = ["-s", "-S"]
-        code = f"import sys;sys.path[:]=filter(None,sys.path);{code[11:]}"
-    return [sys.executable, *alone, "-c", code, *folders]
+        code = f"import sys;sys.path[:]=filter(None,sys.path);{code}"
+        return [sys.executable, "-s", "-S", "-c", code]
+    return [sys.executable, "-I", "-S", "-c", f"import sys;{code}"]
+
+
+def hold() -> None:
+    """Keep the guardian's code: guardians can be started without this package.
+
+    It may be upgraded or removed while a daemon runs, for weeks.
+    """
+    global _held
+    if _held is not None or not hasattr(os, "memfd_create"):
+        return
+    import marshal
+
+    code = []
+    for module in (private, sys.modules[__name__]):
+        spec = module.__spec__
+        get = getattr(spec and spec.loader, "get_code", None)
+        if get is None:
+            return  # then it is to be found where it is
+        code.append((module.__name__.rpartition(".")[2], get(module.__name__)))
+    data = marshal.dumps(code)
+    fd = os.memfd_create("ipr-guardian")
+    with open(fd, "wb", closefd=False) as file:
+        file.write(data)
+    _held = fd, len(data)
+
+
+#: What a guardian runs that is started from what is held.
+_FROM_HELD = """\
+import marshal, os
+for name, code in marshal.loads(os.pread({fd}, {size}, 0)):
+    module = sys.modules[name] = type(sys)(name)
+    exec(code, vars(module))
+module.main({inherited})
+"""
+
+
+def to_spawn(
+    inherited: "Mapping[int, int]", folders: "Sequence[str]" = ()
+) -> tuple[list[str], dict[int, int]]:
+    """Return a guardian's argv, and which of our descriptors it needs.
+
+    :param inherited: what the kernel inherits, as `inherited` gives it.
+    :param folders: as for `fork`.
+    :return: the descriptors as their number in the guardian, and here; besides
+        those up to `REPORT_FD`.
+    """
+    places = {there: here for here, there in inherited.items()}
+    if _held is None:
+        return command_line(inherited, folders), places
+    there = REPORT_FD + 1
+    while there in places:
+        there += 1
+    fd, size = _held
+    places[there] = fd
+    code = _FROM_HELD.format(fd=there, size=size, inherited=dict(inherited))
+    return [*_python(code), *folders], places
 
 
 def encode_order(

@@ -38,6 +38,23 @@ class Aim(Enum):
     EXIT = "exit"
 
 
+class Leave(Enum):
+    """Who wants the daemon to end; the later ones have less patience.
+
+    A plain kernel has the time that is left to it until its manager's SIGKILL,
+    and so has the inner one: that SIGKILL takes it along with the daemon.
+
+    :cvar REQUESTED: a client, by a shutdown_request. Its manager sends SIGTERM when
+        it has waited long enough (``shutdown_wait_time``), and SIGKILL after it.
+    :cvar TERMINATED: SIGTERM or SIGHUP: that manager, a batch system, systemd.
+    :cvar QUICKLY: nobody is left who waits for anything.
+    """
+
+    REQUESTED = 1
+    TERMINATED = 2
+    QUICKLY = 3
+
+
 class Ending(Enum):
     """How an inner kernel came to its end."""
 
@@ -108,6 +125,8 @@ class Limits:
     :ivar drain_time: seconds at most to wait for what a dead kernel said.
     :ivar job_grace: seconds to wait after a death by SIGTERM and the like.
     :ivar gone_time: seconds after SIGKILL until we go on without it.
+    :ivar requested: for who never sends the SIGTERM that should follow.
+    :ivar terminated: within Slurm's KillWait, 30 s, with 10 s for us.
     """
 
     restart_limit: int = 5
@@ -120,7 +139,17 @@ class Limits:
     gone_time: float = 4.0
     polite: Ladder = Ladder(1.5, 1.0)
     urgent: Ladder = Ladder(0.6, 0.4)
+    requested: Ladder = Ladder(60.0, 20.0)
+    terminated: Ladder = Ladder(0.0, 20.0)
     leaving: Ladder = Ladder(1.0, 0.4)
+
+    def ladder(self, how: Leave) -> Ladder:
+        """Give the one by which the kernel goes when the daemon does."""
+        return {
+            Leave.REQUESTED: self.requested,
+            Leave.TERMINATED: self.terminated,
+            Leave.QUICKLY: self.leaving,
+        }[how]
 
     def pause(self, tally: Tally, cause: Cause) -> float:
         """Seconds to wait before the next start: 0, 0.5, 1, 2, 4 ..."""
@@ -168,11 +197,15 @@ class Running:
 
 @attrs.frozen
 class Halting:
-    """The inner kernel was asked to go."""
+    """The inner kernel was asked to go.
+
+    :ivar how: with how much patience, when the daemon goes, too.
+    """
 
     generation: int
     tally: Tally
     aim: Aim
+    how: Leave = Leave.REQUESTED
 
 
 @attrs.frozen
@@ -266,10 +299,11 @@ class RestartAsked(Event):
     urgent: bool = False
 
 
+@attrs.frozen
 class ShutdownAsked(Event):
     """A client, a signal or the parent's death wants the daemon to end."""
 
-    __slots__ = ()
+    how: Leave = Leave.QUICKLY
 
 
 @attrs.frozen
@@ -640,19 +674,23 @@ def _revive(state: Dead, event: RestartAsked, limits: Limits) -> Outcome:
 
 def _leave(state: Running, event: ShutdownAsked, limits: Limits) -> Outcome:
     g = state.generation
-    ladder = limits.leaving
-    return Halting(g, CLEAN, Aim.EXIT), (
+    # One that nobody reaches was sent SIGTERM before.
+    how = Leave.QUICKLY if state.ending else event.how
+    ladder = limits.ladder(how)
+    asked: Effects = (Terminate(g),)
+    if ladder.terminate:
+        asked = AskToGo(g), After(ladder.terminate, TerminateDue(g))
+    return Halting(g, CLEAN, Aim.EXIT, how), (
         Cancel(StableDue),
         Hold(g, coming=False),
-        AskToGo(g),
-        After(ladder.terminate, TerminateDue(g)),
+        *asked,
         After(ladder.terminate + ladder.kill, KillDue(g)),
     )
 
 
 def _leave_start(state: Starting, event: ShutdownAsked, limits: Limits) -> Outcome:
     g = state.generation
-    return Halting(g, CLEAN, Aim.EXIT), (
+    return Halting(g, CLEAN, Aim.EXIT, Leave.QUICKLY), (
         Cancel(StartDue),
         Terminate(g),
         After(limits.leaving.kill, KillDue(g)),
@@ -660,15 +698,19 @@ def _leave_start(state: Starting, event: ShutdownAsked, limits: Limits) -> Outco
 
 
 def _leave_halting(state: Halting, event: ShutdownAsked, limits: Limits) -> Outcome:
-    """The client that asks now has less patience than the first one."""
-    if state.aim is Aim.EXIT:
+    """Who asks now may have less patience than who asked first."""
+    how = event.how
+    if state.aim is Aim.EXIT and how.value <= state.how.value:
         return state, ()
+    halting = attrs.evolve(state, aim=Aim.EXIT, how=how)
+    if how is Leave.REQUESTED:
+        return halting, ()  # it goes already, for a restart, by a shorter ladder
     g = state.generation
-    return attrs.evolve(state, aim=Aim.EXIT), (
+    return halting, (
         Cancel(TerminateDue),
         Cancel(KillDue),
         Terminate(g),
-        After(limits.leaving.kill, KillDue(g)),
+        After(limits.ladder(how).kill, KillDue(g)),
     )
 
 

@@ -112,10 +112,16 @@ class InnerProcess(ProcessProtocol):
     def signal(self, number: int) -> None:
         """Send a signal to the kernel's process group, if it still runs."""
         self._command(b"signal %d\n" % number)
+        if number == signal.SIGTERM:
+            self._wake()
 
     def kill(self) -> None:
         """SIGKILL the kernel and everything below it; wake a stopped guardian."""
         self._command(b"kill\n")
+        self._wake()
+
+    def _wake(self) -> None:
+        """Continue a guardian that somebody has stopped: it is needed now."""
         if self.transport is not None and not self._over:
             with suppress(ProcessExitedAlready):
                 # By number: Twisted knows only a few by name, and this is none.
@@ -258,10 +264,7 @@ def spawn(reactor: Any, protocol: InnerProcess, folders: Sequence[str] = ()) -> 
     :param folders: as for :func:`ipr.guardian.fork`.
     :raises OSError: when no process can be made.
     """
-    inherited = guardian.inherited()
-    places = {there: here for here, there in inherited.items()}
-    argv = guardian.command_line(inherited, folders)
-    _spawn(reactor, protocol, argv, {0: 0, 1: 1, **places})
+    _spawn(reactor, protocol, guardian.inherited(), {0: 0, 1: 1}, folders)
 
 
 def spawn_asked(reactor: Any, protocol: InnerProcess) -> None:
@@ -271,14 +274,19 @@ def spawn_asked(reactor: Any, protocol: InnerProcess) -> None:
     """
     null = os.open(os.devnull, os.O_RDONLY)
     try:
-        _spawn(reactor, protocol, guardian.command_line(), {0: null, 1: "r"})
+        _spawn(reactor, protocol, {}, {0: null, 1: "r"})
     finally:
         os.close(null)
 
 
 def _spawn(
-    reactor: Any, protocol: InnerProcess, argv: list[str], places: dict[int, int | str]
+    reactor: Any,
+    protocol: InnerProcess,
+    inherited: Mapping[int, int],
+    standard: Mapping[int, int | str],
+    folders: Sequence[str] = (),
 ) -> None:
+    argv, places = guardian.to_spawn(inherited, folders)
     # Until it has a session of its own it is in our process group: a signal to
     # that must not hit it. It empties its mask itself.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -289,6 +297,7 @@ def _spawn(
             argv,
             env=_environment(os.environ),
             childFDs={
+                **standard,
                 **places,
                 2: "r",
                 guardian.COMMAND_FD: "w",
@@ -313,6 +322,20 @@ def _environment(ours: Mapping[str, str]) -> dict[str, str]:
 def children() -> frozenset[int]:
     """Give the pids of what we have started by Twisted and not reaped yet."""
     return frozenset(twisted_process.reapProcessHandlers)
+
+
+def end_all(seconds: float = 1.0) -> None:
+    """Kill the guardians that there still are, and all that they guard.
+
+    At the end of the daemon: only one that is frozen, or whose kernel is stuck in
+    the file system, has outlived what was asked of it.
+    """
+    left = children()
+    for pid in left:
+        with suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    if left:
+        guardian.sweep(frozenset(), seconds)
 
 
 def order(

@@ -16,7 +16,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ipr import causes, machine
-from ipr.machine import After, Cancel, Cause, Ending, Event, Limits, State
+from ipr.machine import After, Cancel, Cause, Ending, Event, Leave, Limits, State
 from ipr.process import Ended
 from ipr.wire import Frame
 
@@ -164,9 +164,9 @@ class Restarter:
         """A %restart has its turn."""
         self.feed(machine.RestartAsked(self.state.generation, urgent))
 
-    def shut_down(self) -> None:
+    def shut_down(self, how: Leave = Leave.REQUESTED) -> None:
         """End the inner kernel, then the daemon."""
-        self.feed(machine.ShutdownAsked(self.state.generation))
+        self.feed(machine.ShutdownAsked(self.state.generation, how))
 
     def signal(self, number: int) -> None:
         """Send a signal to the inner kernel, if there is one."""

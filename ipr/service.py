@@ -31,11 +31,11 @@ from ipr.commands import IprCommands
 from ipr.connection import Outer
 from ipr.early import Plan
 from ipr.generation import Generation, Starter
-from ipr.machine import Cause, Ending, Limits
+from ipr.machine import Cause, Ending, Leave, Limits
 from ipr.magics import Changes
 from ipr.messages import Draft
 from ipr.notebooklog import Log
-from ipr.process import Ended, Stderr
+from ipr.process import Ended, Stderr, end_all
 from ipr.relay import Relay
 from ipr.restarter import Restarter
 from ipr.sides import Front
@@ -153,6 +153,7 @@ class Daemon:
         self._debugging(self.log.debugging)
         relay.expect_subscriber(SUBSCRIBER_TIME)
         self.restarter.begin()
+        guardian.hold()
         # When there is time for it: it is nobody's who waits for a kernel.
         self._tidying = reactor.callLater(TIDY_TIME, _tidy, self.outer)
         self._watch()
@@ -163,7 +164,7 @@ class Daemon:
             return succeed(None)
         done: Deferred[None] = Deferred()
         self._waiting.append(done)
-        self.restarter.shut_down()
+        self.restarter.shut_down(Leave.QUICKLY)
         return done
 
     # --- for the entry ------------------------------------------------------
@@ -180,10 +181,19 @@ class Daemon:
         )
         self.restarter.signal(number)
 
-    def shut_down(self, why: str) -> None:
-        """End, as if a client had asked."""
+    def terminate(self, number: int) -> None:
+        """End by a signal: the inner kernel gets SIGTERM, as a plain one would.
+
+        It has as long as whoever sent the signal is going to wait; nobody does
+        who is gone himself.
+        """
+        how = Leave.QUICKLY if self._is_orphan() else Leave.TERMINATED
+        self.shut_down(f"signal {number}", how)
+
+    def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
+        """End by itself."""
         _log.info("Shutting down: {why}", why=why)
-        self.restarter.shut_down()
+        self.restarter.shut_down(how)
 
     # --- for cells ----------------------------------------------------------
 
@@ -342,8 +352,7 @@ class Daemon:
         self._parent_watch.start(PARENT_TIME, now=False)
 
     def _look(self, orphan: bool) -> None:
-        # JPY_PARENT_PID may be another host's number: only a change counts.
-        if orphan and os.getppid() != self._parent:
+        if orphan and self._is_orphan():
             self.shut_down("the Jupyter server that started us is gone")
             return
         limit = self.options["abandoned_timeout"]
@@ -359,6 +368,12 @@ class Daemon:
             giving = allocation.give_back(self.reactor, os.environ)
             giving.addCallback(lambda _result: self.shut_down(why))
 
+    def _is_orphan(self) -> bool:
+        """Say whether the Jupyter server that started us is gone."""
+        # JPY_PARENT_PID may be another host's number: only a change counts.
+        started = bool(os.environ.get("JPY_PARENT_PID"))
+        return started and os.getppid() != self._parent
+
     def _leave(self) -> None:
         if self.ended:
             return
@@ -371,6 +386,7 @@ class Daemon:
         self._front.read_rest()
         self._front.close(LINGER)
         self._factory.shutdown()
+        end_all()
         waiting, self._waiting = self._waiting, []
         for done in waiting:
             done.callback(None)

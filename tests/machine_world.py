@@ -159,7 +159,8 @@ def possible(world: World) -> Iterator[Event]:
     g = world.state.generation
     yield machine.RestartAsked(g)
     yield machine.RestartAsked(g, urgent=True)
-    yield machine.ShutdownAsked(g)
+    for how in machine.Leave:
+        yield machine.ShutdownAsked(g, how)
     yield from forced(world)
     if world.kernel:
         yield machine.ChannelLost(world.kernel, "shell")

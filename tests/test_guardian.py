@@ -1075,6 +1075,67 @@ class ForkedTests(_Contract.Tests):
         out, _ = driver.communicate(timeout=PATIENCE)
         self.assertEqual(out.split(), [b"unflushed", b"returned", b"farewell"])
 
+    def test_nothing_interrupts_a_guardian_before_it_has_settled(self) -> None:
+        blocked = []
+
+        def fork() -> int:
+            blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+            raise BlockingIOError(11, "Resource temporarily unavailable")
+
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        with mock.patch.object(os, "fork", fork):
+            self.assertIsNone(guardian.try_fork())
+        self.assertLessEqual({signal.SIGINT, signal.SIGTERM}, blocked[0])
+        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, ()), before)
+
+    def test_a_guardian_that_dies_before_the_kernel_could_be_bound_to_it(self) -> None:
+        """Its child has another parent by then, and does not become the kernel."""
+        order = guardian._decoded(
+            guardian.encode_order(["true"], self.env).partition(b":")[2][:-1]
+        )
+        assert order is not None
+        pid = os.fork()
+        if pid == 0:
+            try:
+                guardian._become_kernel(order, os.getppid() + 1, {})
+            finally:
+                os._exit(1)
+        _, status = os.waitpid(pid, 0)
+        self.assertEqual(os.waitstatus_to_exitcode(status), 127)
+
+    def test_a_guardian_without_daemon_goes_on_for_longer(self) -> None:
+        """Nobody else will: with what it could not kill within its usual time."""
+
+        def fell(kernel: guardian._Kernel, wake: int, seconds: float) -> list[int]:
+            kernel.slay()
+            os.write(2, f"{seconds}\n".encode())
+            return [1]
+
+        with mock.patch.object(guardian, "_fell", fell):
+            guarded = self.fork(["sleep", "1000"])
+        guarded.started()
+        guarded.hang_up()
+        self.assertEqual(
+            guarded.stderr.all().split(),
+            [
+                str(seconds).encode()
+                for seconds in (guardian.FELL_SECONDS, guardian.LONE_SECONDS)
+            ],
+        )
+
+    def test_the_newest_is_killed_first(self) -> None:
+        """Pids begin anew at their end: what is above the newest is the oldest."""
+        killed: list[int] = []
+        about = {pid: (1000, pid, pid, b"S") for pid in (5, 12, 30, 40, 41)}
+        with (
+            mock.patch.object(guardian, "_newest", return_value=30),
+            mock.patch.object(guardian, "_stat", about.get),
+            mock.patch.object(guardian, "_kill", lambda pid, _: killed.append(pid)),
+            mock.patch.object(os, "listdir", return_value=[*map(str, about), "x"]),
+        ):
+            guardian._hunt(1000, ())
+        self.assertEqual([pid for pid in killed if pid > 0], [30, 12, 5, 41, 40])
+
     def test_without_a_list_of_open_descriptors(self) -> None:
         """Where /dev/fd is missing all but the few that are kept are closed."""
         reading, writing = os.pipe()
@@ -1215,6 +1276,39 @@ class SpawnedTests(_Contract.Tests):
             )
             self.assertEqual(guarded.report.all(), b"")
             self.assertEqual(guarded.code(), 0)
+
+    def test_held_code_needs_no_files(self) -> None:
+        """As after an upgrade, or when the package has been removed."""
+        driver = self.driver(
+            """
+            guardian.hold()
+            argv, places = guardian.to_spawn({3: 6})
+            assert guardian.__file__ not in " ".join(argv), argv
+            assert os.path.dirname(guardian.__file__) not in " ".join(argv), argv
+            for fd, high in ((places[5], 50), (1, 51)): os.dup2(fd, high)
+            pipes = [os.pipe() for _ in range(2)]
+            actions = [(pipes[0][0], 53), (pipes[1][1], 54)]
+            actions += [(53, 3), (54, 4), (50, 5), (51, 6)]
+            for fd in (50, 51): os.set_inheritable(fd, False)
+            pid = os.posix_spawn(
+                argv[0], argv, {},
+                file_actions=[(os.POSIX_SPAWN_DUP2, *pair) for pair in actions],
+            )
+            os.close(pipes[1][1])
+            order = guardian.encode_order(
+                ["sh", "-c", "echo told >&3; test -e /dev/fd/5 || exit 7"],
+                dict(os.environ),
+            )
+            os.write(pipes[0][1], order)
+            while chunk := os.read(pipes[1][0], 100): os.write(1, chunk)
+            os.waitpid(pid, 0)
+            """,
+        )
+        out, _ = driver.communicate(timeout=PATIENCE)
+        # From two processes: the first two in any order.
+        *first, last = out.decode().splitlines()
+        self.assertEqual({line.split()[0] for line in first}, {"told", "started"})
+        self.assertEqual(last.split()[:2], ["exited", str(7 << 8)])
 
     def test_what_the_daemon_inherited_keeps_its_number(self) -> None:
         """Also where that is one of the guardian's own pipes."""

@@ -33,6 +33,7 @@ from ipr.machine import (
     Kill,
     KillDue,
     Ladder,
+    Leave,
     Limits,
     NoTransition,
     PauseDue,
@@ -77,6 +78,8 @@ LIMITS = Limits(
     gone_time=5,
     polite=Ladder(1.6, 0.9),
     urgent=Ladder(0.5, 0.3),
+    requested=Ladder(50, 7),
+    terminated=Ladder(0, 17),
     leaving=Ladder(0.8, 0.2),
 )
 RESTARTED = Cause(Ending.ASKED, "the kernel was restarted")
@@ -199,13 +202,14 @@ class StartingTests(MachineCase):
 
     def test_shutdown(self) -> None:
         """The same, on the way out."""
-        self.assertEqual(
-            self.step(Starting(3, BAD), ShutdownAsked(3)),
-            (
-                Halting(3, CLEAN, Aim.EXIT),
-                (Cancel(StartDue), Terminate(3), After(0.2, KillDue(3))),
-            ),
-        )
+        for how in Leave:
+            self.assertEqual(
+                self.step(Starting(3, BAD), ShutdownAsked(3, how)),
+                (
+                    Halting(3, CLEAN, Aim.EXIT, Leave.QUICKLY),
+                    (Cancel(StartDue), Terminate(3), After(0.2, KillDue(3))),
+                ),
+            )
 
     def test_channel_lost(self) -> None:
         """What was never there cannot be lost."""
@@ -309,19 +313,47 @@ class RunningTests(MachineCase):
 
     def test_shutdown(self) -> None:
         """No other kernel is coming: clients are not told to expect one."""
+        for how, terminate, kill in (
+            (Leave.QUICKLY, 0.8, 1.0),
+            (Leave.REQUESTED, 50, 57),
+        ):
+            self.assertEqual(
+                self.step(Running(3, BAD), ShutdownAsked(3, how)),
+                (
+                    Halting(3, CLEAN, Aim.EXIT, how),
+                    (
+                        Cancel(StableDue),
+                        Hold(3, coming=False),
+                        AskToGo(3),
+                        After(terminate, TerminateDue(3)),
+                        After(kill, KillDue(3)),
+                    ),
+                ),
+            )
+
+    def test_terminated(self) -> None:
+        """SIGTERM is passed on, and nothing is asked: as to a plain kernel."""
         self.assertEqual(
-            self.step(Running(3, BAD), ShutdownAsked(3)),
+            self.step(Running(3, BAD), ShutdownAsked(3, Leave.TERMINATED)),
             (
-                Halting(3, CLEAN, Aim.EXIT),
+                Halting(3, CLEAN, Aim.EXIT, Leave.TERMINATED),
                 (
                     Cancel(StableDue),
                     Hold(3, coming=False),
-                    AskToGo(3),
-                    After(0.8, TerminateDue(3)),
-                    After(1.0, KillDue(3)),
+                    Terminate(3),
+                    After(17, KillDue(3)),
                 ),
             ),
         )
+
+    def test_shutdown_of_one_that_nobody_reaches(self) -> None:
+        """Its SIGTERM was long ago: nobody's patience counts."""
+        for how in Leave:
+            state, effects = self.step(
+                Running(3, BAD, ending=True), ShutdownAsked(3, how)
+            )
+            self.assertEqual(state, Halting(3, CLEAN, Aim.EXIT, Leave.QUICKLY))
+            self.assertIn(After(1.0, KillDue(3)), effects)
 
 
 class HaltingTests(MachineCase):
@@ -380,20 +412,43 @@ class HaltingTests(MachineCase):
             )
 
     def test_shutdown(self) -> None:
-        """A restart under way becomes an end, on the shortest ladder."""
-        self.assertEqual(
-            self.step(self.restarting, ShutdownAsked(3)),
-            (
-                self.leaving,
+        """A restart under way becomes an end; who is in a hurry shortens it."""
+        halting = {how: attrs.evolve(self.leaving, how=how) for how in Leave}
+        for state, how, kill in (
+            (self.restarting, Leave.TERMINATED, 17),
+            (self.restarting, Leave.QUICKLY, 0.2),
+            (halting[Leave.REQUESTED], Leave.TERMINATED, 17),
+            (halting[Leave.REQUESTED], Leave.QUICKLY, 0.2),
+            (halting[Leave.TERMINATED], Leave.QUICKLY, 0.2),
+        ):
+            self.assertEqual(
+                self.step(state, ShutdownAsked(3, how)),
                 (
-                    Cancel(TerminateDue),
-                    Cancel(KillDue),
-                    Terminate(3),
-                    After(0.2, KillDue(3)),
+                    halting[how],
+                    (
+                        Cancel(TerminateDue),
+                        Cancel(KillDue),
+                        Terminate(3),
+                        After(kill, KillDue(3)),
+                    ),
                 ),
-            ),
+            )
+
+    def test_shutdown_again(self) -> None:
+        """Who asks once more, or with more patience, changes nothing."""
+        for first in Leave:
+            state = attrs.evolve(self.leaving, how=first)
+            for then in Leave:
+                if then.value <= first.value:
+                    event = ShutdownAsked(3, then)
+                    self.assertEqual(self.step(state, event), (state, ()))
+
+    def test_shutdown_request_while_it_restarts(self) -> None:
+        """The restart's own ladder goes on: it is shorter than that manager's."""
+        self.assertEqual(
+            self.step(self.restarting, ShutdownAsked(3, Leave.REQUESTED)),
+            (attrs.evolve(self.restarting, aim=Aim.EXIT), ()),
         )
-        self.assertEqual(self.step(self.leaving, ShutdownAsked(3)), (self.leaving, ()))
 
     def test_ignored(self) -> None:
         """It is going already: nothing that it says matters."""
@@ -637,6 +692,10 @@ class RulesTests(MachineCase):
         )
         last = limits.leaving.terminate + limits.leaving.kill + limits.drain_time
         self.assertTrue(last < 2, last)
+        # jupyter_client's shutdown_wait_time is 5 s, Slurm's KillWait 30 s; both
+        # have sent SIGKILL before the kernel's time is over, or leave us 10 s.
+        self.assertTrue(limits.requested.terminate > 5)
+        self.assertEqual(limits.terminated, Ladder(0, 20))
 
 
 #: Rows for events that the shell keeps to itself: it asks for the state before

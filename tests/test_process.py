@@ -108,11 +108,14 @@ class OrderTests(ProcessCase):
         """Lines to the guardian; before a kill nobody has it stopped."""
         self.connect()
         self.process.signal(2)
+        self.process.signal(15)
         self.process.kill()
         self.assertEqual(
             self.done,
             [
                 ("write", guardian.COMMAND_FD, b"signal 2\n"),
+                ("write", guardian.COMMAND_FD, b"signal 15\n"),
+                ("guardian", signal.SIGCONT),
                 ("write", guardian.COMMAND_FD, b"kill\n"),
                 ("guardian", signal.SIGCONT),
             ],
@@ -336,22 +339,51 @@ class StderrTests(Case):
         self.assertEqual(stderr.dropped, 5)
 
 
+class EndAllTests(Case):
+    def end(self, left: frozenset[int]) -> Done:
+        """Give what is done at the end of the daemon."""
+        done: Done = []
+        typeless: Any = super()
+        typeless.patch(process, "children", lambda: left)
+        typeless.patch(os, "kill", lambda *what: done.append(what))
+        typeless.patch(guardian, "sweep", lambda *what: done.append(what))
+        process.end_all()
+        return done
+
+    def test_guardians_that_are_left(self) -> None:
+        """They are killed, and then all that they guarded."""
+        self.assertEqual(
+            self.end(frozenset({7})), [(7, signal.SIGKILL), (frozenset(), 1.0)]
+        )
+
+    def test_usual_end(self) -> None:
+        """There is none."""
+        self.assertEqual(self.end(frozenset()), [])
+
+
 class SpawnTests(Case):
     def test_spawn(self) -> None:
         """A guardian with its three pipes; almost nothing of our environment."""
         done: Done = []
+        blocked: list[set[int]] = []
 
         class Reactor:
             def spawnProcess(self, *args: Any, **kwargs: Any) -> None:
                 done.append((args, kwargs))
+                # Until it has a session of its own, it is in our process group.
+                blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
         self.environment(
             LD_LIBRARY_PATH="/opt/python/lib", PYTHONHOME=None, PYTHONPATH="/mine"
         )
         typeless: Any = super()
         typeless.patch(guardian, "inherited", lambda: {3: 5, 9: 9})
+        typeless.patch(guardian, "_held", None)
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         protocol: Any = object()
         process.spawn(Reactor(), protocol, ["/run/a", "/run/b"])
+        self.assertTrue(blocked[0] >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, ()), mask)
         argv = guardian.command_line({3: 5, 9: 9}, ["/run/a", "/run/b"])
         self.assertEqual(argv[-2:], ["/run/a", "/run/b"])
         self.assertEqual(

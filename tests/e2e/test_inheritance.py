@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
+import ipr
 from tests.e2e.harness import Kernel, Place
 
 #: Has descriptors open, as what srun (for MPI), systemd or make starts; two with the
@@ -47,6 +49,20 @@ def test_descriptors_and_signals(place: Place, kind: str) -> None:
         client.run("import os; os.write(9, b'told')")
     with open(os.path.join(place.work, "given")) as file:
         assert file.read() == "told"
+
+
+def test_without_the_package(place: Place) -> None:
+    """``pip uninstall ipr`` below a daemon: its kernel restarts all the same."""
+    site = os.path.join(place.work, "site")
+    shutil.copytree(os.path.dirname(ipr.__file__), os.path.join(site, "ipr"))
+    kernel = place.start("wrapped", PYTHONPATH=site)
+    client = kernel.client()
+    client.run("x = 1")
+    shutil.rmtree(site)
+    for command in ("%restart", "%restart", "import os; os.kill(os.getpid(), 9)"):
+        pid = client.inner_pid()
+        client.finish(client.execute(command))
+        assert client.inner_pid() != pid
 
 
 def oom_score(pid: int) -> int:

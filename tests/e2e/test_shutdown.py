@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Literal
 
+import psutil
 import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
 
-#: What DESIGN.md promises: exit code 0 within this many seconds of being asked.
+#: What is promised: exit code 0 within this many seconds of being asked, where the
+#: kernel itself does not need longer.
 PROMPT = 2.0
 #: And after a death of the daemon, in seconds: no inner kernel is left.
 ORPHANED = 3.0
@@ -48,6 +50,10 @@ BUSY = {
 }
 
 
+#: Those of which a plain kernel goes when it is asked.
+OBEDIENT = [state for state in BUSY if state != "deaf"]
+
+
 @contextmanager
 def running(place: Place, state: str) -> Iterator[tuple[Kernel, Client, str]]:
     """A wrapped kernel in one of the states, its client and the id of its cell."""
@@ -68,6 +74,9 @@ def running(place: Place, state: str) -> Iterator[tuple[Kernel, Client, str]]:
 
 
 def assert_nothing_left(place: Place, kernel: Kernel, children: set[int]) -> None:
+    if kernel.process.returncode == -signal.SIGKILL:
+        # Its guardian ends the rest, and nobody hears of that.
+        harness.until(lambda: not place.processes(), "the rest to go", ORPHANED)
     alive = [pid for pid in children if harness.is_alive(pid)]
     assert not alive, (alive, place.described_processes())
     assert not place.processes(), place.described_processes()
@@ -76,12 +85,15 @@ def assert_nothing_left(place: Place, kernel: Kernel, children: set[int]) -> Non
     assert place.leftovers() == outer
 
 
-@pytest.mark.parametrize("state", BUSY)
+@pytest.mark.parametrize("state", OBEDIENT)
 @pytest.mark.parametrize("restart", [False, True])
 def test_shutdown_request(place: Place, state: str, restart: bool) -> None:
     with running(place, state) as (kernel, client, cell):
         msg_id = client.send("shutdown_request", {"restart": restart}, "control")
         client.wait(lambda: client.replies(msg_id), "the shutdown_reply", within=PROMPT)
+        if state == "with children":
+            # ipykernel waits for them for half a minute, and its manager does not.
+            harness.kill(kernel.pid, signal.SIGTERM)
         assert kernel.exit_code(PROMPT) == 0
         asked = client.sent[msg_id].at
         assert time.monotonic() - asked < PROMPT
@@ -98,7 +110,7 @@ def test_shutdown_request(place: Place, state: str, restart: bool) -> None:
         assert all(m.content["restart"] is restart for m in told)
 
 
-@pytest.mark.parametrize("state", BUSY)
+@pytest.mark.parametrize("state", OBEDIENT)
 def test_sigterm(place: Place, state: str) -> None:
     with running(place, state) as (kernel, client, cell):
         begin = time.monotonic()
@@ -107,6 +119,95 @@ def test_sigterm(place: Place, state: str) -> None:
         assert time.monotonic() - begin < PROMPT
         client.wait(lambda: client.is_finished(cell), "the cell to be finished", 2)
         client.assert_once(cell)
+
+
+#: Cells after which the kernel needs its time to go.
+SLOW = {
+    "atexit": (
+        "import atexit, time\n"
+        "def flush(): time.sleep(1.6); open('flushed', 'w').close()\n"
+        "atexit.register(flush)"
+    ),
+    "handler": (
+        "import os, signal, time\n"
+        "def save(*_): time.sleep(2); open('flushed', 'w').close(); os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)"
+    ),
+    "handler in a cell": (
+        "import os, signal, time\n"
+        "def save(*_): time.sleep(2); open('flushed', 'w').close(); os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "print('on', flush=True)\n"
+        "time.sleep(600)"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["plain", "wrapped"])
+@pytest.mark.parametrize(
+    ("state", "how"),
+    [
+        ("atexit", "manager"),
+        ("handler", "SIGTERM"),
+        ("handler in a cell", "SIGTERM"),
+    ],
+)
+def test_time_to_go(place: Place, kind: harness.Kind, state: str, how: str) -> None:
+    """Whoever ends the kernel waits for what it still has to do, ipr as well."""
+    kernel = place.start(kind)
+    client = kernel.client()
+    cell = client.execute(SLOW[state])
+    if state == "handler in a cell":
+        client.wait_for(cell, "text:on")
+    else:
+        client.finish(cell)
+    client.kernel = None
+    if how == "manager":
+        kernel.shutdown()
+    else:
+        harness.kill(kernel.pid, signal.SIGTERM)
+        assert kernel.exit_code(harness.PATIENCE) == 0
+    assert os.path.exists(os.path.join(place.work, "flushed"))
+    assert_nothing_left(place, kernel, set())
+
+
+def test_deaf_kernel_and_the_manager(place: Place) -> None:
+    """Nothing but SIGKILL ends it, which the manager sends to the daemon."""
+    with running(place, "deaf") as (kernel, _, _):
+        kernel.shutdown()
+        assert kernel.exit_code(0.1) == -signal.SIGKILL
+
+
+def test_death_of_the_parent_after_sigterm(place: Place) -> None:
+    """A deaf kernel: there is nobody any more for whom to wait."""
+    path = os.path.join(place.runtime, "kernel-of-a-server.json")
+    server = subprocess.Popen(
+        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
+        env=place.environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert server.stdout is not None
+        daemon = int(server.stdout.readline())
+        client = Client(path)
+        client.wait_until_ready()
+        client.wait_for(client.execute(BUSY["deaf"]), "text:on")
+        os.kill(daemon, signal.SIGTERM)
+    finally:
+        server.kill()
+        server.wait()
+    harness.until(lambda: not place.processes(), "the end of all", ORPHANED + PROMPT)
+    client.close()
+
+
+def test_sigterm_while_the_guardian_is_stopped(place: Place) -> None:
+    with running(place, "idle") as (kernel, client, _):
+        guardian = psutil.Process(client.inner_pid()).parent()
+        assert guardian is not None
+        guardian.suspend()
+        harness.kill(kernel.pid, signal.SIGTERM)
+        assert kernel.exit_code(PROMPT) == 0
 
 
 def test_sighup(place: Place) -> None:
