@@ -49,6 +49,8 @@ class IprCommands:
         #: The cell that asked for the log; records go there, or to the cell
         #: of the same client that is running.
         self._asked: Request | None = None
+        #: The log's level before the first of them.
+        self._level_before = ""
 
     def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
         """Carry it out, and end the cell."""
@@ -87,6 +89,9 @@ class IprCommands:
         if magic.argument.lower() == "off":
             log.to_notebook(None)
             self._asked = None
+            if self._level_before:
+                log.set_level(self._level_before)
+                self._level_before = ""
             self._end(cell, "the log is not shown here any more")
             return
         try:
@@ -94,6 +99,7 @@ class IprCommands:
         except ValueError as error:
             cell.fail(Failure("UsageError", f"%ipr debug: {error}"))
             return
+        self._level_before = self._level_before or log.level
         log.set_level(name)
         self._asked = cell.request
         self._end(cell, f"log level {name}; records are shown here from now on")
@@ -139,8 +145,9 @@ class IprCommands:
             trace = error.__traceback__
             trace = trace.tb_next if trace is not None else None
             trace = trace.tb_next if trace is not None else None
-            lines = traceback.format_exception(type(error), error, trace)
-            cell.fail(Failure(name, str(error), tuple(lines)))
+            text = "".join(traceback.format_exception(type(error), error, trace))
+            # A front end puts an end of line behind each.
+            cell.fail(Failure(name, str(error), tuple(text.splitlines())))
             return
         self._end(cell, text)
 

@@ -5,12 +5,14 @@ Everything here gives 0 or None where the system does not tell. ``root`` is
 where the file systems ``proc`` and ``sys`` are mounted.
 
 Sources: the Linux documentation, "Control Group v2" (memory.events,
-memory.max, memory.peak) and "Memory Resource Controller" for version 1.
+memory.max, memory.stat) and "Memory Resource Controller" for version 1.
 """
 
 from __future__ import annotations
 
 import os
+
+import attrs
 
 CGROUPS = "sys/fs/cgroup"
 
@@ -29,26 +31,57 @@ def oom_kills(root: str = "/") -> int:
     return 0
 
 
-def limit(root: str = "/") -> int | None:
-    """Bytes that our cgroup may use; None when there is no limit."""
-    found = [
-        value
-        for folder in _folders(root)
-        for name in ("memory.max", "memory.limit_in_bytes")
-        if (value := _number(os.path.join(folder, name))) is not None
-        # Version 1 says "no limit" by a number that nobody has.
-        and value < 1 << 60
-    ]
-    return min(found, default=None)
+@attrs.frozen
+class Usage:
+    """What a job uses.
+
+    :ivar used: bytes without those of files that can be dropped at any time, which
+        is what the OOM killer looks at in the end.
+    :ivar limit: bytes that it may use, or None.
+    """
+
+    used: int
+    limit: int | None
 
 
-def used(root: str = "/") -> int | None:
-    """Bytes that our cgroup uses now."""
+def job(root: str = "/") -> Usage | None:
+    """Tell what the job uses; None where no cgroup says so.
+
+    The limit that counts is the smallest of our cgroup's and those above it, and
+    what is used is read where that limit is: a step's or a task's own cgroup does
+    not see what the job's other steps use.
+    """
+    found: Usage | None = None
     for folder in _folders(root):
-        for name in ("memory.current", "memory.usage_in_bytes"):
-            value = _number(os.path.join(folder, name))
-            if value is not None:
-                return value
+        used = _working_set(folder)
+        if used is None:
+            continue
+        limit = _limit(folder)
+        # Of two that are equal the upper one sees more.
+        if found is None or (
+            limit is not None and (found.limit is None or limit <= found.limit)
+        ):
+            found = Usage(used, limit)
+    return found
+
+
+def _limit(folder: str) -> int | None:
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        value = _number(os.path.join(folder, name))
+        # Version 1 says "no limit" by a number that nobody has.
+        if value is not None and value < 1 << 60:
+            return value
+    return None
+
+
+def _working_set(folder: str) -> int | None:
+    for name, cache in (
+        ("memory.current", "inactive_file"),
+        ("memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        value = _number(os.path.join(folder, name))
+        if value is not None:
+            return max(value - _field(os.path.join(folder, "memory.stat"), cache), 0)
     return None
 
 

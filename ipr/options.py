@@ -120,7 +120,8 @@ OPTIONS = (
            "mebibytes of requests that are kept while the kernel restarts"
            " (default: 256)"),
     Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
-           "end when no client has been connected for so long; 0: never"
+           "end when for so long no client has been connected and no cell has"
+           " been running; 0: never"
            " (default: 0)"),
     Option("no-exec", "", "", False, bool,
            "refuse %%ipr exec"),

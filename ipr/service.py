@@ -19,7 +19,6 @@ from typing import Any
 
 import zmq
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 import ipr
@@ -41,6 +40,7 @@ from ipr.restarter import Restarter
 from ipr.sides import Front
 from ipr.status import Row, size, span
 from ipr.surroundings import Surroundings, changed, rebased
+from ipr.watch import Watch
 from ipr.wire import Frame, Signer
 
 #: Milliseconds that the last replies get to leave.
@@ -51,8 +51,6 @@ START_TIMEOUT = 60.0
 TIDY_TIME = 5.0
 #: Seconds for which the first kernel waits for somebody to listen.
 SUBSCRIBER_TIME = 0.3
-#: Seconds between looks whether our parent is still there.
-PARENT_TIME = 1.0
 
 
 class CannotListen(Exception):
@@ -96,8 +94,6 @@ class Daemon:
         self.ended = False
         self._waiting: list[Deferred[None]] = []
         self._parent = parent or os.getppid()
-        self._parent_watch: LoopingCall | None = None
-        self._alone_since: float | None = None
 
     # --- begin and end ------------------------------------------------------
 
@@ -156,7 +152,16 @@ class Daemon:
         guardian.hold()
         # When there is time for it: it is nobody's who waits for a kernel.
         self._tidying = reactor.callLater(TIDY_TIME, _tidy, self.outer)
-        self._watch()
+        orphan = bool(os.environ.get("JPY_PARENT_PID"))
+        self._watch = Watch(
+            reactor,
+            parent=self._parent if orphan else 0,
+            limit=options["abandoned_timeout"],
+            wanted=self._wanted,
+            end=self.shut_down,
+            give_up=self._abandoned,
+        )
+        self._watch.start()
 
     def stop(self) -> Deferred[None]:
         """Stop the inner kernel, then all else; fires when it is done."""
@@ -187,7 +192,7 @@ class Daemon:
         It has as long as whoever sent the signal is going to wait; nobody does
         who is gone himself.
         """
-        how = Leave.QUICKLY if self._is_orphan() else Leave.TERMINATED
+        how = Leave.QUICKLY if self._watch.orphaned else Leave.TERMINATED
         self.shut_down(f"signal {number}", how)
 
     def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
@@ -232,7 +237,7 @@ class Daemon:
         kernel, now = restarter.kernel, self.reactor.seconds()
         rows = [
             Row("state", restarter.public_state()),
-            Row("generation", str(restarter.state.generation)),
+            Row("kernel no.", str(restarter.state.generation)),
         ]
         if relay.refusing is not None:
             cause = relay.refusing
@@ -246,11 +251,14 @@ class Daemon:
             resident, peak = memory.resident(kernel.pid)
             if resident:
                 value = f"{size(resident)}, at its peak {size(peak)}"
-                rows.append(Row("its memory", value))
-        used, limit = memory.used(), memory.limit()
-        if used is not None:
-            of = f" of {size(limit)}" if limit is not None else ", no limit"
-            rows.append(Row("memory of the job", f"{size(used)}{of}"))
+                rows.append(Row("kernel memory", value))
+        job = memory.job()
+        if job is not None:
+            # Without a limit here, the scheduler may have one, and count by itself.
+            of = "; no cgroup limits it"
+            if job.limit is not None:
+                of = f" of {size(job.limit)}"
+            rows.append(Row("memory of the job", f"{size(job.used)}{of}"))
         began = [
             f"{number}: {span(now - when)} ago, {why}"
             for when, number, why in list(restarter.history)[-10:]
@@ -263,7 +271,7 @@ class Daemon:
             Row("clients", str(relay.subscribers)),
             Row("connection file", self.outer.path),
             Row("daemon", f"pid {os.getpid()}, up {span(now - self.started_at)}"),
-            Row("its interpreter", sys.executable),
+            Row("daemon's Python", sys.executable),
             Row("versions", versions()),
             Row("log level", self.log.level),
         ]
@@ -342,37 +350,13 @@ class Daemon:
 
     # --- when to go ---------------------------------------------------------
 
-    def _watch(self) -> None:
-        """Look whether anybody still wants us."""
-        orphan = bool(os.environ.get("JPY_PARENT_PID"))
-        if not orphan and not self.options["abandoned_timeout"]:
-            return
-        self._parent_watch = LoopingCall(self._look, orphan)
-        self._parent_watch.clock = self.reactor
-        self._parent_watch.start(PARENT_TIME, now=False)
+    def _wanted(self) -> bool:
+        relay = self.relay
+        return bool(relay.subscribers > 0 or relay.ledger.executing or relay.held)
 
-    def _look(self, orphan: bool) -> None:
-        if orphan and self._is_orphan():
-            self.shut_down("the Jupyter server that started us is gone")
-            return
-        limit = self.options["abandoned_timeout"]
-        if not limit or self.relay.subscribers > 0:
-            self._alone_since = None
-            return
-        now = self.reactor.seconds()
-        if self._alone_since is None:
-            self._alone_since = now
-        elif now - self._alone_since >= limit:
-            self._alone_since = now
-            why = f"no client has been connected for {limit:g} s"
-            giving = allocation.give_back(self.reactor, os.environ)
-            giving.addCallback(lambda _result: self.shut_down(why))
-
-    def _is_orphan(self) -> bool:
-        """Say whether the Jupyter server that started us is gone."""
-        # JPY_PARENT_PID may be another host's number: only a change counts.
-        started = bool(os.environ.get("JPY_PARENT_PID"))
-        return started and os.getppid() != self._parent
+    def _abandoned(self, why: str) -> None:
+        giving = allocation.give_back(self.reactor, os.environ)
+        giving.addCallback(lambda _result: self.shut_down(why))
 
     def _leave(self) -> None:
         if self.ended:
@@ -380,8 +364,7 @@ class Daemon:
         self.ended = True
         if self._tidying.active():
             self._tidying.cancel()
-        if self._parent_watch is not None and self._parent_watch.running:
-            self._parent_watch.stop()
+        self._watch.stop()
         # Each of these gets its answer, too: the relay refuses by now.
         self._front.read_rest()
         self._front.close(LINGER)

@@ -139,7 +139,9 @@ class DebugTests(CommandsCase):
     def test_off(self) -> None:
         """And no more."""
         self.run_magic(Ipr("debug", "DEBUG"))
+        self.run_magic(Ipr("debug", "INFO"))
         self.run_magic(Ipr("debug", "Off"))
+        self.assertEqual(self.daemon.log.level, "WARNING")
         self.commands._show("record")
         self.assertEqual(self.daemon.relay.whispered, [])
 
@@ -191,6 +193,8 @@ class ExecTests(CommandsCase):
         shown = "".join(self.said[0].content["traceback"])
         self.assertIn("<%ipr exec>", shown)
         self.assertFalse("commands.py" in shown, shown)
+        # A front end puts an end of line behind each.
+        self.assertFalse("\n" in shown, shown)
 
     def test_no_python(self) -> None:
         """Nor does a slip of the pen do any harm."""

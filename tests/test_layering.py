@@ -38,6 +38,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "notebooklog",
         "process",
         "startable",
+        "watch",
     ),
     # Needed before the first inner kernel is spawned.
     "early": (

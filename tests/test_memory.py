@@ -32,11 +32,9 @@ class CgroupTests(Case):
             file.write(text)
 
     def found(self) -> tuple[int, int | None, int | None]:
-        return (
-            memory.oom_kills(self.root),
-            memory.limit(self.root),
-            memory.used(self.root),
-        )
+        job = memory.job(self.root)
+        kills = memory.oom_kills(self.root)
+        return (kills, job.limit, job.used) if job is not None else (kills, None, None)
 
     def test_no_cgroups(self) -> None:
         """Where the system does not tell: 0 and None."""
@@ -57,7 +55,8 @@ class CgroupTests(Case):
         self.file("sys/fs/cgroup/slurm/job_1/memory.current", "8192\n")
         self.file("sys/fs/cgroup/slurm/memory.max", "9000000\n")
         self.file("sys/fs/cgroup/slurm/memory.events", "oom_kill 7\n")
-        self.assertEqual(self.found(), (2, 1000000, 4096))
+        # What is used where the limit is: another step may use the rest.
+        self.assertEqual(self.found(), (2, 1000000, 8192))
 
     def test_somebody_elses_job(self) -> None:
         """What the OOM killer did to another job above is not ours."""
@@ -81,14 +80,41 @@ class CgroupTests(Case):
             "9223372036854771712\n",
         )
         self.file("sys/fs/cgroup/memory/slurm/memory.limit_in_bytes", "5000\n")
+        self.file("sys/fs/cgroup/memory/slurm/memory.usage_in_bytes", "4000\n")
+        self.file(
+            "sys/fs/cgroup/memory/slurm/memory.stat",
+            "inactive_file 1\ntotal_inactive_file 3900\n",
+        )
         self.file("sys/fs/cgroup/memory/slurm/job_1/memory.usage_in_bytes", "77\n")
-        self.assertEqual(self.found(), (1, 5000, 77))
+        self.assertEqual(self.found(), (1, 5000, 100))
+
+    def test_page_cache(self) -> None:
+        """A file that was written fills the cgroup, and is no use of memory."""
+        self.file("proc/self/cgroup", "0::/job\n")
+        self.file("sys/fs/cgroup/job/memory.current", "309000000\n")
+        self.file("sys/fs/cgroup/job/memory.max", "314572800\n")
+        self.file("sys/fs/cgroup/job/memory.stat", "file 1\ninactive_file 240000000\n")
+        self.assertEqual(self.found(), (0, 314572800, 69000000))
+
+    def test_equal_limits(self) -> None:
+        """Of the job and of its step: the job's use counts."""
+        self.file("proc/self/cgroup", "0::/job/step/task\n")
+        for path, used, limit in (
+            ("job/step/task", 1, "max"),
+            ("job/step", 2, "300"),
+            ("job", 3, "300"),
+            ("", 4, "max"),
+        ):
+            self.file(f"sys/fs/cgroup/{path}/memory.current", f"{used}\n")
+            self.file(f"sys/fs/cgroup/{path}/memory.max", f"{limit}\n")
+        self.assertEqual(self.found(), (0, 300, 3))
 
     def test_unlimited(self) -> None:
         """No limit at all is None, not a large number."""
         self.file("proc/self/cgroup", "4:memory:/\n")
         self.file("sys/fs/cgroup/memory/memory.limit_in_bytes", f"{2**63 - 4096}\n")
-        self.assertEqual(memory.limit(self.root), None)
+        self.file("sys/fs/cgroup/memory/memory.usage_in_bytes", "5\n")
+        self.assertEqual(self.found(), (0, None, 5))
 
     def test_path_of_another_namespace(self) -> None:
         """In a container the path may not be there; the mount's root then is ours."""

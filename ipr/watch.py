@@ -1,0 +1,84 @@
+"""Whether anybody still wants the daemon.
+
+Knows its parent process, and how long nobody has been there. Must not know what
+ends it, nor what a client is. A cell that runs is wanted, whether or not somebody
+looks at it: a laptop that was closed in the evening is no reason to end what it
+started to compute in the night.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.task import LoopingCall
+
+#: Seconds between looks.
+LOOK_TIME = 1.0
+
+
+class Watch:
+    """Looks once a second, from :meth:`start` to :meth:`stop`.
+
+    :param clock: for the looks.
+    :param parent: the pid of who started us, 0 if that does not matter.
+    :param limit: seconds without anybody after which we are abandoned; 0: never.
+    :param wanted: whether there is a client, or a cell that runs.
+    :param end: called with the reason when the parent is gone.
+    :param give_up: called with the reason when we are abandoned; again after as
+        long, if that did not help.
+    """
+
+    def __init__(
+        self,
+        clock: Any,
+        *,
+        parent: int,
+        limit: float,
+        wanted: Callable[[], bool],
+        end: Callable[[str], None],
+        give_up: Callable[[str], None],
+    ) -> None:
+        self._clock = clock
+        self._parent = parent
+        self._limit = limit
+        self._wanted = wanted
+        self._end = end
+        self._give_up = give_up
+        self._alone_since: float | None = None
+        self._looking = LoopingCall(self._look)
+        self._looking.clock = clock
+
+    def start(self) -> None:
+        """Begin to look, if there is anything to look for."""
+        if self._parent or self._limit:
+            self._looking.start(LOOK_TIME, now=False)
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._looking.running:
+            self._looking.stop()
+
+    @property
+    def orphaned(self) -> bool:
+        """Whether the parent is gone."""
+        # JPY_PARENT_PID may be another host's number: only a change counts.
+        return bool(self._parent) and os.getppid() != self._parent
+
+    def _look(self) -> None:
+        if self.orphaned:
+            self._end("the Jupyter server that started us is gone")
+            return
+        if not self._limit or self._wanted():
+            self._alone_since = None
+            return
+        now = self._clock.seconds()
+        if self._alone_since is None:
+            self._alone_since = now
+        elif now - self._alone_since >= self._limit:
+            self._alone_since = now
+            self._give_up(
+                f"for {self._limit:g} s no client has been connected and no cell has"
+                " been running"
+            )
