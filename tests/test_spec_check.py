@@ -297,34 +297,63 @@ def test_the_kernel_runs_in_its_own_environment(home: Home) -> None:
     home.add("python3", spec_shapes.IPYKERNEL, kernels)
     ran = home.run("install", "--prefix", str(other), "python3")
     assert ran.code == 0, ran.err
+    found = {
+        "prefix": "__import__('sys').prefix",
+        "ipr": "__import__('importlib.util').util.find_spec('ipr')",
+    }
+    for values in before_and_after(home, kernels, found):
+        assert values == {"prefix": repr(str(other)), "ipr": "None"}
+
+
+def before_and_after(
+    home: Home, kernels: Path, found: dict[str, str], **start: Any
+) -> list[dict[str, str]]:
+    """Start python3 as a client does; evaluate, and once more after %restart."""
     specs = KernelSpecManager(kernel_dirs=[str(kernels)], ensure_native_kernel=False)
     manager = KernelManager(kernel_name="python3", kernel_spec_manager=specs)
     manager.connection_file = str(home.folder / "connection.json")
-    manager.start_kernel(env=home.env, cwd=str(home.folder))
+    manager.start_kernel(env=home.env, cwd=str(home.folder), **start)
+    seen = []
     try:
         client = manager.client()
         client.start_channels()
         client.wait_for_ready(timeout=PATIENCE)
-        found = {
-            "prefix": "__import__('sys').prefix",
-            "ipr": "__import__('importlib.util').util.find_spec('ipr')",
+        quiet: dict[str, Any] = {
+            "timeout": PATIENCE,
+            "output_hook": lambda message: None,
         }
         for code in ("1", "%restart"):
-            client.execute_interactive(
-                code, timeout=PATIENCE, output_hook=lambda message: None
-            )
-            reply = client.execute_interactive(
-                "2",
-                user_expressions=found,
-                timeout=PATIENCE,
-                output_hook=lambda message: None,
-            )
+            client.execute_interactive(code, **quiet)
+            reply = client.execute_interactive("2", user_expressions=found, **quiet)
             values = reply["content"]["user_expressions"]
-            assert values["prefix"]["data"]["text/plain"] == repr(str(other))
-            assert values["ipr"]["data"]["text/plain"] == "None"
+            seen.append({key: values[key]["data"]["text/plain"] for key in found})
         client.stop_channels()
     finally:
         manager.shutdown_kernel()
+    return seen
+
+
+@pytest.mark.parametrize("csh", [False, True])
+def test_what_a_client_appends_is_for_the_kernel_behind_the_launcher(
+    home: Home, csh: bool
+) -> None:
+    """nbclient and others do so, for a kernelspec that is called python3."""
+    srun = home.folder / "srun"
+    # A shell on the way may take the braces off.
+    braces = 'for word; do shift; set -- "$@" "$(echo $word | tr -d {})"; done\n'
+    srun.write_text(f'#!/bin/sh\nshift 2\n{braces if csh else ""}exec "$@"\n')
+    srun.chmod(0o755)
+    kernel = [home.python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    home.add("python3", spec(str(srun), "-n", "1", *kernel, language="python"))
+    ran = home.run("install", "--inside", "python3")
+    assert (ran.code, ran.err) == (0, "")
+    seen = before_and_after(
+        home,
+        home.own,
+        {"autocall": "get_ipython().autocall"},
+        extra_arguments=["--InteractiveShell.autocall=2"],
+    )
+    assert seen == [{"autocall": "2"}] * 2
 
 
 def test_a_provisioner_that_is_not_here(home: Home) -> None:

@@ -97,6 +97,39 @@ def test_somebody_else_has_written(tmp_path: Path) -> None:
     assert names(tmp_path) == ["kernel.json"]
 
 
+def test_somebody_else_writes_while_we_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The time that the disk takes is time for another program."""
+    path = tmp_path / "kernel.json"
+    path.write_bytes(BEFORE)
+    fsync = os.fsync
+
+    def slow(fd: int) -> None:
+        fsync(fd)
+        path.write_bytes(b"{}")
+
+    monkeypatch.setattr(os, "fsync", slow)
+    with pytest.raises(kernelspec.SpecError, match="was modified by another"):
+        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    assert path.read_bytes() == b"{}"
+    assert names(tmp_path) == ["kernel.json"]
+
+
+def test_a_link_where_the_new_file_is_written(tmp_path: Path) -> None:
+    """Whoever may write to the folder could have us write over another file."""
+    folder = tmp_path / "k"
+    folder.mkdir()
+    path = folder / "kernel.json"
+    path.write_bytes(BEFORE)
+    (tmp_path / "precious").write_bytes(b"precious")
+    (folder / ".kernel.json.ipr").symlink_to(tmp_path / "precious")
+    with pytest.raises(kernelspec.SpecError, match="cannot write"):
+        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    assert (tmp_path / "precious").read_bytes() == b"precious"
+    assert path.read_bytes() == BEFORE
+
+
 def test_it_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     with pytest.raises(kernelspec.SpecError, match="no such file"):
