@@ -10,27 +10,41 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
-from ipr import clock, notebooklog
+from ipr import clock, notebooklog, signals
 from ipr.early import Plan
+from ipr.ownfile import OwnFile
+
+#: Ctrl-Z stops the program that the terminal shows, and "fg" goes on with it.
+_OF_THE_TERMINAL = {signal.SIGTSTP, signal.SIGCONT}
 
 
 class ByHand(Service):
     """Starts the daemon in ``twistd``'s reactor.
 
-    :param made: the connection file that was made for this run, or ``""``.
+    :param made: the connection file that was made for this run, if one was.
+    :param says: whether it is still to be said how to connect.
     """
 
-    def __init__(self, planned: Plan, values: Mapping[str, Any], made: str) -> None:
+    def __init__(
+        self,
+        planned: Plan,
+        values: Mapping[str, Any],
+        made: OwnFile | None,
+        *,
+        says: bool = True,
+    ) -> None:
         self._planned = planned
         self._values = values
         self._made = made
+        self._says = says
         self._daemon: Any = None
 
     def startService(self) -> None:
@@ -58,9 +72,9 @@ class ByHand(Service):
             self._remove()
             sys.stderr.write(f"ipr: {error}\n")
             raise SystemExit(1) from None
-        reactor.callWhenRunning(_take_signals, reactor)
-        path = self._planned.outer.path
-        print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
+        reactor.callWhenRunning(_take_signals, reactor, self._daemon.signal)
+        if self._says:
+            say_how_to_connect(self._planned.outer.path)
 
     def stopService(self) -> Deferred[None]:
         """Stop the inner kernel; fires when nothing of it is left."""
@@ -71,12 +85,17 @@ class ByHand(Service):
         return stopping
 
     def _remove(self) -> None:
-        if self._made:
-            with suppress(OSError):
-                os.unlink(self._made)
+        if self._made is not None:
+            self._made.remove()
 
 
-def _take_signals(reactor: Any) -> None:
+def say_how_to_connect(path: str) -> None:
+    """Print the line that connects a console."""
+    path = os.path.abspath(path)
+    print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
+
+
+def _take_signals(reactor: Any, pass_on: Callable[[int], None]) -> None:
     """End in order, and with exit code 0, by Ctrl-C too, and when the terminal goes.
 
     Twisted leaves SIGHUP alone, and has ``twistd`` die of the others once more
@@ -91,6 +110,14 @@ def _take_signals(reactor: Any) -> None:
     # nohup(1) means us, too.
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
         signal.signal(signal.SIGHUP, stop)
+
+    def take(number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(pass_on, number)
+
+    for number in signal.valid_signals() - signals.OURS - _OF_THE_TERMINAL:
+        # Those of twistd (SIGUSR1 may begin a new log file) are left to it.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, take)
 
 
 def _stop(reactor: Any) -> None:

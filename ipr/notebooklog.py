@@ -57,8 +57,17 @@ class Log:
         globalLogBeginner.beginLoggingTo([self.observer()], redirectStandardIO=False)
 
     def join(self) -> None:
-        """Log beside what ``twistd`` set up itself: to the notebook only."""
+        """Log beside what ``twistd`` set up itself: to the notebook only.
+
+        ``twistd`` knows no levels; what it shows of ours is filtered, too. Twisted
+        has no public way to the observers that there are.
+        """
         self._write = _nowhere
+        for observer in tuple(getattr(globalLogPublisher, "_observers", ())):
+            globalLogPublisher.removeObserver(observer)
+            globalLogPublisher.addObserver(
+                FilteringLogObserver(observer, [_Predicate(self._wanted_by_others)])
+            )
         globalLogPublisher.addObserver(self.observer())
 
     def observer(self) -> ILogObserver:
@@ -66,6 +75,10 @@ class Log:
         return FilteringLogObserver(
             _Observer(self._observe), [_Predicate(self._wanted)]
         )
+
+    def _wanted_by_others(self, event: LogEvent) -> bool:
+        ours = str(event.get("log_namespace", "")).startswith("ipr.")
+        return not ours or self._wanted(event)
 
     def _wanted(self, event: LogEvent) -> bool:
         return bool(event.get("log_level", LogLevel.info) >= _LEVELS[self.level])

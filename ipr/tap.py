@@ -17,6 +17,7 @@ from twisted.python import usage
 
 import ipr
 from ipr import connection, early, guardian, options
+from ipr.ownfile import OwnFile
 
 
 def _reader(option: options.Option) -> Any:
@@ -55,6 +56,19 @@ class Options(usage.Options):
     ]
     command: Sequence[str] = ()
 
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line.
+
+        :raises SystemExit: it makes no sense, and one sentence has said why;
+            ``twistd`` would print its own help, and end with code 0.
+        """
+        untyped: Any = super()
+        try:
+            untyped.parseOptions(options)
+        except usage.UsageError as error:
+            sentence = f"{error}; see twistd ipr --help"
+            raise _complaint(sentence, 2) from None
+
     def opt_version(self) -> None:
         """Print the version and exit."""
         print(f"ipr {ipr.__version__}")
@@ -74,38 +88,38 @@ class Options(usage.Options):
 def makeService(config: Options) -> IService:
     """Make the service; nothing of ZeroMQ yet, ``twistd`` may fork.
 
-    :raises usage.UsageError: with one sentence, for ``twistd`` to print.
+    :raises SystemExit: it cannot be done, and one sentence has said why.
     """
     guardian.note_origin()
     early.forget_made_up_locale()
     values = config.settings()
     path = values["connection_file"]
-    made = ""
+    made: OwnFile | None = None
     try:
-        if path and os.path.exists(path):
-            outer = connection.read(path)
-        else:
-            made = path or _new_path()
-            connection.write_private(made, connection.fresh())
-            outer = connection.read(made)
+        if not path or not os.path.exists(path):
+            made = OwnFile.make(path)
+            path = made.path
+        outer = connection.read(path)
     except (connection.BadConnectionFile, OSError) as error:
-        raise usage.UsageError(str(error)) from None
+        raise _complaint(error, 1) from None
     if not (config.command or values["kernel"] or values["resource_dir"]):
         values["kernel"] = "python3"
     planned = early.plan(values, list(config.command), outer)
     if planned.launch is None:
         if made:
-            os.unlink(made)
-        raise usage.UsageError(planned.problem)
+            made.remove()
+        raise _complaint(planned.problem, 1)
 
-    from ipr.byhand import ByHand
+    from ipr.byhand import ByHand, say_how_to_connect
 
-    return ByHand(planned, values, made)
+    detaches = config.parent is not None and not config.parent.get("nodaemon", True)
+    if detaches:
+        # Before the terminal is gone.
+        say_how_to_connect(outer.path)
+    return ByHand(planned, values, made, says=not detaches)
 
 
-def _new_path() -> str:
-    from jupyter_core.paths import jupyter_runtime_dir
-
-    folder = jupyter_runtime_dir()
-    os.makedirs(folder, 0o700, exist_ok=True)
-    return os.path.join(folder, f"kernel-ipr-{os.getpid()}.json")
+def _complaint(error: object, code: int) -> SystemExit:
+    """Say a sentence; a ``UsageError`` here would be shown as a traceback."""
+    sys.stderr.write(f"twistd ipr: {error}\n")
+    return SystemExit(code)

@@ -23,7 +23,7 @@ ROOT = os.path.dirname(FOLDER)
 
 # From the top down. Within a room imports may go anywhere but round.
 ROOMS: dict[str, tuple[str, ...]] = {
-    "entry": ("__main__", "byhand", "tap", "spec_cli", "wizard", "check"),
+    "entry": ("__main__", "byhand", "ownfile", "tap", "spec_cli", "wizard", "check"),
     "compose": ("service", "specplan", "specfolders", "kernelspec", "speccopy"),
     "shell": ("restarter", "relay", "questions", "cells", "commands"),
     "sides": ("envmodules", "generation", "sides", "surroundings"),

@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import json
 import os
+import socket
 import stat
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr
 from typing import Any
 
 from twisted.application.service import IService
-from twisted.python import usage
 
 from ipr import connection, options, tap
 from ipr.byhand import ByHand
 from tests.case import Case
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(options.__file__)))
+
+
+def complaint(case: Case, code: int, call: Callable[..., object], *argv: str) -> str:
+    """Return what was said on stderr, by what ends the process with a code."""
+    said = io.StringIO()
+    with redirect_stderr(said):
+        case.assertEqual(case.raised(SystemExit, call, *argv).code, code)
+    case.assertEqual(said.getvalue().count("\n"), 1)
+    return said.getvalue()
 
 
 class OptionsTests(Case):
@@ -28,7 +41,7 @@ class OptionsTests(Case):
         return config
 
     def wrong(self, *argv: str) -> str:
-        return str(self.raised(usage.UsageError, self.parsed, *argv))
+        return complaint(self, 2, self.parsed, *argv)
 
     def test_same_as_the_other_command_line(self) -> None:
         """Both command lines know the same options with the same defaults."""
@@ -110,11 +123,50 @@ class MakeServiceTests(Case):
         self.made("--", "k", "{connection_file}")
         (name,) = os.listdir(self.base)
         path = os.path.join(self.base, name)
-        self.assertEqual(name, f"kernel-ipr-{os.getpid()}.json")
+        self.assertEqual(name, f"kernel-ipr-{socket.gethostname()}-{os.getpid()}.json")
         self.assertEqual(stat.S_IMODE(os.stat(path).st_mode), 0o600)
         outer = connection.read(path)
         self.assertEqual(outer.ip, "127.0.0.1")
         self.assertTrue(outer.key)
+
+    def test_stale_files_go(self) -> None:
+        """Those of a process that was killed here; each has a key in it."""
+        gone = subprocess.run(
+            [sys.executable, "-c", "import os; print(os.getpid())"],
+            capture_output=True,
+            check=True,
+        )
+        dead = int(gone.stdout)
+        host = socket.gethostname()
+        locked = f"kernel-ipr-{host}-{dead}0.json"
+        kept = {
+            locked,
+            f"kernel-ipr-other-{dead}.json",
+            f"kernel-ipr-{host}-{os.getppid()}.json",
+            f"kernel-ipr-{host}-link.json",
+            "kernel-1234.json",
+        }
+        outside = os.path.join(self.folder(), "outside")
+        for path in (outside, *(os.path.join(self.base, name) for name in kept)):
+            connection.write_private(path, {})
+        link = f"kernel-ipr-{host}-{dead}00.json"
+        os.symlink(outside, os.path.join(self.base, link))
+        connection.write_private(
+            os.path.join(self.base, f"kernel-ipr-{host}-{dead}.json"), {}
+        )
+        with open(os.path.join(self.base, locked)) as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            made = self.made("--", "k")
+        left = set(os.listdir(self.base))
+        self.assertEqual(
+            left - kept,
+            {
+                os.path.basename(made._made.path) if made._made else "",
+                link,
+            },
+        )
+        self.assertEqual(kept - left, set())
+        self.assertTrue(os.path.exists(outside))
 
     def test_connection_file_is_there(self) -> None:
         """One that is there is used as it is."""
@@ -133,7 +185,7 @@ class MakeServiceTests(Case):
         self.assertEqual(connection.read(path).path, path)
 
     def wrong(self, *argv: str) -> str:
-        return str(self.raised(usage.UsageError, self.made, *argv))
+        return complaint(self, 1, self.made, *argv)
 
     def test_connection_file_that_is_none(self) -> None:
         """One sentence."""
@@ -141,7 +193,8 @@ class MakeServiceTests(Case):
         with open(path, "w", encoding="utf-8") as file:
             json.dump([], file)
         self.assertEqual(
-            self.wrong("-f", path, "--", "k"), f"{path} does not hold a JSON object"
+            self.wrong("-f", path, "--", "k"),
+            f"twistd ipr: {path} does not hold a JSON object\n",
         )
 
     def test_unknown_kernel(self) -> None:

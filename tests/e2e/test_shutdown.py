@@ -554,3 +554,92 @@ def test_twistd_below_nohup(place: Place) -> None:
         client.close()
         process.send_signal(signal.SIGTERM)
         harness.until(lambda: process.poll() is not None, "the end of twistd", PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence", "code"),
+    [
+        (["--kernel", "nosuch"], "no kernelspec is called 'nosuch' here; ", 1),
+        (["--bogus"], "option --bogus not recognized; see twistd ipr --help", 2),
+        (["--max-held=x"], "not a whole number: 'x'; see twistd ipr --help", 2),
+    ],
+)
+def test_twistd_says_one_sentence(
+    place: Place, options: list[str], sentence: str, code: int
+) -> None:
+    """No traceback, and nothing of twistd's own help; no file is left."""
+    with twistd(place, *options) as (process, output):
+        assert process.wait(harness.PATIENCE) == code
+    with open(output) as file:
+        said = file.read()
+    assert said.startswith("twistd ipr: "), said
+    assert sentence in said
+    assert said.count("\n") == 1, said
+    assert place.leftovers() == []
+
+
+def test_twistd_killed_leaves_no_key_for_long(place: Place) -> None:
+    name = place.plain_spec(name="by-hand")
+    with twistd(place, "--kernel", name) as (process, output):
+        path, client = connected(place, output)
+        client.close()
+        process.kill()
+        process.wait()
+    assert os.path.exists(path)
+    harness.until(lambda: not place.processes(), "the end of its kernel")
+    with twistd(place, "--kernel", name) as (process, output):
+        new, client = connected(place, output)
+        client.close()
+        assert not os.path.exists(path)
+        assert os.path.exists(new)
+
+
+def test_twistd_in_the_background(place: Place) -> None:
+    """It says how to connect before it leaves the terminal; SIGTERM ends it."""
+    name = place.plain_spec(name="by-hand")
+    pidfile = os.path.join(place.root, "twistd.pid")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", "from twisted.scripts.twistd import run; run()"),
+            *(f"--pidfile={pidfile}", f"--logfile={place.root}/log"),
+            *("ipr", "--kernel", name),
+        ],
+        cwd=place.work,
+        env=place.environment(),
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    found = re.search(r"jupyter console --existing (\S+)", done.stdout.decode())
+    assert found, done
+    client = Client(found[1])
+    client.wait_until_ready()
+    client.close()
+    # A second one does not take the file of the first for stale.
+    with twistd(place, "--kernel", name) as (_, output):
+        _, other = connected(place, output)
+        other.close()
+        assert os.path.exists(found[1])
+    with open(pidfile) as file:
+        pid = int(file.read())
+    os.kill(pid, signal.SIGTERM)
+    harness.until(lambda: not place.processes(), "the end of all of it")
+    assert not os.path.exists(found[1])
+    with open(os.path.join(place.root, "log")) as file:
+        assert "Traceback" not in file.read()
+
+
+def test_twistd_passes_signals_on_and_keeps_to_its_log_level(place: Place) -> None:
+    name = place.plain_spec(name="by-hand")
+    with twistd(place, "--kernel", name) as (process, output):
+        _, client = connected(place, output)
+        client.run(
+            "import signal; got = []\n"
+            "signal.signal(signal.SIGUSR2, lambda *_: got.append(1))"
+        )
+        process.send_signal(signal.SIGUSR2)
+        harness.until(lambda: client.value("got") == "[1]", "the kernel's handler")
+        client.close()
+    with open(output) as file:
+        # A record of ours at the level INFO, below the one that counts.
+        assert "Passing on signal" not in file.read()
