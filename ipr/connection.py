@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
+#: The highest port of TCP.
+MOST_PORT = 65535
+
+#: Characters of a key of CurveZMQ as text, and which those are
+#: (https://rfc.zeromq.org/spec/32/).
+CURVE_KEY_LENGTH = 40
+_Z85 = frozenset(
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
+)
+
 #: Where the inner kernels' ports begin.
 LOWEST_PORT = 10000
 
@@ -125,7 +135,15 @@ def parsed(raw: Any, path: str) -> Outer:
                 f"{name} lacks a usable {channel}_port; let Jupyter write it anew"
             )
         ports[channel] = port
+    if len(set(ports.values())) < len(ports):
+        raise BadConnectionFile(
+            f"{name} has the same port for two channels; each needs one of its own"
+        )
     transport = _text(raw, "transport", "tcp", name)
+    if transport == "tcp" and max(ports.values()) > MOST_PORT:
+        raise BadConnectionFile(
+            f"{name} has the port {max(ports.values())}; ports end at {MOST_PORT}"
+        )
     if transport not in ("tcp", "ipc"):
         raise BadConnectionFile(
             f"{name} names the transport {transport!r}; ipr knows tcp and ipc"
@@ -138,10 +156,20 @@ def parsed(raw: Any, path: str) -> Outer:
         ports,
         _text(raw, "key", "", name),
         _text(raw, "signature_scheme", "hmac-sha256", name) or "hmac-sha256",
-        _text(raw, "curve_publickey", "", name).encode(),
-        _text(raw, "curve_secretkey", "", name).encode(),
+        _curve_key(raw, "curve_publickey", name),
+        _curve_key(raw, "curve_secretkey", name),
         raw,
     )
+
+
+def _curve_key(raw: dict[str, Any], field: str, name: str) -> bytes:
+    found = _text(raw, field, "", name)
+    if found and (len(found) != CURVE_KEY_LENGTH or set(found) - _Z85):
+        raise BadConnectionFile(
+            f"{name}: {field} is no CurveZMQ key, which is {CURVE_KEY_LENGTH}"
+            " characters of Z85; let Jupyter write the file anew"
+        )
+    return found.encode()
 
 
 def _text(raw: dict[str, Any], field: str, default: str, name: str) -> str:

@@ -21,7 +21,6 @@ looked at, never built anew.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
@@ -218,12 +217,16 @@ class Signer:
 
     def __init__(self, key: bytes, scheme: str = "hmac-sha256") -> None:
         prefix, _, name = scheme.partition("-")
-        if prefix != "hmac" or name not in hashlib.algorithms_available:
+        try:
+            keyed = hmac.new(key, digestmod=name if prefix == "hmac" else "")
+            if not keyed.digest_size:
+                raise ValueError("no digest of a fixed size, such as shake_128")
+        except (TypeError, ValueError):
             raise ValueError(
                 f"unknown signature_scheme {scheme!r} in the connection file;"
                 " the usual one is 'hmac-sha256'"
-            )
-        self._keyed = hmac.new(key, digestmod=name) if key else None
+            ) from None
+        self._keyed = keyed if key else None
         self._length = 2 * self._keyed.digest_size if self._keyed else 0
 
     @property

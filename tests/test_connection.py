@@ -12,10 +12,17 @@ import stat
 import unittest
 from typing import Any
 
+import zmq
+
 from ipr import connection, private
 from ipr.connection import CHANNELS, BadConnectionFile, Inner, Outer
 from tests.case import Case
 
+NO_KEY = (
+    "is no CurveZMQ key, which is 40 characters of Z85; let Jupyter write the file anew"
+)
+#: Of the right form; no pair.
+PUBLIC, SECRET = "p" * 40, "#" * 40
 PORTS = {name: 5000 + number for number, name in enumerate(CHANNELS)}
 
 
@@ -88,9 +95,12 @@ class ReadTests(Case):
 
     def test_curve_keys(self) -> None:
         """Curve keys come out as the bytes that ZeroMQ wants."""
-        self.write(json.dumps(content(curve_publickey="p", curve_secretkey="s")))
+        self.write(json.dumps(content(curve_publickey=PUBLIC, curve_secretkey=SECRET)))
         outer = connection.read(self.path)
-        self.assertEqual((outer.curve_publickey, outer.curve_secretkey), (b"p", b"s"))
+        self.assertEqual(
+            (outer.curve_publickey, outer.curve_secretkey),
+            (PUBLIC.encode(), SECRET.encode()),
+        )
 
     def test_addresses(self) -> None:
         """As Jupyter spells them: tcp, IPv6, ipc; a star is every address."""
@@ -108,6 +118,18 @@ class ReadTests(Case):
         self.write(json.dumps(content()))
         outer = connection.read(os.path.relpath(self.path))
         self.assertEqual(outer.path, self.path)
+
+    def test_any_curve_key(self) -> None:
+        """What ZeroMQ makes is taken."""
+        for _ in range(20):
+            public, secret = (key.decode() for key in zmq.curve_keypair())
+            raw = content(curve_publickey=public, curve_secretkey=secret)
+            self.assertEqual(connection.parsed(raw, "").raw, raw)
+
+    def test_ipc_suffixes(self) -> None:
+        """They are no ports, and may be any number."""
+        raw = content(transport="ipc", shell_port=70000)
+        self.assertEqual(connection.parsed(raw, "").ports["shell"], 70000)
 
     def test_no_file(self) -> None:
         """One sentence that names the file."""
@@ -153,6 +175,22 @@ class ReadTests(Case):
                 content(transport="udp"),
                 f"{path} names the transport 'udp'; ipr knows tcp and ipc",
             ),
+            (
+                content(shell_port=65536),
+                f"{path} has the port 65536; ports end at 65535",
+            ),
+            (
+                content(shell_port=PORTS["iopub"]),
+                f"{path} has the same port for two channels; each needs one of its own",
+            ),
+            (
+                content(curve_secretkey="s" * 39 + "~"),
+                f"{path}: curve_secretkey {NO_KEY}",
+            ),
+            (
+                content(curve_publickey="p"),
+                f"{path}: curve_publickey {NO_KEY}",
+            ),
             (content(key=7), f"{path}: key must be a string"),
             (content(ip=None), f"{path}: ip must be a string"),
         ):
@@ -164,7 +202,8 @@ class MakeTests(Case):
         self.base = self.folder()
         self.environment(XDG_RUNTIME_DIR=self.base, TMPDIR=None)
         self.outer = connection.parsed(
-            content(curve_publickey="p", curve_secretkey="s"), "/run/kernel-7.json"
+            content(curve_publickey=PUBLIC, curve_secretkey=SECRET),
+            "/run/kernel-7.json",
         )
 
     def made(self, way: str = "tcp") -> tuple[Inner, dict[str, Any]]:

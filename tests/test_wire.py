@@ -266,7 +266,7 @@ class SignerTests(Case):
 
     def test_unknown_scheme(self) -> None:
         """A scheme that cannot be used is told with the usual one."""
-        for scheme in ("sha256", "hmac-nothing", "", "hmac-"):
+        for scheme in ("sha256", "hmac-nothing", "", "hmac-", "hmac-shake_128"):
             error = self.raised(ValueError, Signer, KEY, scheme)
             self.assertEqual(
                 str(error),
