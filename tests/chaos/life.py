@@ -103,6 +103,12 @@ DEEDS = {
     ("disk", None): 2,
     ("descriptors", None): 2,
 }
+#: To whom, what, after how many seconds, and for how many.
+Deed = tuple[str, int | None, float, float]
+
+#: The names of the errors with which ipr answers in the place of a kernel.
+OURS = ("KernelRestarted", "DeadKernelError")
+
 ENDS = ("shutdown_request", "manager", "SIGTERM", "SIGKILL", "SIGKILL of both")
 
 
@@ -288,7 +294,7 @@ class Driver:
         """
         rng = self._rng
         self.life.rounds += 1
-        chosen = [
+        chosen: list[Deed] = [
             (whom, number, rng.random() ** 2, rng.random())
             for whom, number in rng.choices(
                 list(DEEDS), list(DEEDS.values()), k=rng.choice((0, 1, 1, 2))
@@ -301,13 +307,16 @@ class Driver:
             asked = [self._ask() for _ in range(rng.choice((1, 3, 6, 12)))]
             if last:
                 return
-            self._see_through(asked, threads)
+            self._see_through(asked, threads, chosen)
         finally:
             for thread in threads:
                 thread.join()
 
     def _see_through(
-        self, asked: list[tuple[Client, str]], threads: list[threading.Thread]
+        self,
+        asked: list[tuple[Client, str]],
+        threads: list[threading.Thread],
+        deeds: list[Deed],
     ) -> None:
         pending = list(asked)
         helped = False
@@ -336,20 +345,31 @@ class Driver:
             left = [f"{c.name}: {c.sent[i].type} {i[-6:]}" for c, i in pending]
             raise Failed(f"never finished: {left}; {waited}") from None
         harness.fence(self._clients)
+        interrupted = any(
+            sent.type == "interrupt_request"
+            for client in self._clients
+            for sent in client.sent.values()
+        ) or any(number == signal.SIGINT for _, number, *_ in deeds)
         for client in self._clients:
             client.assert_once()
-            self._assert_order(client)
+            self._assert_order(client, interrupted)
             client.forget()
 
-    def _assert_order(self, client: Client) -> None:
-        """The cells of a client, magics aside, are answered as they were sent."""
+    def _assert_order(self, client: Client, interrupted: bool) -> None:
+        """The cells of a client, magics aside, are answered as they were sent.
+
+        :param interrupted: a cell that ipykernel is interrupted in just before or
+            after it runs gets no reply from it at all; it gets ipr's, when the kernel
+            is restarted, and those behind it had theirs before.
+        """
         got = [
             message.parent["msg_id"]
             for message in client.received
             if message.type == "execute_reply"
             and message.parent["msg_id"] in self._plain
+            and not (interrupted and message.content.get("ename") in OURS)
         ]
-        sent = [msg_id for msg_id in client.sent if msg_id in self._plain]
+        sent = [msg_id for msg_id in client.sent if msg_id in set(got)]
         assert got == sent, f"{client.name}: answered out of order{client.story()}"
 
     # -- all of it
@@ -392,6 +412,17 @@ class Driver:
             client.close()
         # The outer connection file is the manager's to remove.
         self._kernel.close()
+        if way == "SIGKILL of both":
+            # Nobody was left to do it: the next daemon of this user does.
+            old = set(self._place.leftovers())
+            following = self._place.start("wrapped")
+            following.client().run("1")
+            harness.until(
+                lambda: not old.intersection(self._place.leftovers()),
+                f"the next daemon to remove {old}",
+            )
+            following.shutdown()
+            following.close()
         harness.until(
             lambda: not self._place.leftovers(),
             f"nothing to be left: {self._place.leftovers()}",
