@@ -130,18 +130,24 @@ def run(
     place: harness.Place,
     words: Sequence[str] = (),
     folder: str = FOLDER,
+    *,
+    again: bool = False,
 ) -> Outcomes:
     """Run a suite.
 
     :param place: where all files go.
     :param words: further words for pytest.
     :param folder: where the suites are.
+    :param again: only what failed in the run before, in the same place.
     """
     # A copy: some suites write beside their tests, and two runs go side by side.
     home = os.path.join(place.root, f"{suite.name}-{kind}")
     copy = os.path.join(home, "suite")
-    shutil.copytree(os.path.join(folder, "suites", suite.name), copy)
-    install(home, kind, python(folder))
+    if again:
+        words = [*words, "--last-failed"]
+    else:
+        shutil.copytree(os.path.join(folder, "suites", suite.name), copy)
+        install(home, kind, python(folder))
     report = os.path.join(home, "report.xml")
     environment = place.environment(**_variables(home), **dict(suite.environment))
     # The installed ipr is the one under test; the path would reach the kernels, too.
@@ -151,7 +157,7 @@ def run(
     done = subprocess.run(
         [
             *(python(folder), "-m", "pytest", *suite.tests),
-            *("-o", "addopts=", "-o", "log_cli=false", "-p", "no:cacheprovider"),
+            *("-o", "addopts=", "-o", "log_cli=false"),
             *("-q", "--tb=short", f"--junitxml={report}", "-o", "junit_family=xunit1"),
             # Pytest-asyncio warns where this is unset, and warnings are errors there.
             *("-o", "asyncio_default_fixture_loop_scope=function"),
