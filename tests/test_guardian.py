@@ -1189,7 +1189,7 @@ class ForkedTests(_Contract.Tests):
             guardian._spared.clear()
             born = set()
             reading, _ = os.pipe()
-            for _ in range(400):
+            for _ in range(200):
                 pid = os.fork()
                 if pid == 0:
                     # As long as the daemon has the other end open.
@@ -1201,6 +1201,13 @@ class ForkedTests(_Contract.Tests):
             tell(guardian._spared == born)
 
         self.assertEqual(self.daemon(body).said.line(), "True")
+
+    def test_a_file_of_proc_is_read_to_its_end(self) -> None:
+        path = os.path.join(self.folder(), "children")
+        text = b"1234567 " * 2000
+        with open(path, "wb") as file:
+            file.write(text)
+        self.assertEqual(guardian._read(path), text)
 
     def test_a_daemon_without_standard_descriptors(self) -> None:
         driver = self.driver(
