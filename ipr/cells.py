@@ -75,6 +75,24 @@ class Cell:
         self._post(self.request, answers.answered(self.request, reply))
 
 
+class Begun:
+    """Those that have begun, and must end when the daemon does."""
+
+    def __init__(self) -> None:
+        self._cells: list[Cell] = []
+
+    def begin(self, cell: Cell) -> None:
+        """Let a cell begin."""
+        self._cells = [other for other in self._cells if not other.ended]
+        self._cells.append(cell)
+        cell.begin()
+
+    def end(self, why: Failure) -> None:
+        """End those that have not ended."""
+        for cell in self._cells:
+            cell.fail(why)
+
+
 class RestartCell(Cell):
     """A ``%restart``, from its first line to the new kernel's first answer.
 
@@ -84,9 +102,8 @@ class RestartCell(Cell):
 
     :ivar restart: what it asks for.
     :ivar body: the message, for the rest of the cell.
-    :ivar urged: an interrupt came while it waited for its turn.
-    :ivar settling: it is being found out whether its options can be had.
-    :ivar apply: puts them in force.
+    :ivar apply: puts its options in force.
+    :ivar problem: why they cannot be had.
     """
 
     def __init__(
@@ -101,9 +118,8 @@ class RestartCell(Cell):
         super().__init__(post, request, number)
         self.restart = restart
         self.body = body
-        self.urged = False
-        self.settling = False
         self.apply: Callable[[], None] = _nothing
+        self.problem = ""
         self._display_id = display_id
         self._shown = ""
 

@@ -121,6 +121,10 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         """Whether :meth:`close` was called or the socket failed."""
         return self.socket is None
 
+    def deliver_to(self, receive: Receive) -> None:
+        """From here on, call this with the frames of each message."""
+        self._receive = receive
+
     def bind(self, address: str) -> None:
         """Listen.
 

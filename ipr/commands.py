@@ -119,7 +119,7 @@ class IprCommands:
             ):
                 parent = request
                 break
-        relay.whisper(parent, messages.stream(text, "stderr"))
+        relay.voice.whisper(parent, messages.stream(text, "stderr"))
 
     # --- exec ---------------------------------------------------------------
 

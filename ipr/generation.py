@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from twisted.logger import Logger
@@ -19,8 +18,7 @@ from ipr.connection import Inner, Outer
 from ipr.early import Prepared
 from ipr.launch import Launch
 from ipr.process import Adopted, Ended, InnerProcess
-from ipr.sides import InnerSide
-from ipr.wire import Frame
+from ipr.sides import InnerSide, Received
 
 
 class Generation:
@@ -51,6 +49,8 @@ class Generation:
         self.process: InnerProcess | None = None
         self._inner = inner
         self._side = side
+        #: Send to the kernel; without identities.
+        self.send = side.send
 
     @property
     def interrupt_mode(self) -> str:
@@ -62,9 +62,9 @@ class Generation:
         """Whether its iopub is connected."""
         return self._side.is_connected("iopub")
 
-    def send(self, channel: str, body: list[Frame]) -> None:
-        """Send a message to the kernel."""
-        self._side.send(channel, body)
+    def listen(self, received: Received) -> None:
+        """From here on, deliver what it says."""
+        self._side.listen(received)
 
     def signal(self, number: int) -> None:
         """Send a signal to its process group; it is kept until the kernel runs."""
@@ -133,7 +133,6 @@ class Starter:
         environment: Mapping[str, str],
         cwd: str,
         *,
-        received: Callable[[int, str, list[Frame]], None],
         lost: Callable[[str], None],
         started: Callable[[int], None],
         ended: Callable[[Ended], None],
@@ -142,7 +141,6 @@ class Starter:
 
         :param environment: complete; ``cwd`` is the folder to start in, ``""``
             for our own.
-        :param received: called with generation, channel and frames.
         :param lost: called with the channel that the kernel closed.
         :param started: called with its pid.
         :param ended: called once, with how it ended; never from in here.
@@ -174,9 +172,7 @@ class Starter:
                 order = process.order(command, environment, cwd, inner.folder)
             else:
                 inner, command = prepared.inner, prepared.command
-            side = InnerSide(
-                self._factory, inner, generation, partial(received, generation), lost
-            )
+            side = InnerSide(self._factory, inner, generation, lost)
         except Exception:
             running.dismiss()
             if inner is not None:

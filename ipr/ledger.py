@@ -1,8 +1,7 @@
 """Every request that a client sent and that is not finished.
 
-Knows which requests are open, what was seen of each (busy, input asked,
-reply, idle), and to which generation of the inner kernel it went. Must not
-know how answers are made or sent.
+Knows which requests of one inner kernel are open, and what was seen of each
+(busy, input asked, reply, idle). Must not know how answers are made or sent.
 
 A request is finished when it has its reply, if its type has one, and its
 idle. A finished one is remembered for a while, so that what comes late
@@ -23,6 +22,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from itertools import chain, islice
+from operator import attrgetter
 
 from ipr.request import Request
 from ipr.wire import Envelope, Malformed
@@ -160,34 +160,33 @@ class Ledger:
         ipykernel answers a cell that makes no sense by busy and idle only.
         Empty as long as one of them runs.
         """
-        if self._executed < self.executing:
+        if not self.silent:
             return []
         return [request for request in self.unfinished() if self._counts(request)]
+
+    @property
+    def silent(self) -> bool:
+        """Whether all cells without a reply, if there are any, have said idle."""
+        return 0 < self.executing == self._executed
 
     def give_up(self, request: Request) -> None:
         """Wait no longer for its reply; it gets one when its kernel ends."""
         self._uncount(request)
         request.overdue = True
 
-    def unfinished(self, generation: int | None = None) -> list[Request]:
-        """The open requests, of one generation or of all, oldest first."""
+    def unfinished(self) -> list[Request]:
+        """The open requests, oldest first."""
         everything = chain(self._open.values(), *self._namesakes.values())
-        found = [
-            request
-            for request in everything
-            if generation is None or request.generation == generation
-        ]
-        found.sort(key=_number)
-        return found
+        return sorted(everything, key=attrgetter("number"))
 
-    def presume_started(self, generation: int) -> None:
+    def presume_started(self) -> None:
         """Take the first open cell of each shell for the one that ran.
 
         A kernel that dies at once takes its busy with it; its cell must not
         count as one that was only queued.
         """
         seen: set[object] = set()
-        for request in self.unfinished(generation):
+        for request in self.unfinished():
             if request.msg_type != "execute_request" or request.replied:
                 continue
             shell = _shell(request)
@@ -276,10 +275,6 @@ def _is_cell(request: Request) -> bool:
 
 def _shell(request: Request) -> tuple[str, object]:
     return request.channel, request.header.get("subshell_id")
-
-
-def _number(request: Request) -> int:
-    return request.number
 
 
 def _meant(namesakes: list[Request], envelope: Envelope, channel: str) -> Request:

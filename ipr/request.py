@@ -32,7 +32,6 @@ class Request:
     :ivar header: the parsed header; ``header_frame`` is it as it came, which
         becomes the parent header of what ipr answers.
     :ivar content_frame: the content as it came; given up when finished.
-    :ivar generation: of the inner kernel that it was sent to; 0: to none.
     :ivar from_notebook: whether a notebook's cell sent it: JupyterLab and VS
         Code name the cell in the metadata, consoles have none.
     :ivar execution_count: as far as known from execute_input.
@@ -45,7 +44,6 @@ class Request:
     header: JSON
     header_frame: Frame
     content_frame: Frame
-    generation: int = 0
     from_notebook: bool = False
     busy: bool = False
     started: bool = False
@@ -64,7 +62,7 @@ class Request:
     overdue: bool = False
 
     @classmethod
-    def of(cls, channel: str, envelope: Envelope, generation: int = 0) -> Request:
+    def of(cls, channel: str, envelope: Envelope) -> Request:
         """Make the entry for a message that came from a client.
 
         :raises ipr.wire.Malformed: when the header is unusable.
@@ -75,7 +73,6 @@ class Request:
             envelope.header,
             envelope.body[HEADER],
             envelope.body[CONTENT],
-            generation,
             b'"cellId"' in envelope.body[METADATA],
         )
 

@@ -17,50 +17,14 @@ from twisted.logger import Logger
 
 from ipr import causes, machine
 from ipr.machine import After, Cancel, Cause, Ending, Event, Leave, Limits, State
+from ipr.ports import Kernel
 from ipr.process import Ended
-from ipr.wire import Frame
-
-
-class Kernel(Protocol):
-    """An inner kernel, as :class:`ipr.generation.Generation` is one."""
-
-    generation: int
-    pid: int
-    ready: bool
-    interrupted: bool
-    killed_because: str
-    command: tuple[str, ...]
-
-    @property
-    def interrupt_mode(self) -> str:
-        """``"signal"`` or ``"message"``."""
-
-    def send(self, channel: str, body: list[Frame]) -> None:
-        """Send a message to it."""
-
-    def signal(self, number: int) -> None:
-        """Send a signal to its process group."""
-
-    def signal_interrupt(self) -> None:
-        """SIGINT to its process group."""
-
-    def terminate(self, because: str) -> None:
-        """SIGTERM to its process group."""
-
-    def kill(self) -> None:
-        """SIGKILL to everything of it."""
-
-    def drain(self, done: Callable[[], None]) -> None:
-        """Read what it still said, then call ``done``."""
-
-    def close(self) -> None:
-        """Close its sockets, remove its files."""
 
 
 class Messenger(Protocol):
     """What the restarter tells the relay."""
 
-    def opened(self, inner: Any) -> None:
+    def opened(self, kernel: Kernel) -> None:
         """A new inner kernel is coming up."""
 
     def hold(self, *, coming: bool) -> None:

@@ -118,14 +118,6 @@ class Daemon:
                 f"cannot listen where {self.outer.path or 'the connection file'}"
                 f" says: {error.strerror}; does another kernel use it?"
             ) from None
-        relay = self.relay = Relay(
-            self._front,
-            signer,
-            author,
-            reactor.callLater,
-            self._synthetic_info,
-            options["max_held"] << 20,
-        )
         self._starter = Starter(
             reactor,
             self._factory,
@@ -134,20 +126,20 @@ class Daemon:
             Stderr(),
             self._prepared,
         )
-        self.restarter = relay.decider = Restarter(
-            reactor,
-            self._limits(),
-            relay,
-            self._start,
-            memory.oom_kills,
-            self._leave,
-            self._remedy,
+        self.relay = Relay(
+            self._front,
+            signer,
+            author,
+            reactor.callLater,
+            self._synthetic_info,
+            options["max_held"] << 20,
+            decider=self._make_restarter,
+            commands=IprCommands(self),
+            changer=self,
         )
-        relay.commands = IprCommands(self)
-        relay.changer = self
         self.log.debugging_changed = self._debugging
         self._debugging(self.log.debugging)
-        relay.expect_subscriber(SUBSCRIBER_TIME)
+        self.relay.greetings.expect_listener(SUBSCRIBER_TIME)
         self.restarter.begin()
         guardian.hold()
         # When there is time for it: it is nobody's who waits for a kernel.
@@ -178,7 +170,7 @@ class Daemon:
         """Pass a signal on to the inner kernel, which would have got it by itself."""
         if number == signal.SIGINT:
             # As its kernelspec says: that need not be a signal.
-            self.relay.interrupt()
+            self.relay.inbound.business.interrupt()
             return
         name = signal.strsignal(number) or ""
         _log.info(
@@ -208,7 +200,7 @@ class Daemon:
         return not self.options["no_exec"]
 
     def _debugging(self, wanted: bool) -> None:
-        self.relay.tracing = wanted
+        self.relay.inbound.trace.on = wanted
 
     def prepare(self, changes: Changes) -> Deferred[Callable[[], None]]:
         """Work out what a ``%restart`` wants; fires with what does it."""
@@ -220,7 +212,7 @@ class Daemon:
                 if self.surroundings != base and not changes.reset:
                     made = rebased(found, base, self.surroundings)
                 if made.launch != self.surroundings.launch:
-                    self.relay.forget_info()
+                    self.relay.greetings.info.forget()
                 self.surroundings = made
 
             return apply
@@ -267,8 +259,8 @@ class Daemon:
             Row("kernels so far", "\n".join(began)),
             Row("changes", "\n".join(self.surroundings.told) or "none"),
             Row("folder", self.surroundings.folder() or "it has been removed"),
-            Row("requests", f"{len(relay.ledger)} running, {relay.held} held"),
-            Row("clients", str(relay.subscribers)),
+            Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
+            Row("clients", str(relay.greetings.subscribers)),
             Row("connection file", self.outer.path),
             Row("daemon", f"pid {os.getpid()}, up {span(now - self.started_at)}"),
             Row("daemon's Python", sys.executable),
@@ -295,8 +287,20 @@ class Daemon:
             autorestart=not options["no_autorestart"],
         )
 
+    def _make_restarter(self, relay: Relay) -> Restarter:
+        self.restarter = Restarter(
+            self.reactor,
+            self._limits(),
+            relay,
+            self._start,
+            memory.oom_kills,
+            self._leave,
+            self._remedy,
+        )
+        return self.restarter
+
     def _front_received(self, channel: str, frames: list[Frame]) -> None:
-        self.relay.front_received(channel, frames)
+        self.relay.inbound.received(channel, frames)
 
     def _front_lost(self, sentence: str) -> None:
         _log.critical("A front socket failed: {sentence}", sentence=sentence)
@@ -322,7 +326,6 @@ class Daemon:
             launch,
             self.surroundings.environment(os.environ),
             self.surroundings.cwd,
-            received=self.relay.inner_received,
             lost=lost,
             started=started,
             ended=ended,
@@ -352,7 +355,7 @@ class Daemon:
 
     def _wanted(self) -> bool:
         relay = self.relay
-        return bool(relay.subscribers > 0 or relay.ledger.executing or relay.held)
+        return bool(relay.greetings.subscribers > 0 or relay.ledger.executing or relay.gate.held)
 
     def _abandoned(self, why: str) -> None:
         giving = allocation.give_back(self.reactor, os.environ)

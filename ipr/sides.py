@@ -164,7 +164,6 @@ class InnerSide:
     All DEALERs have one identity: a kernel sends input_request on stdin to
     the identity that it knows from shell.
 
-    :param received: called for shell, control, stdin and iopub.
     :param lost: called with a channel's name when the kernel closed it for
         longer than ``LOST_TIME``.
     """
@@ -174,7 +173,6 @@ class InnerSide:
         factory: Factory,
         inner: Inner,
         generation: int,
-        received: Received,
         lost: Callable[[str], None],
     ) -> None:
         self._clock: Any = factory.reactor
@@ -186,16 +184,12 @@ class InnerSide:
         self._monitors: list[Channel] = []
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
         try:
-            self._open(factory, inner, identity, received)
+            self._open(factory, inner, identity)
         except BaseException:
             self.close()
             raise
-        #: The hot path: straight to the socket.
-        self.shell = self._channels["shell"].send
 
-    def _open(
-        self, factory: Factory, inner: Inner, identity: bytes, received: Received
-    ) -> None:
+    def _open(self, factory: Factory, inner: Inner, identity: bytes) -> None:
         for name in ("iopub", "shell", "control", "stdin"):
             kind = zmq.SUB if name == "iopub" else zmq.DEALER
             options: dict[int, int | bytes] = {
@@ -211,7 +205,7 @@ class InnerSide:
             channel = Channel(
                 factory,
                 kind,
-                partial(received, name),
+                _nobody,
                 _named_loss(self._failed, name),
                 identity=None if name == "iopub" else identity,
                 options=options,
@@ -220,6 +214,14 @@ class InnerSide:
             self._channels[name] = channel
             self._monitors.append(self._monitor(factory, channel, name))
             channel.connect(inner.address(name))
+
+    def listen(self, received: Received) -> None:
+        """From here on, deliver what comes; in the turn that made this at the latest.
+
+        :param received: called for shell, control, stdin and iopub.
+        """
+        for name, channel in self._channels.items():
+            channel.deliver_to(partial(received, name))
 
     def send(self, channel: str, body: Sequence[Frame]) -> None:
         """Send to the kernel; without identities.
@@ -306,6 +308,10 @@ def _named_loss(lost: Callable[[str], None], name: str) -> Callable[[Failure], N
         lost(f"{name}: {reason.getErrorMessage()}")
 
     return fail
+
+
+def _nobody(frames: Frames) -> None:
+    """Nothing is read before somebody listens."""
 
 
 def _ipv6(ip: str) -> dict[int, int | bytes]:

@@ -20,6 +20,7 @@ from ipr import magics
 from ipr.cells import Cell
 from ipr.channels import ChannelClosed
 from ipr.machine import Cause
+from ipr.ports import Kernel, Received
 from ipr.process import Ended
 from ipr.wire import Envelope, Frame, Malformed, split
 
@@ -136,6 +137,14 @@ class FakeInner:
         #: Of the requests that it got: their ids by their types.
         self.asked: dict[str, str] = {}
         self.broken = False
+        self.ready = False
+        self.interrupted = False
+        self.killed_because = ""
+        self.command: tuple[str, ...] = ()
+        self.received: Received
+
+    def listen(self, received: Received) -> None:
+        self.received = received
 
     def send(self, channel: str, body: list[Frame]) -> None:
         if self.broken:
@@ -150,6 +159,11 @@ class FakeInner:
 
     def signal_interrupt(self) -> None:
         self._done.append((f"kernel {self.generation}", "SIGINT"))
+
+    def _not_ours(self, *what: object) -> None:
+        raise AssertionError("that is the restarter's business")
+
+    signal = terminate = kill = drain = close = _not_ours
 
 
 class FakeDecider:
@@ -267,6 +281,7 @@ class FakeKernel:
         self.command: tuple[str, ...] = ("kernel", str(generation))
         self.interrupt_mode = "signal"
         self.closed = False
+        self.received: Received
         self.drained: Callable[[], None] | None = None
         #: Of the requests that it got: their ids by their types.
         self.asked: dict[str, str] = {}
@@ -274,6 +289,9 @@ class FakeKernel:
         self.lost: Callable[[str], None]
         self.started: Callable[[int], None]
         self.ended: Callable[[Ended], None]
+
+    def listen(self, received: Received) -> None:
+        self.received = received
 
     def _note(self, *what: Any) -> None:
         self._done.append((f"kernel {self.generation}", *what))
@@ -344,8 +362,8 @@ class FakeMessenger:
         self._done = done
         self.failing: Exception | None = None
 
-    def opened(self, inner: Any) -> None:
-        self._done.append(("opened", inner.generation))
+    def opened(self, kernel: Kernel) -> None:
+        self._done.append(("opened", kernel.generation))
 
     def hold(self, *, coming: bool) -> None:
         self._done.append(("hold", "another is coming" if coming else "none is coming"))

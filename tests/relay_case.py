@@ -42,6 +42,8 @@ class RelayCase(Case):
         self.front = FakeFront(self.done)
         ids = (f"ipr-{number}" for number in count(1))
         self.author = Author(self.signer, lambda: next(ids), lambda: "now")
+        self.commands = FakeCommands(self.done)
+        self.changer = FakeChanger(self.done)
         self.relay = Relay(
             self.front,
             self.signer,
@@ -49,15 +51,13 @@ class RelayCase(Case):
             self.clock.callLater,
             self.synthetic,
             self.max_held,
+            decider=lambda relay: FakeDecider(self.done, self.clock),
+            commands=self.commands,
+            changer=self.changer,
         )
-        self.commands = FakeCommands(self.done)
-        self.changer = FakeChanger(self.done)
-        self.relay.decider = FakeDecider(self.done, self.clock)
-        self.relay.commands = self.commands
-        self.relay.changer = self.changer
         # Who sends cells here is a console, where nothing else is said.
         for client in (b"ann", b"bob"):
-            self.relay.consoles[(client,)] = None
+            self.relay.voice.consoles[(client,)] = None
         self.inner = FakeInner(self.done)
         # Every test ends as the daemon does; nothing is left on the clock then.
         self.addCleanup(self.relay.end, SHUT_DOWN)
@@ -116,7 +116,7 @@ class RelayCase(Case):
         frames = self.frames(msg_type, parent_id, content)
         if channel == "iopub":
             frames = [b"topic", *frames]
-        self.relay.inner_received(self.inner.generation, channel, frames)
+        self.inner.received(channel, frames)
         return frames
 
     def status(self, parent_id: str, state: str) -> None:
@@ -163,7 +163,7 @@ class RelayCase(Case):
         if cell:
             frames[5] = dumps({"cellId": msg_id})
             frames[2] = signer.sign(frames[3:7])
-        self.relay.front_received(channel, frames)
+        self.relay.inbound.received(channel, frames)
         return frames
 
     def execute(self, msg_id: str, code: str = "1", **more: Any) -> list[Any]:

@@ -47,9 +47,8 @@ def request(
     msg_type: str = "execute_request",
     *,
     channel: str = "shell",
-    generation: int = 1,
     **content: Any,
 ) -> Request:
     """Make a ledger entry; ``content`` is that of the message."""
     envelope = Envelope([b"client"], body(header(msg_id, msg_type), content))
-    return Request.of(channel, envelope, generation)
+    return Request.of(channel, envelope)

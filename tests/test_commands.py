@@ -26,6 +26,7 @@ class FakeRelay:
 
     def __init__(self) -> None:
         self.ledger = Ledger()
+        self.voice = self
         self.whispered: list[tuple[str, str]] = []
 
     def whisper(self, request: Request, draft: messages.Draft) -> None:

@@ -15,7 +15,7 @@ class RequestTests(Case):
     def test_of_an_envelope(self) -> None:
         """An entry keeps the frames that ipr's own answers will need."""
         frames = body(header("m1", "execute_request"), {"code": "1"})
-        made = Request.of("control", Envelope([b"a", b"b"], frames), 3)
+        made = Request.of("control", Envelope([b"a", b"b"], frames))
         self.assertEqual(
             (
                 made.channel,
@@ -24,7 +24,6 @@ class RequestTests(Case):
                 made.msg_type,
                 made.header_frame,
                 made.content,
-                made.generation,
             ),
             (
                 "control",
@@ -33,7 +32,6 @@ class RequestTests(Case):
                 "execute_request",
                 frames[2],
                 {"code": "1"},
-                3,
             ),
         )
 
@@ -84,10 +82,8 @@ class LedgerTests(Case):
     def setUp(self) -> None:
         self.ledger = Ledger()
 
-    def entered(
-        self, msg_id: str, kind: str = "execute_request", *, generation: int = 1
-    ) -> Request:
-        made = request(msg_id, kind, generation=generation)
+    def entered(self, msg_id: str, kind: str = "execute_request") -> Request:
+        made = request(msg_id, kind)
         self.ledger.enter(made)
         return made
 
@@ -172,14 +168,10 @@ class LedgerTests(Case):
         self.assertIs(self.ledger.find("0"), None)
 
     def test_unfinished_is_in_order_of_arrival(self) -> None:
-        """Those left by one generation, or all, oldest first."""
-        first = self.entered("m1", generation=1)
-        second = self.entered("m2", generation=2)
-        third = self.entered("m3", generation=1)
-        self.ledger.close(self.entered("m4", generation=1))
-        self.assertEqual(self.ledger.unfinished(1), [first, third])
-        self.assertEqual(self.ledger.unfinished(2), [second])
-        self.assertEqual(self.ledger.unfinished(), [first, second, third])
+        """Those left, oldest first."""
+        made = [self.entered(f"m{number}") for number in range(4)]
+        self.ledger.close(made[2])
+        self.assertEqual(self.ledger.unfinished(), [made[0], made[1], made[3]])
 
     def test_close_is_all_that_was_missing(self) -> None:
         """After close nothing of the inner kernel's may follow."""
@@ -217,22 +209,22 @@ class PresumedTests(Case):
         subs_second = request("m5")
         subs_second.header["subshell_id"] = "s1"
         self.enter(*cells, sub, subs_second)
-        self.ledger.presume_started(1)
+        self.ledger.presume_started()
         self.assertEqual(
             [made.started for made in (*cells, sub, subs_second)],
             [True, False, True, True, False],
         )
 
     def test_not_one_that_had_its_reply(self) -> None:
-        """Nor anything that is no cell, nor a cell of another generation."""
+        """Nor anything that is no cell."""
         done, other = request("m1"), request("m2", "complete_request")
-        elsewhere, cell = request("m3", generation=2), request("m4")
-        self.enter(done, other, elsewhere, cell)
+        cell = request("m4")
+        self.enter(done, other, cell)
         self.ledger.replied(done)
-        self.ledger.presume_started(1)
+        self.ledger.presume_started()
         self.assertEqual(
-            [made.started for made in (done, other, elsewhere, cell)],
-            [False, False, False, True],
+            [made.started for made in (done, other, cell)],
+            [False, False, True],
         )
 
 

@@ -27,6 +27,7 @@ from twisted.internet.task import Clock
 from ipr import answers, machine, messages
 from ipr.answers import Publish, Reply, Steps
 from ipr.author import Author
+from ipr.gate import HELD_BESIDES
 from ipr.ledger import Ledger
 from ipr.machine import Cause, Limits
 from ipr.messages import BUSY, IDLE, Draft, Failure
@@ -108,7 +109,6 @@ class PureRooms(RuleBasedStateMachine):
         made = request(
             f"m{next(self.numbers)}",
             kind,
-            generation=0,
             stop_on_error=stop,
             silent=silent,
         )
@@ -127,7 +127,7 @@ class PureRooms(RuleBasedStateMachine):
     )
     def kernel_says(self, data: st.DataObject, say: str) -> None:
         """To one of its open requests, in whatever order; it may say it twice."""
-        open_ones = self.ledger.unfinished(self.world.kernel)
+        open_ones = self.ledger.unfinished()
         if not open_ones:
             return
         asked = data.draw(st.sampled_from(open_ones))
@@ -172,8 +172,8 @@ class PureRooms(RuleBasedStateMachine):
         self.world = machine_world.after(self.world, event, self.limits)
         for effect in effects:
             if isinstance(effect, machine.Finish):
-                self.ledger.presume_started(effect.generation)
-                for left in self.ledger.unfinished(effect.generation):
+                self.ledger.presume_started()
+                for left in self.ledger.unfinished():
                     why = Failure("Gone", effect.cause.text)
                     self.post(left, answers.lost(left, why, 1, INFO))
                     self.ledger.close(left)
@@ -190,7 +190,6 @@ class PureRooms(RuleBasedStateMachine):
                     self.refuse(made)
 
     def forward(self, made: Request) -> None:
-        made.generation = self.world.kernel
         self.ledger.enter(made)
 
     def refuse(self, made: Request) -> None:
@@ -364,26 +363,31 @@ class WholeShell(RuleBasedStateMachine):
         self.done: Done = []
         self.told: dict[str, Told] = {}
         ids = (f"ipr-{number}" for number in count())
+        self.changer = FakeChanger(self.done)
+        self.start = Start(self.done)
+        self.left = 0
+        self.numbers = count()
         self.relay = Relay(
             Front(self.told),
             SIGNER,
             Author(SIGNER, lambda: next(ids), lambda: "now"),
             self.clock.callLater,
             lambda reason: messages.kernel_info(version="", language="", banner=reason),
-            4000,
-        )
-        self.relay.commands = FakeCommands(self.done)
-        self.changer = self.relay.changer = FakeChanger(self.done)
-        self.start = Start(self.done)
-        self.left = 0
-        self.numbers = count()
-        self.restarter = self.relay.decider = Restarter(
-            self.clock, limits, self.relay, self.start, lambda: 0, self.leave
+            4000 + 4 * HELD_BESIDES,
+            decider=lambda relay: self.make_restarter(relay, limits),
+            commands=FakeCommands(self.done),
+            changer=self.changer,
         )
         self.start.mode = mode
         self.restarter.begin()
         if runs:
             self.come_up()
+
+    def make_restarter(self, relay: Relay, limits: Limits) -> Restarter:
+        self.restarter = Restarter(
+            self.clock, limits, relay, self.start, lambda: 0, self.leave
+        )
+        return self.restarter
 
     def leave(self) -> None:
         self.left += 1
@@ -449,11 +453,11 @@ class WholeShell(RuleBasedStateMachine):
         if subshell:
             own["subshell_id"] = subshell
         frames = body(own, {"code": code, **more})
-        self.relay.front_received(channel, [client, *frames])
+        self.relay.inbound.received(channel, [client, *frames])
 
     @rule()
     def interrupt(self) -> None:
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
 
     @precondition(lambda self: bool(self.changer.asked))
     @rule(can_be_had=st.sampled_from([True, True, False]))
@@ -472,7 +476,7 @@ class WholeShell(RuleBasedStateMachine):
         frames = body(own, content, header(parent, "x") if parent else {})
         if channel == "iopub":
             frames.insert(0, b"topic")
-        self.relay.inner_received(kernel.generation, channel, frames)
+        kernel.received(channel, frames)
 
     def come_up(self) -> None:
         """Have the newest kernel answer what ipr asked it."""
@@ -606,11 +610,11 @@ class WholeShell(RuleBasedStateMachine):
         """Where a kernel runs, or none is coming, nothing is kept back."""
         state = self.restarter.state
         if isinstance(state, machine.Dead):
-            assert self.relay.waiting or not self.relay.held
+            assert self.relay.restarts.waiting or not self.relay.gate.held
         if isinstance(state, machine.Running):
-            assert self.relay.waiting or not self.relay.held
-            waiting = self.relay.waiting
-            if waiting and not waiting.settling:
+            assert self.relay.restarts.waiting or not self.relay.gate.held
+            waiting = self.relay.restarts.turns.head
+            if waiting and waiting.settled:
                 assert self.relay.ledger.executing, "a %restart that waits for nobody"
 
     @invariant()
@@ -686,7 +690,7 @@ class LiveShell(WholeShell):
             own = header(f"i{next(self.numbers)}", "input_reply")
             parent = header(asked, "input_request") if named else {}
             frames = body(own, {"value": "x"}, parent)
-            self.relay.front_received("stdin", [client, *frames])
+            self.relay.inbound.received("stdin", [client, *frames])
 
     @rule(urgent=st.booleans())
     def restart(self, urgent: bool) -> None:
@@ -695,8 +699,8 @@ class LiveShell(WholeShell):
     @invariant()
     def nobody_waits_in_a_dead_kernel(self) -> None:
         if isinstance(self.restarter.state, machine.Dead) and self.relay.refusing:
-            waiting = self.relay.waiting
-            assert waiting is None or waiting.settling
+            waiting = self.relay.restarts.turns.head
+            assert waiting is None or not waiting.settled
 
     @invariant()
     def cells_run_in_their_order(self) -> None:

@@ -9,25 +9,21 @@ from unittest import mock
 
 import attrs
 
-from ipr import answers, magics, messages, relay
+from ipr import answers, magics, messages
 from ipr.answers import Steps
 from ipr.channels import ChannelClosed
+from ipr.conversation import NOTICE_TIME
+from ipr.gate import HELD_BESIDES
+from ipr.greetings import KERNEL_INFO_TIME
 from ipr.machine import Cause, Ending
 from ipr.magics import Changes, Ipr
 from ipr.questions import AGAIN_TIME, MOST_TRIES
-from ipr.relay import (
-    HELD_BESIDES,
-    KERNEL_INFO_TIME,
-    NOTICE_TIME,
-    PROBE_TIME,
-    PROGRESS_TIME,
-    SILENT_PROBES,
-    URGED_TIME,
-)
+from ipr.readiness import PROBE_TIME, SILENT_PROBES
 from ipr.request import Request
 from ipr.subshells import MOST_STAND_INS
+from ipr.turns import URGED_TIME
+from ipr.underway import PROGRESS_TIME
 from ipr.wire import Malformed, Signer, split
-from tests.fakes import FakeInner
 from tests.relay_case import ASKED, DIED, INFO, SHUT_DOWN, RelayCase
 from tests.requests import SIGNER, body, header
 
@@ -88,10 +84,10 @@ class PassingTests(RelayCase):
     def test_buffers(self) -> None:
         """Buffers ride along, both ways."""
         own = body(header("m1", "comm_msg"), {})
-        self.relay.front_received("shell", [b"ann", *own, b"buffer"])
+        self.relay.inbound.received("shell", [b"ann", *own, b"buffer"])
         self.assertEqual(self.inner.bodies, [[*own, b"buffer"]])
         frames = [b"topic", *self.frames("comm_msg", "m1", {}), b"buffer"]
-        self.relay.inner_received(1, "iopub", frames)
+        self.inner.received("iopub", frames)
         self.assertEqual(self.front.frames, [("iopub", frames)])
 
     def test_reply(self) -> None:
@@ -141,7 +137,7 @@ class PassingTests(RelayCase):
         frames[3] = b"null"
         frames[1] = SIGNER.sign(frames[2:6])
         self.front.frames.clear()
-        self.relay.inner_received(1, "iopub", [b"t", *frames])
+        self.inner.received("iopub", [b"t", *frames])
         self.assertEqual(self.front.frames, [("iopub", [b"t", *frames])])
 
     def test_input(self) -> None:
@@ -170,7 +166,7 @@ class PassingTests(RelayCase):
         own = body(header("m1", "execute_request"), {})
         own[5] = b"{%restart"
         own[1] = SIGNER.sign(own[2:6])
-        self.relay.front_received("shell", [b"ann", *own])
+        self.relay.inbound.received("shell", [b"ann", *own])
         self.assertEqual(self.inner.bodies, [own])
 
     def test_code_that_is_no_text(self) -> None:
@@ -205,22 +201,22 @@ class NotBelievedTests(RelayCase):
         for at in (1, 2, 3, 4, 5):
             frames = body(header(f"m{at}", "execute_request"), {"code": "1"})
             frames[at] = frames[at].replace(b"{", b"{ ") + b" "
-            self.relay.front_received("shell", [b"ann", *frames])
+            self.relay.inbound.received("shell", [b"ann", *frames])
         self.assertEqual(self.took(), [])
 
     def test_replay(self) -> None:
         """The same signed frames a second time are refused, on any channel."""
         frames = self.execute("m1")
         self.took()
-        self.relay.front_received("shell", list(frames))
-        self.relay.front_received("control", list(frames))
+        self.relay.inbound.received("shell", list(frames))
+        self.relay.inbound.received("control", list(frames))
         self.assertEqual(self.took(), [])
 
     def test_replay_of_a_magic(self) -> None:
         """Nor can a %restart be played again."""
         frames = self.execute("m1", "%restart")
         self.took()
-        self.relay.front_received("shell", frames)
+        self.relay.inbound.received("shell", frames)
         self.assertEqual(self.took(), [])
 
     def test_not_remembered_before_it_is_verified(self) -> None:
@@ -228,8 +224,8 @@ class NotBelievedTests(RelayCase):
         frames = [b"ann", *body(header("m1", "odd_request"), {})]
         forged = list(frames)
         forged[6] = b'{"other": 1}'
-        self.relay.front_received("shell", forged)
-        self.relay.front_received("shell", frames)
+        self.relay.inbound.received("shell", forged)
+        self.relay.inbound.received("shell", frames)
         self.assertEqual(self.took(), [("kernel 1 shell", "m1", "odd_request")])
 
     def test_garbage(self) -> None:
@@ -243,7 +239,7 @@ class NotBelievedTests(RelayCase):
             [b"ann", *body({"msg_id": "m", "msg_type": 1}, {})],
         ):
             for channel in ("shell", "control", "stdin"):
-                self.relay.front_received(channel, list(frames))
+                self.relay.inbound.received(channel, list(frames))
         self.assertEqual(self.took(), [])
         self.execute("m1")
         self.assertEqual(len(self.took()), 1)
@@ -256,7 +252,7 @@ class NotBelievedTests(RelayCase):
         frames[3] = b"[]"
         frames[1] = SIGNER.sign(frames[2:6])
         self.took()
-        self.relay.front_received("stdin", [b"ann", *frames])
+        self.relay.inbound.received("stdin", [b"ann", *frames])
         self.assertEqual([what[1] for what in self.took()], ["a1"])
 
     def test_id_that_is_no_string(self) -> None:
@@ -264,20 +260,20 @@ class NotBelievedTests(RelayCase):
         for odd in (7, None, ["a"], 1.5):
             own = {"msg_id": odd, "msg_type": "odd_request", "session": "s"}
             frames = body(own, {"n": repr(odd)})
-            self.relay.front_received("shell", [b"ann", *frames])
+            self.relay.inbound.received("shell", [b"ann", *frames])
             self.assertEqual(self.inner.bodies[-1], frames)
             reply = body(header("k", "odd_reply"), {"n": repr(odd)}, own)
-            self.relay.inner_received(1, "shell", reply)
+            self.inner.received("shell", reply)
             self.assertEqual(self.front.frames[-1], ("shell", [b"ann", *reply]))
             idle = body(header("k", "status"), {"execution_state": "idle"}, own)
-            self.relay.inner_received(1, "iopub", [b"t", *idle])
+            self.inner.received("iopub", [b"t", *idle])
         self.assertEqual(len(self.relay.ledger), 0)
 
     def test_garbage_of_the_kernel(self) -> None:
         """The same from the inner side."""
         for frames in ([b""], [b"<IDS|MSG>"], body({}, {}), [b"<IDS|MSG>"] * 5):
             for channel in ("shell", "control", "stdin", "iopub"):
-                self.relay.inner_received(1, channel, list(frames))
+                self.inner.received(channel, list(frames))
         self.execute("m1")
         self.assertIn(("kernel 1 shell", "m1", "execute_request: 1"), self.took())
 
@@ -290,11 +286,13 @@ class NotBelievedTests(RelayCase):
 
     def test_earlier_generation(self) -> None:
         """What a kernel that is gone said last is not taken for the new one's."""
+        old = self.inner
         self.execute("m1")
         frames = self.frames("execute_reply", "m1", {"status": "ok"})
-        self.took()
-        self.relay.inner_received(0, "shell", frames)
-        self.relay.inner_received(2, "iopub", [b"t", *frames])
+        self.relay.finish(1, DIED)
+        self.run_kernel(2)
+        old.received("shell", frames)
+        old.received("iopub", [b"t", *frames])
         self.assertEqual(self.took(), [])
 
     def test_twice(self) -> None:
@@ -404,7 +402,7 @@ class NumberTests(RelayCase):
     def setUp(self) -> None:
         super().setUp()
         self.run_kernel()
-        self.relay.count = 4
+        self.relay.voice.count = 4
 
     def number(self) -> object:
         return self.took()[1]
@@ -550,7 +548,7 @@ class SubscriptionTests(RelayCase):
     """iopub_welcome, JEP 65."""
 
     def subscribe(self, topic: bytes = b"", event: bytes = b"\x01") -> None:
-        self.relay.front_received("iopub", [event + topic])
+        self.relay.inbound.received("iopub", [event + topic])
 
     def test_welcome(self) -> None:
         """Each new subscription gets one, with the kernel's session."""
@@ -609,14 +607,14 @@ class SubscriptionTests(RelayCase):
         self.subscribe()
         self.subscribe(b"x")
         self.subscribe(event=b"\x00")
-        self.assertEqual(self.relay.subscribers, 1)
+        self.assertEqual(self.relay.greetings.subscribers, 1)
 
     def test_garbage(self) -> None:
         """What a subscriber sends that is no subscription is dropped."""
         self.run_kernel()
         for frames in ([b""], [b"\x02x"], [b"\x01", b"more"], [b"hello"]):
-            self.relay.front_received("iopub", list(frames))
-        self.assertEqual((self.took(), self.relay.subscribers), ([], 0))
+            self.relay.inbound.received("iopub", list(frames))
+        self.assertEqual((self.took(), self.relay.greetings.subscribers), ([], 0))
 
 
 class ProbeTests(RelayCase):
@@ -653,14 +651,14 @@ class ProbeTests(RelayCase):
     def test_waits_for_a_listener(self) -> None:
         """The first kernel is not ready before somebody listens on iopub."""
         for listens in (True, False):
-            self.relay.expect_subscriber(0.3)
+            self.relay.greetings.expect_listener(0.3)
             self.open(1 + (not listens))
             self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
             self.status(self.probe(), "idle")
             ready = [what for what, *_ in self.took() if what == "ready"]
             self.assertEqual(ready, [])
             if listens:
-                self.relay.front_received("iopub", [b"\x01"])
+                self.relay.inbound.received("iopub", [b"\x01"])
             else:
                 self.clock.advance(0.3)
             self.assertEqual(("ready", 1 + (not listens)) in self.took(), True)
@@ -763,7 +761,7 @@ class HeldTests(RelayCase):
         self.client("m2", "comm_open", identity=b"bob", comm_id="c")
         self.client("m3", "odd_request", channel="control")
         self.execute("m4", identity=b"bob")
-        self.assertEqual((self.took(), self.relay.held), ([], 4))
+        self.assertEqual((self.took(), self.relay.gate.held), ([], 4))
         self.relay.release(1)
         self.assertEqual(
             self.took(),
@@ -774,7 +772,7 @@ class HeldTests(RelayCase):
                 ("kernel 1 shell", "m4", "execute_request: 1"),
             ],
         )
-        self.assertEqual(self.relay.held, 0)
+        self.assertEqual(self.relay.gate.held, 0)
 
     def test_before_any_kernel(self) -> None:
         """Nor is anything lost before the first one is there."""
@@ -790,7 +788,7 @@ class HeldTests(RelayCase):
         self.relay.hold(coming=True)
         self.took()
         self.execute("m1")
-        self.assertEqual((self.took(), self.relay.held), ([], 1))
+        self.assertEqual((self.took(), self.relay.gate.held), ([], 1))
 
     def test_hold_frees_blocked_prompts(self) -> None:
         """JupyterLab refuses every cell while it believes that input() waits."""
@@ -842,10 +840,10 @@ class ExpectingTests(RelayCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.relay.expect_subscriber(0.3)
+        self.relay.greetings.expect_listener(0.3)
 
     def subscribe(self) -> None:
-        self.relay.front_received("iopub", [b"\x01"])
+        self.relay.inbound.received("iopub", [b"\x01"])
 
     def test_subscriber(self) -> None:
         """Ready when the first one is there, and not before."""
@@ -932,13 +930,13 @@ class LimitedTests(RelayCase):
         self.run_kernel()
         self.relay.hold(coming=True)
         self.execute("m2", "x" * 1000)
-        self.assertEqual(self.relay.held, 1)
+        self.assertEqual(self.relay.gate.held, 1)
 
     def test_small_ones(self) -> None:
         """What a request takes beside its bytes counts, too."""
         for number in range(100):
             self.execute(f"m{number}", "")
-        self.assertEqual(self.relay.held, 2)
+        self.assertEqual(self.relay.gate.held, 2)
 
 
 class FinishTests(RelayCase):
@@ -1028,8 +1026,7 @@ class FinishTests(RelayCase):
         self.relay.finish(1, DIED)
         self.took()
         self.kernel("iopub", "stream", "m1", name="stdout", text="late")
-        self.relay.interrupt()
-        self.relay.send_own("shell", messages.Draft("odd_request", {}))
+        self.relay.inbound.business.interrupt()
         self.assertEqual(self.took(), [])
 
     def test_number_after_it(self) -> None:
@@ -1058,13 +1055,12 @@ class FinishTests(RelayCase):
         )
 
     def test_late_messages_in_the_next_generation(self) -> None:
-        """Should a new kernel name an old request, nobody is answered twice."""
+        """Should a new kernel name an old request, nobody gets a second reply."""
         self.execute("m1")
         self.relay.finish(1, DIED)
         self.open(2)
         self.took()
-        self.start_cell("m1")
-        self.end_cell("m1")
+        self.kernel("shell", "execute_reply", "m1", status="ok")
         self.assertEqual(self.took(), [])
 
     def test_kernel_that_dies_at_once(self) -> None:
@@ -1148,7 +1144,7 @@ class RefusingTests(RelayCase):
         self.open(2)
         self.took()
         self.execute("m2")
-        self.assertEqual((self.took(), self.relay.held), ([], 1))
+        self.assertEqual((self.took(), self.relay.gate.held), ([], 1))
         self.clock.advance(0.25)
         self.relay.release(2)
         self.assertEqual(
@@ -1424,7 +1420,7 @@ class TakesItsTurnTests(RelayCase):
                 ("restart",),
             ],
         )
-        self.assertEqual((self.relay.held, self.relay.waiting), (1, None))
+        self.assertEqual((self.relay.gate.held, self.relay.restarts.waiting), (1, None))
 
     def test_widgets_go_on(self) -> None:
         """Only cells queue behind it: what a running cell may wait for passes."""
@@ -1485,8 +1481,8 @@ class TakesItsTurnTests(RelayCase):
         self.client("m3", "odd_request")
         self.waits()
         self.kernel("shell", "odd_reply", "m3", status="error")
-        self.assertEqual(self.relay.held, 1)
-        self.assertTrue(self.relay.waiting)
+        self.assertEqual(self.relay.gate.held, 1)
+        self.assertTrue(self.relay.restarts.waiting)
 
     def test_interrupt_ends_the_cell(self) -> None:
         """An interrupt while it waits: the cell fails by that, and it goes on.
@@ -1494,7 +1490,7 @@ class TakesItsTurnTests(RelayCase):
         What is held behind it is aborted, as for any cell that was interrupted.
         """
         self.waits()
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.assertEqual(self.took(), [("kernel 1", "SIGINT")])
         self.end_cell("m1", "error")
         self.assertEqual(
@@ -1514,7 +1510,7 @@ class TakesItsTurnTests(RelayCase):
         self.client("i", "interrupt_request", channel="control")
         self.took()
         self.clock.advance(URGED_TIME - 0.1)
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.assertEqual(self.took(), [("kernel 1", "SIGINT")])
         self.clock.advance(0.1)
         self.assertEqual(self.took(), [("iopub", "r", "busy"), ("restart now",)])
@@ -1552,7 +1548,7 @@ class TakesItsTurnTests(RelayCase):
             self.took(),
             [("restart",), ("iopub", "(shutdown_request)", "shutdown_reply ok")],
         )
-        self.assertEqual(self.relay.waiting, None)
+        self.assertEqual(self.relay.restarts.waiting, None)
         self.clock.advance(0.5)
         self.relay.finish(1, DIED)
         self.open(2)
@@ -1563,7 +1559,7 @@ class TakesItsTurnTests(RelayCase):
     def test_end_of_the_daemon(self) -> None:
         """Nobody is left waiting."""
         self.waits()
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.relay.hold(coming=False)
         self.relay.finish(1, Cause(Ending.SHUT_DOWN, "shut down"))
         self.took()
@@ -1680,7 +1676,7 @@ class ChangesTests(RelayCase):
         self.assertEqual(
             self.took(), [("apply",), ("iopub", "r", "busy"), ("restart",)]
         )
-        self.assertEqual(self.relay.held, 1)
+        self.assertEqual(self.relay.gate.held, 1)
 
     def test_cannot_be_had(self) -> None:
         """The kernel goes on, and what was behind it is passed on."""
@@ -1728,7 +1724,7 @@ class ChangesTests(RelayCase):
         self.took()
         self.execute("m3")
         # That the cell before it failed concerns neither it nor those behind it.
-        self.assertEqual((self.took(), self.relay.held), ([], 2))
+        self.assertEqual((self.took(), self.relay.gate.held), ([], 2))
         self.changer.settle()
         self.assertEqual(
             self.took(), [("apply",), ("iopub", "r", "busy"), ("restart now",)]
@@ -1738,7 +1734,7 @@ class ChangesTests(RelayCase):
         """An interrupt counts, though it came before it was settled."""
         self.execute("m1")
         self.execute("r", "%restart --cwd /data")
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.clock.advance(URGED_TIME)
         self.took()
         self.changer.settle()
@@ -1761,7 +1757,7 @@ class ChangesTests(RelayCase):
         self.end_cell("m1", "error")
         self.took()
         self.execute("m2")
-        self.assertEqual((self.took(), self.relay.held), ([], 1))
+        self.assertEqual((self.took(), self.relay.gate.held), ([], 1))
         self.changer.settle()
         self.assertEqual(self.took()[-1], ("restart now",))
 
@@ -1886,7 +1882,7 @@ class KernelInfoTests(RelayCase):
     def test_another_kind_of_kernel(self) -> None:
         """What is known of one kind is not told of another."""
         self.run_kernel()
-        self.relay.forget_info()
+        self.relay.greetings.info.forget()
         self.relay.hold(coming=True)
         self.took()
         self.ask("m1")
@@ -1902,7 +1898,7 @@ class InterruptTests(RelayCase):
     def test_signal_by_signal(self) -> None:
         """SIGINT to the daemon is SIGINT to the kernel."""
         self.run_kernel()
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.assertEqual(self.took(), [("kernel 1", "SIGINT")])
 
     def test_message_by_signal(self) -> None:
@@ -1929,7 +1925,7 @@ class InterruptTests(RelayCase):
     def test_signal_by_message(self) -> None:
         """SIGINT to the daemon is a request of ipr's own, whose answer is swallowed."""
         self.run_kernel(mode="message")
-        self.relay.interrupt()
+        self.relay.inbound.business.interrupt()
         self.assertEqual(
             self.took(),
             [("kernel 1 control", "(interrupt_request)", "interrupt_request")],
@@ -2016,7 +2012,14 @@ class PartingTests(RelayCase):
         self.took()
         self.status("m1", "idle")
         self.kernel("shell", "execute_reply", "m1", status="error")
-        self.assertEqual(self.took()[-1], self.GO)
+        self.assertEqual(
+            self.took(),
+            [
+                ("iopub", "m1", "idle"),
+                ("ann shell", "m1", "execute_reply error None"),
+                self.GO,
+            ],
+        )
 
     def test_own_interrupt_urges_nobody(self) -> None:
         """Only a user's interrupt lets a %restart go over running cells.
@@ -2364,7 +2367,7 @@ class OurWordsTests(RelayCase):
         self.execute("m1")
         request = self.relay.ledger.unfinished()[0]
         self.took()
-        self.relay.whisper(request, messages.stream("record"))
+        self.relay.voice.whisper(request, messages.stream("record"))
         self.assertEqual(self.took(), [("iopub", "m1", "stream: record")])
 
 
@@ -2399,25 +2402,15 @@ class OwnMessagesTests(RelayCase):
             ],
         )
 
-    def test_to_nobody(self) -> None:
-        """Without a kernel ipr asks nobody."""
-        self.relay.send_own("shell", messages.Draft("odd_request", {}))
-        self.assertEqual(self.took(), [])
-
     def test_tracing(self) -> None:
         """Tracing changes nothing of what passes."""
         self.run_kernel()
-        self.relay.tracing = True
+        self.relay.inbound.trace.on = True
         frames = self.execute("m1")
         self.kernel("shell", "execute_reply", "m1", status="ok", execution_count=1)
-        self.relay.inner_received(1, "shell", [b"garbage"])
+        self.inner.received("shell", [b"garbage"])
         self.assertEqual(self.inner.bodies, [frames[1:]])
         self.assertEqual(len(self.took()), 2)
-
-    def test_kind_of_inner(self) -> None:
-        """The fake is what the relay wants (mypy holds it; this names it)."""
-        inner: relay.Inner = FakeInner([])
-        self.assertEqual(inner.generation, 1)
 
 
 class DeathWhileIdleTests(RelayCase):

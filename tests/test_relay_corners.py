@@ -168,7 +168,7 @@ class AbortTests(CornerCase):
         self.took()
         self.end_cell("s1", "error")
         self.assertEqual(self.replies(), [("ann shell", "s1", "execute_reply error 1")])
-        self.assertEqual(self.relay.held, 1)
+        self.assertEqual(self.relay.gate.held, 1)
 
 
 class SubshellTests(CornerCase):
@@ -194,13 +194,13 @@ class SubshellTests(CornerCase):
         self.open(2)
         self.relay.finish(2, DIED)
         self.open(3)
-        self.relay._info = Draft(
+        self.relay.greetings.info.known = Draft(
             "kernel_info_reply", {"supported_features": ["kernel subshells"]}
         )
         self.answer_probe()
         self.took()
         self.inner.bodies.clear()
-        self.relay._info = Draft(
+        self.relay.greetings.info.known = Draft(
             "kernel_info_reply", {"supported_features": ["kernel subshells"]}
         )
         self.relay.release(3)
@@ -211,7 +211,7 @@ class SubshellTests(CornerCase):
         for odd in (["x"], [], 5):
             own = header(f"bad-{odd}", "execute_request", subshell_id=odd)
             frames = [b"bob", *body(own, {"code": "1"})]
-            self.relay.front_received("shell", frames)
+            self.relay.inbound.received("shell", frames)
         self.assertEqual(self.took(), [])
 
     def test_features_that_are_none(self) -> None:
@@ -219,7 +219,9 @@ class SubshellTests(CornerCase):
         self.subshell("old")
         self.restart()
         self.relay.release(2)
-        self.relay._info = Draft("kernel_info_reply", {"supported_features": None})
+        self.relay.greetings.info.known = Draft(
+            "kernel_info_reply", {"supported_features": None}
+        )
         self.took()
         self.client("w", "comm_msg", subshell="old")
         self.assertEqual([what[1] for what in self.took()], ["w"])
@@ -232,7 +234,7 @@ class SubshellTests(CornerCase):
         self.took()
         own = dumps(header("d", "delete_subshell_request"))
         frames = SIGNER.body(own, b"{}", b"{}", b"nonsense")
-        self.relay.front_received("control", [b"ann", *frames])
+        self.relay.inbound.received("control", [b"ann", *frames])
         self.assertEqual(
             [what[:2] for what in self.took()], [("kernel 2 control", "d")]
         )
@@ -284,7 +286,7 @@ class OtherTests(CornerCase):
         frames = SIGNER.body(
             dumps(header("k", "execute_reply")), dumps(header("m", "x")), b"{}", content
         )
-        self.relay.inner_received(1, "shell", frames)
+        self.inner.received("shell", frames)
         sent = [frames for where, frames in self.front.frames if where == "shell"]
         self.assertEqual(sent[0], [b"ann", *frames])
 
@@ -331,7 +333,7 @@ class OtherTests(CornerCase):
             relay = self.relay
 
         daemon: Any = FakeDaemon()
-        self.relay.commands = IprCommands(daemon)
+        self.commands.run = IprCommands(daemon).run  # type: ignore[method-assign]
         code = "class A:\n    def __repr__(self): raise ValueError('no')\nA()"
         self.execute("m", f"%ipr exec\n{code}")
         self.assertEqual([what[1] for what in self.replies()], ["m"])
@@ -339,11 +341,10 @@ class OtherTests(CornerCase):
     def test_a_command_that_fails(self) -> None:
         """A fault of ours is one of the cell's, too."""
 
-        class Failing:
-            def run(self, cell: object, magic: object) -> None:
-                raise KeyError("x")
+        def fails(cell: object, magic: object) -> None:
+            raise KeyError("x")
 
-        self.relay.commands = Failing()
+        self.commands.run = fails  # type: ignore[method-assign]
         self.execute("m", "%ipr status")
         self.assertEqual(len(self.logged_errors(KeyError)), 1)
         self.assertEqual(self.replies(), [("ann shell", "m", "execute_reply error 0")])

@@ -56,9 +56,8 @@ class InnerSideTests(SidesCase):
         self.kernel: dict[str, zmq.Socket[bytes]] = {}
         for name in (*DEALERS, "iopub"):
             self.bind(name)
-        self.side = InnerSide(
-            self.factory, self.inner, 3, self.receive, self.lost.append
-        )
+        self.side = InnerSide(self.factory, self.inner, 3, self.lost.append)
+        self.side.listen(self.receive)
         self.addCleanup(self.side.close)
 
     def bind(self, name: str) -> None:
@@ -96,9 +95,8 @@ class InnerSideTests(SidesCase):
         """Nothing of a generation is used again."""
         before = self.connect()["shell"]
         self.side.close()
-        self.side = InnerSide(
-            self.factory, self.inner, 4, self.receive, self.lost.append
-        )
+        self.side = InnerSide(self.factory, self.inner, 4, self.lost.append)
+        self.side.listen(self.receive)
         self.addCleanup(self.side.close)
         after = self.connect()["shell"]
         self.assertTrue(after.startswith(b"4-"))
@@ -170,7 +168,6 @@ class InnerSideTests(SidesCase):
             self.factory,
             self.inner._replace(ip=f"{self.base}-nowhere"),
             4,
-            self.receive,
             self.lost.append,
         )
         self.addCleanup(self.side.close)
