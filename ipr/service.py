@@ -355,7 +355,9 @@ class Daemon:
 
     def _wanted(self) -> bool:
         relay = self.relay
-        return bool(relay.greetings.subscribers > 0 or relay.ledger.executing or relay.gate.held)
+        return bool(
+            relay.greetings.subscribers > 0 or relay.ledger.executing or relay.gate.held
+        )
 
     def _abandoned(self, why: str) -> None:
         giving = allocation.give_back(self.reactor, os.environ)
