@@ -22,7 +22,9 @@ from ipr.magichelp import HELP
 from ipr.messages import Failure
 from ipr.notebooklog import Log
 from ipr.options import level
+from ipr.relay import Relay
 from ipr.request import Request
+from ipr.restarter import Restarter
 from ipr.status import Row, as_html, as_text
 
 
@@ -30,8 +32,8 @@ class Daemon(Protocol):
     """What the commands need of the daemon."""
 
     log: Log
-    relay: Any
-    restarter: Any
+    relay: Relay
+    restarter: Restarter
 
     @property
     def may_exec(self) -> bool:

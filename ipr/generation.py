@@ -62,6 +62,11 @@ class Generation:
         """Whether its iopub is connected."""
         return self._side.is_connected("iopub")
 
+    @property
+    def steady(self) -> bool:
+        """Whether none of its sockets was ever closed: nobody can take its place."""
+        return self._side.steady
+
     def listen(self, received: Received) -> None:
         """From here on, deliver what it says."""
         self._side.listen(received)

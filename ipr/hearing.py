@@ -98,17 +98,21 @@ class Hearing:
             )
 
     def _verified(self, envelope: Envelope) -> bool:
-        """Whether the inner kernel has signed it; if not, it is none of ours.
+        """Whether the inner kernel has signed it; otherwise it goes no further.
 
         On tcp the ports are chosen before the kernel binds them: somebody else
-        may have been quicker, and gets what we send. Nothing more of that one
-        is looked at; what it costs to be flooded by it is reading.
+        may have been quicker, and gets what we send. The same where a socket was
+        closed and is there again. Nothing more of that one is looked at; what it
+        costs to be flooded by it is reading. A kernel that is known to be ours,
+        on the connection that it always had, may say nonsense: clients drop that.
         """
         if self._signer.verifies(envelope.body):
             return True
-        self._deaf = True
-        self._distrust()
-        return False
+        if self._doubting or not self.conversation.kernel.steady:
+            self._deaf = True
+            self._distrust()
+            return False
+        raise Malformed("its signature does not fit the connection file's key")
 
     # --- iopub --------------------------------------------------------------
 

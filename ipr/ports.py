@@ -9,10 +9,23 @@ from collections.abc import Callable
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IDelayedCall
 
 from ipr import magics
 from ipr.cells import Cell
 from ipr.wire import Frame
+
+
+class Clock(Protocol):
+    """What keeps time: a reactor, or a clock that a test moves."""
+
+    def seconds(self) -> float:
+        """Monotonic seconds."""
+
+    def callLater(
+        self, delay: float, call: Callable[..., object], /, *args: object
+    ) -> IDelayedCall:
+        """Call it in so many seconds."""
 
 
 class FrontSide(Protocol):
@@ -56,6 +69,10 @@ class Kernel(Protocol):
     @property
     def heard(self) -> bool:
         """Whether its iopub is connected."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether none of its sockets was ever closed: nobody can take its place."""
 
     def listen(self, received: Received) -> None:
         """From here on, deliver what it says."""

@@ -17,7 +17,7 @@ from twisted.logger import Logger
 
 from ipr import causes, machine
 from ipr.machine import After, Cancel, Cause, Ending, Event, Leave, Limits, State
-from ipr.ports import Kernel
+from ipr.ports import Clock, Kernel
 from ipr.process import Ended
 
 
@@ -71,7 +71,7 @@ class Restarter:
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         limits: Limits,
         messenger: Messenger,
         start: Start,
@@ -148,8 +148,7 @@ class Restarter:
 
     def now(self) -> float:
         """Monotonic seconds."""
-        now: float = self._clock.seconds()
-        return now
+        return self._clock.seconds()
 
     def public_state(self) -> str:
         """``running``, ``restarting``, ``dead`` or ``stopped``."""

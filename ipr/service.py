@@ -41,7 +41,7 @@ from ipr.sides import Front
 from ipr.status import Row, size, span
 from ipr.surroundings import Surroundings, changed, rebased
 from ipr.watch import Watch
-from ipr.wire import Frame, Signer
+from ipr.wire import Signer
 
 #: Milliseconds that the last replies get to leave.
 LINGER = 600
@@ -109,9 +109,7 @@ class Daemon:
         signer = Signer(self.outer.key.encode(), self.outer.signature_scheme)
         author = Author(signer, _new_id, _now)
         try:
-            self._front = Front(
-                self._factory, self.outer, self._front_received, self._front_lost
-            )
+            self._front = Front(self._factory, self.outer, self._front_lost)
         except zmq.ZMQError as error:
             self._factory.shutdown()
             raise CannotListen(
@@ -137,6 +135,7 @@ class Daemon:
             commands=IprCommands(self),
             changer=self,
         )
+        self._front.listen(self.relay.inbound.received)
         self.log.debugging_changed = self._debugging
         self._debugging(self.log.debugging)
         self.relay.greetings.expect_listener(SUBSCRIBER_TIME)
@@ -298,9 +297,6 @@ class Daemon:
             self._remedy,
         )
         return self.restarter
-
-    def _front_received(self, channel: str, frames: list[Frame]) -> None:
-        self.relay.inbound.received(channel, frames)
 
     def _front_lost(self, sentence: str) -> None:
         _log.critical("A front socket failed: {sentence}", sentence=sentence)

@@ -62,8 +62,6 @@ class Front:
     """The sockets that the clients connect to.
 
     :param outer: where to listen, and the curve keys if there are any.
-    :param received: called for shell, control and stdin, and for the
-        subscriptions that come in on iopub.
     :param lost: called with a sentence when a socket failed for good.
     :raises zmq.ZMQError: when an address cannot be bound; nothing is left.
     """
@@ -72,7 +70,6 @@ class Front:
         self,
         factory: Factory,
         outer: Outer,
-        received: Received,
         lost: Callable[[str], None],
     ) -> None:
         self._closed = False
@@ -108,7 +105,7 @@ class Front:
                 channel = Channel(
                     factory,
                     kind,
-                    partial(received, name),
+                    _nobody,
                     _named_loss(lost, name),
                     options=options,
                 )
@@ -122,6 +119,15 @@ class Front:
             raise
         #: The hot path: straight to the socket.
         self.publish = self._channels["iopub"].send
+
+    def listen(self, received: Received) -> None:
+        """From here on, deliver what comes; in the turn that made this at the latest.
+
+        :param received: called for shell, control and stdin, and for the
+            subscriptions that come in on iopub.
+        """
+        for name, channel in self._channels.items():
+            channel.deliver_to(partial(received, name))
 
     def send(self, channel: str, frames: Sequence[Frame]) -> None:
         """Send to one client; its identities come first."""
@@ -180,6 +186,8 @@ class InnerSide:
         self._timers: dict[str, IDelayedCall] = {}
         self._connected: set[str] = set()
         self._drained: Callable[[], None] | None = None
+        #: Whether no connection was ever lost: the same kernel is at the other end.
+        self.steady = True
         self._channels: dict[str, Channel] = {}
         self._monitors: list[Channel] = []
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
@@ -277,6 +285,7 @@ class InnerSide:
                 timer.cancel()
         elif event == zmq.EVENT_DISCONNECTED:
             self._connected.discard(name)
+            self.steady = False
             if self._drained is not None:
                 self._check_drained()
             elif name not in self._timers:

@@ -138,6 +138,7 @@ class FakeInner:
         self.asked: dict[str, str] = {}
         self.broken = False
         self.ready = False
+        self.steady = True
         self.interrupted = False
         self.killed_because = ""
         self.command: tuple[str, ...] = ()
@@ -276,6 +277,7 @@ class FakeKernel:
         self.generation = generation
         self.pid = 1000 + generation
         self.ready = False
+        self.steady = True
         self.interrupted = False
         self.killed_because = ""
         self.command: tuple[str, ...] = ("kernel", str(generation))

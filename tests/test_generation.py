@@ -63,7 +63,7 @@ from ipr.process import InnerProcess
 def start():
     starter.start(
         2, Launch(COMMAND), dict(os.environ), "",
-        received=print, lost=print, started=started, ended=ended,
+        lost=print, started=started, ended=ended,
     )
 
 started = ended = lambda _what: None

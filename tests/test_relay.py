@@ -342,10 +342,28 @@ class ImpostorTests(RelayCase):
         own, self.stranger = self.stranger, self.signer
         self.run_kernel()
         self.stranger = own
+        self.inner.steady = False
         self.execute("m1")
         self.took()
         self.kernel("shell", "execute_reply", "m1", status="ok")
         self.assertEqual(self.took(), [("distrust", 1)])
+
+    def test_nonsense_of_our_own(self) -> None:
+        """A kernel that is known to be ours loses no variables for it.
+
+        Nobody else can be at the other end of a connection that has stayed.
+        """
+        own, self.stranger = self.stranger, self.signer
+        self.run_kernel()
+        self.execute("m1")
+        self.took()
+        self.stranger = own
+        self.kernel("shell", "execute_reply", "m1", status="ok")
+        self.status("m1", "idle")
+        self.assertEqual(self.took(), [])
+        self.stranger = self.signer
+        self.end_cell("m1")
+        self.assertEqual([what[1] for what in self.took()], ["m1", "m1"])
 
     def test_no_key_at_all(self) -> None:
         """An empty signature is a wrong one."""
@@ -372,6 +390,8 @@ class ImpostorTests(RelayCase):
             own, self.stranger = self.stranger, self.signer
             self.run_kernel(number)
             self.stranger = own
+            # Its socket was closed, and somebody has opened one there.
+            self.inner.steady = False
             cell = f"m{number}"
             self.execute(cell)
             self.took()

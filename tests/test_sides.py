@@ -196,8 +196,12 @@ class InnerSideTests(SidesCase):
         self.assertEqual(self.lost, ["shell"])
 
     def test_not_lost(self) -> None:
-        """A connection that comes back in time was none that was lost."""
+        """A connection that comes back in time was none that was lost.
+
+        But who knows whether it is the same kernel.
+        """
         self.connect()
+        self.assertTrue(self.side.steady)
         self.kernel["shell"].close(0)
         self.reactor.until(self.timer, "the end of the connection")
         self.bind("shell")
@@ -205,6 +209,7 @@ class InnerSideTests(SidesCase):
         self.reactor.settle()
         self.reactor.advance(2 * LOST_TIME)
         self.assertEqual(self.lost, [])
+        self.assertFalse(self.side.steady)
 
     def test_close(self) -> None:
         """Nothing stays: no reader, no timer, no socket that could be sent to."""
@@ -230,7 +235,8 @@ class FrontTests(SidesCase):
         )
 
     def front(self, **more: str) -> Front:
-        made = Front(self.factory, self.outer(**more), self.receive, self.lost.append)
+        made = Front(self.factory, self.outer(**more), self.lost.append)
+        made.listen(self.receive)
         self.addCleanup(made.close, 0)
         return made
 
@@ -441,7 +447,6 @@ class FrontTests(SidesCase):
                 Front,
                 self.factory,
                 other,
-                self.receive,
                 self.lost.append,
             )
             self.assertEqual(self.reactor.readers, [])
