@@ -14,18 +14,21 @@ leaves the socket open and deaf. All figures in comments are of pyzmq 27.
 
 from __future__ import annotations
 
+import os
+import struct
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import zmq
-from twisted.internet.interfaces import IDelayedCall, IReactorTime
+from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txzmq import ZmqConnection, ZmqEndpoint, ZmqFactory
 from zmq.backend import Socket as BareSocket
 
+from ipr.upkeep import Clock, Upkeep
 from ipr.wire import DELIMITER, Frame
 
 Frames = list[Frame]
@@ -62,6 +65,16 @@ class ChannelClosed(Exception):
     """Something was sent through a channel that is closed."""
 
 
+class Reactor(Clock, Protocol):
+    """What is needed of Twisted's reactor: IReactorTime and IReactorFDSet."""
+
+    def addReader(self, reader: Any) -> None:
+        """Watch a descriptor."""
+
+    def removeReader(self, reader: Any) -> None:
+        """Watch it no more."""
+
+
 class Factory(ZmqFactory):  # type: ignore[misc]
     """A ZeroMQ context on a reactor that was handed in.
 
@@ -69,14 +82,24 @@ class Factory(ZmqFactory):  # type: ignore[misc]
 
     :param reactor: where the sockets are read.
     :param linger: milliseconds for which closing waits for the last messages.
+    :param upkeep: gives memory back; one of its own by default.
     """
 
     ioThreads = 2
 
-    def __init__(self, reactor: Any, linger: int = 500) -> None:
+    def __init__(
+        self, reactor: Reactor, linger: int = 500, upkeep: Upkeep | None = None
+    ) -> None:
         self.reactor = reactor
         self.lingerPeriod = linger
+        #: Told of all that is read.
+        self.upkeep = Upkeep(reactor) if upkeep is None else upkeep
         super().__init__()
+
+    def shutdown(self) -> None:
+        """Close all; see txZMQ."""
+        self.upkeep.stop()
+        super().shutdown()
 
 
 class Channel(ZmqConnection):  # type: ignore[misc]
@@ -92,6 +115,8 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         messages: read without asking after each frame (five times faster).
         A message that is too short would swallow the next one's head, so
         that is looked for, and undone.
+    :param passed: told how many bytes were read, once in each turn of the
+        reactor; the factory's upkeep by default.
     """
 
     def __init__(
@@ -104,10 +129,12 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         identity: bytes | None = None,
         options: Mapping[int, int | bytes] | None = None,
         orderly: bool = False,
+        passed: Callable[[int], None] | None = None,
     ) -> None:
         self._receive = receive
         self._lost = lost
-        self._clock: IReactorTime = factory.reactor
+        self._clock: Reactor = factory.reactor
+        self._passed = factory.upkeep.passed if passed is None else passed
         self._again: IDelayedCall | None = None
         self._read = self._read_orderly if orderly else self._read_any
         self.bytes_read = 0
@@ -186,10 +213,11 @@ class Channel(ZmqConnection):  # type: ignore[misc]
                 self._again.cancel()
             self._again = None
         socket = self.socket
+        begun = self.bytes_read
         try:
             if socket is None or not _get(socket, _EVENTS) & _POLLIN:
                 return
-            stop = self.bytes_read + READ_BYTES
+            stop = begun + READ_BYTES
             for _ in range(READ_BUDGET):
                 self._deliver(self._read(socket))
                 # A look costs less than a recv that raises Again.
@@ -202,6 +230,8 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         except zmq.ZMQError:
             self.connectionLost(Failure())
             return
+        finally:
+            self._passed(self.bytes_read - begun)
         self._read_soon()
 
     def connectionLost(self, reason: Failure) -> None:
@@ -299,6 +329,40 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         while _get(socket, _RCVMORE):
             frames.append(_recv(socket, _NOBLOCK))
         return frames
+
+
+def watched(
+    factory: Factory,
+    channel: Channel,
+    events: int,
+    told: Receive,
+    lost: Callable[[Failure], None],
+) -> Channel:
+    """Have a channel's connections told; give the channel that tells it.
+
+    :param events: for instance ``zmq.EVENT_CONNECTED``; see zmq_socket_monitor(3).
+    :param told: called with frames that :func:`event_of` understands.
+    """
+    address = f"inproc://monitor-{id(channel):x}-{os.urandom(4).hex()}"
+    channel.socket.monitor(address, events)
+    monitor = Channel(factory, zmq.PAIR, told, lost)
+    monitor.connect(address)
+    return monitor
+
+
+def event_of(frames: Frames) -> tuple[int, int]:
+    """Read what a monitor tells: the event, and its value (here: a descriptor)."""
+    event, value = struct.unpack("=Hi", frames[0][:6])
+    return event, value
+
+
+def named_loss(lost: Callable[[str], None], name: str) -> Callable[[Failure], None]:
+    """Have a socket's failure told in a sentence that begins with its name."""
+
+    def fail(reason: Failure) -> None:
+        lost(f"{name}: {reason.getErrorMessage()}")
+
+    return fail
 
 
 class Heartbeat:

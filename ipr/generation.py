@@ -16,9 +16,9 @@ from ipr import connection, early, private, process
 from ipr.channels import Factory
 from ipr.connection import Inner, Outer
 from ipr.early import Prepared
+from ipr.inner import InnerSide, Received
 from ipr.launch import Launch
 from ipr.process import Adopted, Ended, InnerProcess
-from ipr.sides import InnerSide, Received
 
 
 class Generation:

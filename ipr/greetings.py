@@ -20,6 +20,9 @@ from ipr.wire import Envelope
 #: Seconds after which a kernel_info_request is answered without a kernel.
 KERNEL_INFO_TIME = 30.0
 
+#: Topics whose subscribers are welcomed once there is a kernel; anybody can subscribe.
+MOST_WELCOMES = 64
+
 NO_KERNEL = Failure("NoKernel", "there is no kernel")
 
 
@@ -57,16 +60,12 @@ class Info:
 
 
 class Greetings:
-    """Those who wait for a word.
-
-    :ivar subscribers: how many there are on iopub.
-    """
+    """Those who wait for a word."""
 
     def __init__(self, voice: Voice, info: Info, call_later: CallLater) -> None:
         self._voice = voice
         self.info = info
         self._call_later = call_later
-        self.subscribers = 0
         # Topics of those who are welcomed when there is a kernel, or none.
         self._unwelcomed: list[bytes] = []
         self._asking: dict[Request, Timer] = {}
@@ -78,17 +77,16 @@ class Greetings:
     # --- on iopub -----------------------------------------------------------
 
     def subscription(self, event: bytes) -> None:
-        """Take a subscription, or the end of one."""
-        if event[:1] == b"\x00":
-            self.subscribers -= 1
-        elif event[:1] == b"\x01":
-            self.subscribers += 1
-            self.stop_waiting()
-            if self._voice.session_known or self.info.reason is not None:
-                self._voice.welcome(event[1:])
-            else:
-                # It must carry the session of the kernel that is coming.
-                self._unwelcomed.append(event[1:])
+        """Take a subscription, or the end of one, from whoever can connect."""
+        if event[:1] != b"\x01":
+            return
+        self.stop_waiting()
+        topic = event[1:]
+        if self._voice.session_known or self.info.reason is not None:
+            self._voice.welcome(topic)
+        elif topic not in self._unwelcomed and len(self._unwelcomed) < MOST_WELCOMES:
+            # It must carry the session of the kernel that is coming.
+            self._unwelcomed.append(topic)
 
     def expect_listener(self, seconds: float) -> None:
         """Let the first kernel not be ready before somebody listens.

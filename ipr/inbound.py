@@ -34,6 +34,9 @@ from ipr.wire import (
     split,
 )
 
+#: Seconds between two records of clients' messages that were dropped.
+COMPLAINT_TIME = 10.0
+
 
 class Business:
     """What ipr answers itself.
@@ -158,6 +161,33 @@ class Business:
     }
 
 
+class Complaints:
+    """Say what was dropped; not each time, since anybody can send such.
+
+    :param now: monotonic seconds.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._quiet_until = 0.0
+        self._unsaid = 0
+
+    def make(self, channel: str, error: Malformed) -> None:
+        """Write a record, or count it for the next one."""
+        if self._now() < self._quiet_until:
+            self._unsaid += 1
+            return
+        self._quiet_until = self._now() + COMPLAINT_TIME
+        others = f" (and {self._unsaid} before it)" if self._unsaid else ""
+        self._unsaid = 0
+        _log.warn(
+            "Dropped a message on {channel}: {error}{others}",
+            channel=channel,
+            error=error,
+            others=others,
+        )
+
+
 class Inbound:
     """Every message of a client comes through here once."""
 
@@ -168,6 +198,7 @@ class Inbound:
         business: Business,
         greetings: Greetings,
         trace: Trace,
+        now: Callable[[], float],
     ) -> None:
         self._signer = signer
         self._gate = gate
@@ -175,6 +206,7 @@ class Inbound:
         self.trace = trace
         self._greetings = greetings
         self._replays = Replays()
+        self._complaints = Complaints(now)
 
     def received(self, channel: str, frames: list[Frame]) -> None:
         """Take what a client sent, or a subscription on iopub."""
@@ -191,9 +223,7 @@ class Inbound:
             # Whatever is wrong with it is found here.
             _ = envelope.header
         except Malformed as error:
-            _log.warn(
-                "Dropped a message on {channel}: {error}", channel=channel, error=error
-            )
+            self._complaints.make(channel, error)
             return
         if channel == "stdin":
             self._answer(envelope)

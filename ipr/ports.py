@@ -40,6 +40,10 @@ class FrontSide(Protocol):
     def publish(self, frames: list[Frame]) -> None:
         """Send to all subscribers; the topic comes first."""
 
+    @property
+    def clients(self) -> int:
+        """How many connections iopub has."""
+
 
 #: Called with a channel's name and the frames that came.
 Received = Callable[[str, list[Frame]], None]

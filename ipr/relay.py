@@ -71,6 +71,7 @@ class Relay:
         commands: Commands,
         changer: Changer,
     ) -> None:
+        self._front = front
         self._signer = signer
         self._call_later = call_later
         self.decider = decider(self)
@@ -92,7 +93,9 @@ class Relay:
             current,
             begun,
         )
-        self.inbound = Inbound(signer, self.gate, business, self.greetings, Trace())
+        self.inbound = Inbound(
+            signer, self.gate, business, self.greetings, Trace(), self.decider.now
+        )
         self._hearing: Hearing | None = None
         self._subshells: tuple[str, ...] = ()
 
@@ -108,6 +111,11 @@ class Relay:
         """The requests that the current kernel works on."""
         conversation = self.conversation
         return conversation.ledger if conversation is not None else Ledger()
+
+    @property
+    def subscribers(self) -> int:
+        """How many clients are connected where the kernel publishes."""
+        return self._front.clients
 
     @property
     def refusing(self) -> Cause | None:

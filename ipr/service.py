@@ -29,6 +29,7 @@ from ipr.channels import Factory
 from ipr.commands import IprCommands
 from ipr.connection import Outer
 from ipr.early import Plan
+from ipr.front import Front
 from ipr.generation import Generation, Starter
 from ipr.machine import Cause, Ending, Leave, Limits
 from ipr.magics import Changes
@@ -37,7 +38,6 @@ from ipr.notebooklog import Log
 from ipr.process import Ended, Stderr, end_all
 from ipr.relay import Relay
 from ipr.restarter import Restarter
-from ipr.sides import Front
 from ipr.status import Row, size, span
 from ipr.surroundings import Surroundings, changed, rebased
 from ipr.watch import Watch
@@ -259,7 +259,7 @@ class Daemon:
             Row("changes", "\n".join(self.surroundings.told) or "none"),
             Row("folder", self.surroundings.folder() or "it has been removed"),
             Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
-            Row("clients", str(relay.greetings.subscribers)),
+            Row("clients", str(relay.subscribers)),
             Row("connection file", self.outer.path),
             Row("daemon", f"pid {os.getpid()}, up {span(now - self.started_at)}"),
             Row("daemon's Python", sys.executable),
@@ -351,9 +351,7 @@ class Daemon:
 
     def _wanted(self) -> bool:
         relay = self.relay
-        return bool(
-            relay.greetings.subscribers > 0 or relay.ledger.executing or relay.gate.held
-        )
+        return bool(relay.subscribers > 0 or relay.ledger.executing or relay.gate.held)
 
     def _abandoned(self, why: str) -> None:
         giving = allocation.give_back(self.reactor, os.environ)

@@ -101,6 +101,7 @@ class FakeFront:
         self._done = done
         self.frames: list[tuple[str, list[Frame]]] = []
         self.hears = True
+        self.clients = 0
 
     def send(self, channel: str, frames: list[Frame]) -> None:
         self.frames.append((channel, frames))

@@ -46,12 +46,21 @@ ROOMS: dict[str, tuple[str, ...]] = {
         "underway",
         "voice",
     ),
-    "sides": ("envmodules", "generation", "sides", "surroundings"),
+    "sides": (
+        "envmodules",
+        "generation",
+        "front",
+        "inner",
+        "listeners",
+        "surroundings",
+    ),
     "edges": (
         "allocation",
         "apart",
         "asking",
         "channels",
+        "listeners",
+        "upkeep",
         "clock",
         "envfile",
         "memory",
@@ -113,7 +122,8 @@ FOREIGN: dict[str, set[str]] = {
 #: the last only to make a pair of keys, where a kernel wants one.
 ZEROMQ = {
     "channels": {"zmq", "txzmq"},
-    "sides": {"zmq"},
+    "front": {"zmq"},
+    "inner": {"zmq"},
     "service": {"zmq"},
     "connection": {"zmq"},
 }

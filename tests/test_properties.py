@@ -308,6 +308,7 @@ class Front:
     def __init__(self, told: dict[str, Told]) -> None:
         self._told = told
         self._signatures: set[bytes] = set()
+        self.clients = 0
 
     def send(self, channel: str, frames: list[Frame]) -> None:
         envelope = self.fresh(frames)

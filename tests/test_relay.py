@@ -8,13 +8,15 @@ from typing import Any
 from unittest import mock
 
 import attrs
+from twisted.logger import globalLogPublisher
 
 from ipr import answers, magics, messages
 from ipr.answers import Steps
 from ipr.channels import ChannelClosed
 from ipr.conversation import NOTICE_TIME
 from ipr.gate import HELD_BESIDES
-from ipr.greetings import KERNEL_INFO_TIME
+from ipr.greetings import KERNEL_INFO_TIME, MOST_WELCOMES
+from ipr.inbound import COMPLAINT_TIME
 from ipr.machine import Cause, Ending
 from ipr.magics import Changes, Ipr
 from ipr.questions import AGAIN_TIME, MOST_TRIES
@@ -24,6 +26,7 @@ from ipr.subshells import MOST_STAND_INS
 from ipr.turns import URGED_TIME
 from ipr.underway import PROGRESS_TIME
 from ipr.wire import Malformed, Signer, split
+from tests.fakes import Records
 from tests.relay_case import ASKED, DIED, INFO, SHUT_DOWN, RelayCase
 from tests.requests import SIGNER, body, header
 
@@ -243,6 +246,20 @@ class NotBelievedTests(RelayCase):
         self.assertEqual(self.took(), [])
         self.execute("m1")
         self.assertEqual(len(self.took()), 1)
+
+    def test_garbage_is_told_now_and_then(self) -> None:
+        """Anybody can send it: the log gets one record, then their number."""
+        records = Records()
+        globalLogPublisher.addObserver(records)
+        self.addCleanup(globalLogPublisher.removeObserver, records)
+        for _ in range(100):
+            self.relay.inbound.received("shell", [b"ann"])
+        self.assertEqual(len(records.found), 1)
+        self.clock.advance(COMPLAINT_TIME)
+        self.relay.inbound.received("shell", [b"ann"])
+        self.relay.inbound.received("shell", [b"ann"])
+        self.assertEqual(len(records.found), 2)
+        self.assertIn("(and 99 before it)", records.found[1][1])
 
     def test_parent_that_is_none(self) -> None:
         """A broken parent header on stdin is the kernel's affair."""
@@ -621,20 +638,36 @@ class SubscriptionTests(RelayCase):
         self.kernel("iopub", "iopub_welcome", "", subscription="")
         self.assertEqual(self.took(), [])
 
-    def test_counted(self) -> None:
+    def test_clients_are_connections(self) -> None:
         """Who knows how many listen knows whether anybody does."""
         self.run_kernel()
+        self.front.clients = 2
+        self.assertEqual(self.relay.subscribers, 2)
+
+    def test_clients_are_not_subscriptions(self) -> None:
+        """Anybody can send any number of these, and of their ends."""
+        self.run_kernel()
+        for event in (b"\x01", b"\x01", b"\x00", b"\x00", b"\x00"):
+            self.subscribe(event=event)
+        self.assertEqual(self.relay.subscribers, 0)
+
+    def test_welcomes_before_the_kernel_are_bounded(self) -> None:
+        """Those to one topic are welcomed together."""
+        self.open()
         self.subscribe()
-        self.subscribe(b"x")
-        self.subscribe(event=b"\x00")
-        self.assertEqual(self.relay.greetings.subscribers, 1)
+        for number in range(1000):
+            self.subscribe(b"%d" % (number // 2))
+        self.answer_probe()
+        self.relay.release(1)
+        welcomes = [what for what in self.took() if "welcome" in str(what)]
+        self.assertEqual(len(welcomes), MOST_WELCOMES)
 
     def test_garbage(self) -> None:
         """What a subscriber sends that is no subscription is dropped."""
         self.run_kernel()
         for frames in ([b""], [b"\x02x"], [b"\x01", b"more"], [b"hello"]):
             self.relay.inbound.received("iopub", list(frames))
-        self.assertEqual((self.took(), self.relay.greetings.subscribers), ([], 0))
+        self.assertEqual((self.took(), self.relay.subscribers), ([], 0))
 
 
 class ProbeTests(RelayCase):
