@@ -49,6 +49,8 @@ _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 READ_BUDGET = 32
 #: Bytes after which it is the others' turn as well.
 READ_BYTES = 4 * 2**20
+#: The same for subscriptions, of which each costs next to nothing.
+READ_SUBSCRIPTIONS = 2000
 #: ``ZMQ_AFFINITY`` of each side's sockets: one of the context's two I/O threads.
 #: What is large is copied into the one while it is copied out of the other.
 FRONT_THREAD = 0b01
@@ -329,6 +331,36 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         while _get(socket, _RCVMORE):
             frames.append(_recv(socket, _NOBLOCK))
         return frames
+
+
+class Subscriptions(Channel):
+    """An XPUB: what comes in is short, and anybody can send it.
+
+    libzmq takes all of it out of the connections into a queue without a bound, at
+    each look. So it is read here without a look after each message, many of them
+    at a time, and ``ZMQ_RCVHWM`` is to be small: less comes in than goes out.
+    """
+
+    def doRead(self) -> None:
+        """Read until nothing is left, or until it is the others' turn."""
+        if self._again is not None:
+            if self._again.active():
+                self._again.cancel()
+            self._again = None
+        begun = self.bytes_read
+        try:
+            for _ in range(READ_SUBSCRIPTIONS):
+                if self.socket is None:
+                    return
+                self._deliver(self._read(self.socket))
+        except zmq.Again:
+            return
+        except zmq.ZMQError:
+            self.connectionLost(Failure())
+            return
+        finally:
+            self._passed(self.bytes_read - begun)
+        self._read_soon()
 
 
 def watched(

@@ -20,6 +20,7 @@ from ipr.channels import (
     Factory,
     Frames,
     Heartbeat,
+    Subscriptions,
     event_of,
     named_loss,
     watched,
@@ -41,6 +42,9 @@ MOST_UNREAD = 100_000
 #: without a key takes: he is made to wait (``ZMQ_RCVHWM`` of a ROUTER, which drops
 #: nothing, zmq_socket(3)). Plain kernels keep 1000; more than 64 gain no speed.
 MOST_UNTAKEN = 64
+
+#: The same for subscriptions: see :class:`ipr.channels.Subscriptions`.
+MOST_UNTAKEN_TOPICS = 4
 
 #: Bytes of a message to iopub: subscriptions, and ZMTP's own greetings, of which
 #: the longest (CurveZMQ's INITIATE, with an identity) is below 700.
@@ -150,6 +154,7 @@ class Front:
                     options[zmq.XPUB_VERBOSE] = 1
                     options[zmq.SNDHWM] = MOST_UNREAD
                     options[zmq.MAXMSGSIZE] = MOST_TOPIC
+                    options[zmq.RCVHWM] = MOST_UNTAKEN_TOPICS
                 else:
                     # A client that reconnects under its old identity (the
                     # Jupyter server does) takes its place.
@@ -158,7 +163,8 @@ class Front:
                     options[zmq.RCVHWM] = MOST_UNTAKEN
                 if name == "stdin":
                     options[zmq.ROUTER_MANDATORY] = 1
-                channel = Channel(
+                make = Subscriptions if name == "iopub" else Channel
+                channel = make(
                     factory,
                     kind,
                     self._newcomers.received if name == "iopub" else _nobody,

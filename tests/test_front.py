@@ -175,8 +175,7 @@ class FrontTests(SocketsCase):
         front = self.front()
         clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
         self.reactor.until(lambda: front.clients == 2, "two connections")
-        self.reactor.until(lambda: self.received, "a subscription")
-        self.reactor.settle()
+        self.reactor.until(lambda: front._newcomers._waiting, "both subscriptions")
         self.reactor.advance(GREETING_TIME)
         self.assertEqual(self.received, [("iopub", [b"\x01"])] * 2)
         front.publish([b"topic", *BODY])
