@@ -24,7 +24,14 @@ UNIT = (
 )
 
 #: What decides without clock or socket: each branch of it is tested.
-PURE = ("ipr/machine.py", "ipr/ledger.py", "ipr/answers.py", "ipr/wire.py")
+PURE = (
+    "ipr/jupyter/*.py",
+    "ipr/lifecycle/causes.py",
+    "ipr/lifecycle/machine.py",
+    "ipr/relay/answers.py",
+    "ipr/relay/ledger.py",
+    "ipr/relay/turntable.py",
+)
 
 
 @nox.session

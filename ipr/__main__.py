@@ -39,16 +39,16 @@ def main(argv: list[str]) -> int:
     :returns: the exit code: 0 ended as asked, 1 could not, 2 wrong usage.
     """
     if argv and argv[0] in _COMMANDS:
-        from ipr import spec_cli
+        from ipr.spec import spec_cli
 
         return spec_cli.main(argv)
-    from ipr import signals
+    from ipr.boot import signals
 
     signals.catch()
     parent = os.getppid()
 
     import ipr
-    from ipr import options
+    from ipr.boot import options
 
     try:
         values, command, appended = _read(argv, ipr.__version__)
@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     except options.BadOption as error:
         return _complain(error, 2)
 
-    from ipr import guardian, private
+    from ipr.boot import guardian, private
 
     guardian.note_origin()
     guardian.spare_children()
@@ -70,7 +70,7 @@ def main(argv: list[str]) -> int:
     beside = os.path.dirname(os.path.abspath(values["connection_file"]))
     places = private.places(beside)
     forked = guardian.try_fork(places)
-    from ipr import connection, early
+    from ipr.boot import connection, early
 
     early.forget_made_up_locale()
     try:
@@ -92,14 +92,14 @@ def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], lis
         appended for the inner kernel.
     :raises BadOption: with one sentence.
     """
-    from ipr import options
+    from ipr.boot import options
 
     values = options.usual(argv)
     if values is not None:
         return values, [], []
     # Late: most command lines are just what "ipr-spec install" wrote.
-    from ipr import argv as whose
-    from ipr import launch
+    from ipr.boot import argv as whose
+    from ipr.boot import launch
 
     words, appended = whose.part(argv, launch.written_argv)
     values, command = options.parse(words, version)
@@ -112,9 +112,10 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     _leave_for_later("http.cookiejar")
     from twisted.internet import reactor as some_reactor
 
-    from ipr import clock, notebooklog, signals
-    from ipr.process import Stderr
-    from ipr.service import CannotListen, Daemon
+    from ipr.boot import signals
+    from ipr.daemon import clock, notebooklog
+    from ipr.daemon.service import CannotListen, Daemon
+    from ipr.kernel.process import Stderr
 
     reactor: Any = some_reactor
     clock.make_monotonic(reactor)

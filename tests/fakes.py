@@ -16,13 +16,13 @@ from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
-from ipr import magics
-from ipr.cells import Cell
-from ipr.channels import ChannelClosed
-from ipr.machine import Cause
-from ipr.ports import Kernel, Received
-from ipr.process import Ended
-from ipr.wire import Envelope, Frame, Malformed, split
+from ipr.jupyter import magics
+from ipr.jupyter.wire import Envelope, Frame, Malformed, split
+from ipr.kernel.process import Ended
+from ipr.lifecycle.machine import Cause
+from ipr.lifecycle.ports import Kernel, Received
+from ipr.relay.cells import Cell
+from ipr.sockets.channels import ChannelClosed
 
 #: What was done, in order: who, what, and with what.
 Done = list[tuple[Any, ...]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ipr.request import Request
-from ipr.wire import Envelope, Signer
+from ipr.jupyter.wire import Envelope, Signer
+from ipr.relay.request import Request
 
 KEY = b"the key of the connection file"
 SIGNER = Signer(KEY)

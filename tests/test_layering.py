@@ -1,7 +1,8 @@
-"""The rooms of the design, held by walking the syntax trees.
+"""The rooms of the house, held by walking the syntax trees.
 
-Imports go downwards only. A module that stands in no room fails here: say
-where it belongs.
+A room is a folder of the package. Imports go down only: from a room into itself or
+into those below it. What a room may know of others' packages stands here; which of
+its modules are pure stands in the room's own ``__init__``, in a line ``Pure: a, b.``
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,113 +23,43 @@ from tests.case import Case
 FOLDER = os.path.dirname(os.path.abspath(ipr.__file__))
 ROOT = os.path.dirname(FOLDER)
 
-# From the top down. Within a room imports may go anywhere but round.
-ROOMS: dict[str, tuple[str, ...]] = {
-    "entry": ("__main__", "byhand", "ownfile", "tap", "spec_cli", "wizard", "check"),
-    "compose": ("service", "specplan", "specfolders", "kernelspec", "speccopy"),
-    "shell": (
-        "cells",
-        "commands",
-        "completion",
-        "conversation",
-        "errands",
-        "gate",
-        "greetings",
-        "hearing",
-        "inbound",
-        "ports",
-        "questions",
-        "readiness",
-        "relay",
-        "restarter",
-        "restarts",
-        "timer",
-        "trace",
-        "underway",
-        "voice",
-    ),
-    "sides": (
-        "envmodules",
-        "generation",
-        "front",
-        "inner",
-        "listeners",
-        "surroundings",
-    ),
-    "edges": (
-        "allocation",
-        "apart",
-        "asking",
-        "channels",
-        "listeners",
-        "upkeep",
-        "clock",
-        "envfile",
-        "memory",
-        "notebooklog",
-        "process",
-        "startable",
-        "watch",
-    ),
-    # Needed before the first inner kernel is spawned.
-    "early": (
-        "argv",
-        "connection",
-        "early",
-        "guardian",
-        "launch",
-        "options",
-        "plainfile",
-        "private",
-        "signals",
-        "spare",
-    ),
-    "pure": (
-        "answers",
-        "author",
-        "causes",
-        "farside",
-        "jsontext",
-        "ledger",
-        "machine",
-        "magichelp",
-        "magics",
-        "messages",
-        "obituary",
-        "request",
-        "status",
-        "subshells",
-        "turns",
-        "turntable",
-        "wire",
-    ),
-}
-#: What a guardian imports that is started without the package around it.
-ALONE = {"private"}
-ORDER = list(ROOMS)
-ROOM_OF = {module: room for room, modules in ROOMS.items() for module in modules}
+#: The rooms from the top down; those of one row do not know each other.
+ORDER: tuple[tuple[str, ...], ...] = (
+    ("__main__",),
+    ("daemon",),
+    ("relay",),
+    ("lifecycle",),
+    ("kernel",),
+    ("spec", "sockets"),
+    # boot: before attrs and Twisted are imported, so that it knows no pure room.
+    ("boot", "jupyter"),
+)
 
 #: Of what is neither ours nor Python's own, what a room may import.
 FOREIGN: dict[str, set[str]] = {
-    "entry": {"attrs", "twisted", "jupyter_core", "jupyter_client", "prompt_toolkit"},
-    "compose": {"attrs", "twisted", "zmq", "jupyter_core", "jupyter_client"},
-    "shell": {"attrs", "twisted"},
-    "sides": {"attrs", "twisted", "zmq"},
-    "edges": {"attrs", "twisted", "zmq", "txzmq", "zope", "constantly", "dotenv"},
-    "early": {"jupyter_core", "zmq"},
-    "pure": {"attrs"},
+    "__main__": {"twisted"},
+    "daemon": {"attrs", "constantly", "jupyter_core", "twisted", "zope"},
+    "relay": {"attrs", "twisted"},
+    "lifecycle": {"attrs", "twisted"},
+    "kernel": {"attrs", "twisted", "zope", "constantly"},
+    "sockets": {"attrs", "twisted", "zmq", "txzmq", "zope"},
+    "spec": {"attrs", "jupyter_core", "jupyter_client", "prompt_toolkit"},
+    # Late, where a kernel's name is looked up.
+    "boot": {"jupyter_core"},
+    "jupyter": {"attrs"},
 }
 
-#: Only these know ZeroMQ; txZMQ, which installs a reactor, only the first; and
-#: the last only to make a pair of keys, where a kernel wants one.
-ZEROMQ = {
-    "channels": {"zmq", "txzmq"},
-    "front": {"zmq"},
-    "inner": {"zmq"},
-    "service": {"zmq"},
-    "connection": {"zmq"},
+#: Modules that may import what their room may not, and what for.
+ALSO: dict[str, set[str]] = {
+    # It names libzmq's version, and says which front address is taken.
+    "daemon.service": {"zmq"},
+    # A pair of keys, where a kernel declares CurveZMQ.
+    "boot.connection": {"zmq"},
+    # Its neighbour, where it runs alone.
+    "boot.guardian": {"private"},
+    # A file in that format; imported only when there is one.
+    "kernel.envfile": {"dotenv"},
 }
-
 #: Python's own that a pure module may import: what neither opens a file, a
 #: socket or a process, nor asks a clock.
 PURE_STDLIB = {
@@ -163,7 +95,8 @@ PURE_ATTRIBUTES = {
 #: Whatever follows these is a piece of text or a number.
 UNDER = ("Signals(",)
 
-MAY_USE_THE_REACTOR = {"__main__", "byhand", "tap"}
+MAY_USE_THE_REACTOR = {"__main__", "daemon.byhand", "daemon.tap"}
+MAY_PRINT = MAY_USE_THE_REACTOR
 
 
 @attrs.frozen
@@ -180,9 +113,15 @@ class Import:
         return self.module.partition(".")[0]
 
 
+def path_of(module: str) -> str:
+    """Give the file of a module of ours; ``room`` alone is its ``__init__``."""
+    path = os.path.join(FOLDER, *module.split("."))
+    return os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
+
+
 @functools.cache
 def tree_of(module: str) -> ast.Module:
-    with open(os.path.join(FOLDER, f"{module}.py"), encoding="utf-8") as file:
+    with open(path_of(module), encoding="utf-8") as file:
         return ast.parse(file.read())
 
 
@@ -204,23 +143,57 @@ def imports(tree: ast.AST) -> Iterator[Import]:
         yield from imports(node)
 
 
+@functools.cache
+def rooms() -> dict[str, list[str]]:
+    """Give the folders of the package, and the modules that lie in each."""
+    found = {"__main__": ["__main__"]}
+    for name in sorted(os.listdir(FOLDER)):
+        folder = os.path.join(FOLDER, name)
+        if os.path.isdir(folder) and os.path.exists(
+            os.path.join(folder, "__init__.py")
+        ):
+            found[name] = sorted(
+                f"{name}.{file.removesuffix('.py')}"
+                for file in os.listdir(folder)
+                if file.endswith(".py") and file != "__init__.py"
+            )
+    return found
+
+
 def modules() -> list[str]:
-    return sorted(
-        name.removesuffix(".py")
-        for name in os.listdir(FOLDER)
-        if name.endswith(".py") and name != "__init__.py"
-    )
+    return [module for room in rooms().values() for module in room]
+
+
+def room_of(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def height_of(room: str) -> int:
+    """Give how far down a room lies."""
+    return next(at for at, row in enumerate(ORDER) if room in row)
+
+
+@functools.cache
+def pure() -> list[str]:
+    """Give the modules that neither open anything nor ask a clock."""
+    found = list(rooms()["jupyter"])
+    for room in rooms():
+        said = ast.get_docstring(tree_of(room)) or ""
+        named = re.search(r"^Pure: ([a-z_,\s]+)\.$", said, re.MULTILINE)
+        if named is not None:
+            found += [f"{room}.{name}" for name in re.split(r",\s*", named[1])]
+    return found
 
 
 def ours(found: Import) -> list[str]:
     """Give the modules of ours that an import names."""
-    if found.module in ALONE:
-        return [found.module]
     if found.top != "ipr":
         return []
-    if found.module != "ipr":
-        return [found.module.partition(".")[2]]
-    return [name for name in found.names if name in ROOM_OF]
+    parts = found.module.split(".")[1:]
+    if len(parts) == 2:
+        return [".".join(parts)]
+    named = [".".join([*parts, name]) for name in found.names]
+    return [name for name in named if name in modules()]
 
 
 @functools.cache
@@ -228,41 +201,59 @@ def all_imports() -> dict[str, list[Import]]:
     return {name: list(imports(tree_of(name))) for name in modules()}
 
 
+class RoomsTests(Case):
+    """What the folders are."""
+
+    def test_every_folder_is_a_room(self) -> None:
+        """And every room has a folder, and says in a few lines what it is."""
+        self.assertEqual(set(rooms()), {room for row in ORDER for room in row})
+        for room in rooms():
+            said = ast.get_docstring(tree_of(room)) or ""
+            self.assertTrue(len(said) > 60, f"{room}: what does it know?")
+
+    def test_no_module_lies_flat(self) -> None:
+        flat = {
+            name
+            for name in os.listdir(FOLDER)
+            if name.endswith(".py") and name not in ("__init__.py", "__main__.py")
+        }
+        self.assertEqual(flat, set())
+
+    def test_the_folders_hold_nothing_but_their_docstring(self) -> None:
+        """What an ``__init__`` imports, everybody pays for."""
+        for room in set(rooms()) - {"__main__"}:
+            self.assertEqual(len(tree_of(room).body), 1, room)
+
+    def test_pure_modules_are_there(self) -> None:
+        """A name in a ``Pure:`` line that is none would be held to nothing."""
+        self.assertEqual(set(pure()) - set(modules()), set())
+        for name in ("lifecycle.machine", "relay.ledger", "relay.answers"):
+            self.assertTrue(name in pure(), name)
+
+
 class ImportsTests(Case):
     def setUp(self) -> None:
         self.imports = all_imports()
 
-    def test_every_module_has_a_room(self) -> None:
-        """And no room has a module that is not there."""
-        self.assertEqual(
-            [name for name in modules() if name not in ROOM_OF],
-            [],
-            "say in ROOMS where it belongs",
-        )
-        self.assertEqual(set(ROOM_OF) - set(modules()), set())
-
     def test_downwards_only(self) -> None:
-        """A module imports from its own room and those below it."""
+        """A module imports from its own room and from those below it."""
         wrong = [
-            f"{name}.py:{found.line} imports {target}"
+            f"{name}:{found.line} imports {target}"
             for name, all_of_it in self.imports.items()
             for found in all_of_it
             for target in ours(found)
-            if ORDER.index(ROOM_OF[target]) < ORDER.index(ROOM_OF[name])
+            if room_of(target) != room_of(name)
+            and height_of(room_of(target)) <= height_of(room_of(name))
         ]
         self.assertEqual(wrong, [])
 
-    def test_pure_is_below_everything(self) -> None:
-        """Pure rooms know no early ones, and early ones nothing pure.
-
-        The early ones must not import attrs, which all the pure ones do.
-        """
+    def test_ipr_spec_knows_nothing_of_the_daemon(self) -> None:
         wrong = [
-            f"{name}.py:{found.line} imports {target}"
-            for name, all_of_it in self.imports.items()
-            for found in all_of_it
+            f"{name}:{found.line} imports {target}"
+            for name in rooms()["spec"]
+            for found in self.imports[name]
             for target in ours(found)
-            if {ROOM_OF[name], ROOM_OF[target]} == {"pure", "early"}
+            if room_of(target) not in ("spec", "boot")
         ]
         self.assertEqual(wrong, [])
 
@@ -281,28 +272,33 @@ class ImportsTests(Case):
     def test_foreign(self) -> None:
         """Each room imports of others' packages only what it may."""
         wrong = [
-            f"{name}.py:{found.line} imports {found.module}"
+            f"{name}:{found.line} imports {found.module}"
             for name, all_of_it in self.imports.items()
             for found in all_of_it
             if found.top != "ipr"
-            and not ours(found)
             and found.top not in sys.stdlib_module_names
-            and found.top not in FOREIGN[ROOM_OF[name]]
+            and found.top not in FOREIGN[room_of(name)] | ALSO.get(name, set())
         ]
         self.assertEqual(wrong, [])
 
-    def test_zeromq(self) -> None:
-        """Sockets are the business of a few modules."""
-        knowing = {
-            name: {found.top for found in all_of_it} & {"zmq", "txzmq"}
+    def test_no_exception_is_left_over(self) -> None:
+        for name, allowed in ALSO.items():
+            used = {found.top for found in self.imports[name]}
+            self.assertEqual(allowed - used, set(), name)
+
+    def test_txzmq_is_imported_in_one_place(self) -> None:
+        """It installs a reactor when it is imported."""
+        knowing = [
+            name
             for name, all_of_it in self.imports.items()
-        }
-        self.assertEqual({k: v for k, v in knowing.items() if v}, ZEROMQ)
+            if any(found.top == "txzmq" for found in all_of_it)
+        ]
+        self.assertEqual(len(knowing), 1, knowing)
 
     def test_no_global_reactor(self) -> None:
         """The reactor is handed in; only an entry imports it, and late."""
         wrong = [
-            f"{name}.py:{found.line}"
+            f"{name}:{found.line}"
             for name, all_of_it in self.imports.items()
             for found in all_of_it
             if found.module == "twisted.internet.reactor"
@@ -322,8 +318,8 @@ class ImportsTests(Case):
     def test_pure_opens_nothing(self) -> None:
         """Pure modules import only what asks no clock and opens nothing."""
         wrong = [
-            f"{name}.py:{found.line} imports {found.module}"
-            for name in ROOMS["pure"]
+            f"{name}:{found.line} imports {found.module}"
+            for name in pure()
             for found in self.imports[name]
             if found.top in sys.stdlib_module_names and found.top not in PURE_STDLIB
         ]
@@ -332,7 +328,7 @@ class ImportsTests(Case):
     def test_pure_uses_nothing_of_the_system(self) -> None:
         """Of os and signal a pure module takes names of numbers, and no deeds."""
         wrong = []
-        for name in ROOMS["pure"]:
+        for name in pure():
             for node in ast.walk(tree_of(name)):
                 if isinstance(node, ast.Attribute):
                     package, _, used = ast.unparse(node).partition(".")
@@ -340,21 +336,21 @@ class ImportsTests(Case):
                     if allowed is not None and not (
                         used in allowed or used.startswith(UNDER)
                     ):
-                        wrong.append(f"{name}.py:{node.lineno} {package}.{used}")
+                        wrong.append(f"{name}:{node.lineno} {package}.{used}")
                 if (
                     isinstance(node, ast.Call)
                     and isinstance(node.func, ast.Name)
                     and node.func.id in ("open", "print", "input", "exec", "eval")
                 ):
-                    wrong.append(f"{name}.py:{node.lineno} {node.func.id}()")
+                    wrong.append(f"{name}:{node.lineno} {node.func.id}()")
         self.assertEqual(wrong, [])
 
     def test_no_print(self) -> None:
         """Library code does not print; command lines do."""
         wrong = [
-            f"{name}.py:{node.lineno}"
+            f"{name}:{node.lineno}"
             for name in modules()
-            if ROOM_OF.get(name) != "entry"
+            if room_of(name) != "spec" and name not in MAY_PRINT
             for node in ast.walk(tree_of(name))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)
@@ -390,7 +386,7 @@ class LoadedTests(Case):
 
     def test_early(self) -> None:
         """All of the early rooms together load nothing heavy."""
-        found = self.loaded(f"from ipr import {', '.join(ROOMS['early'])}")
+        found = self.loaded(f"import ipr.{', ipr.'.join(rooms()['boot'])}")
         tops = {name.partition(".")[0] for name in found}
         heavy = {"attr", "attrs", "twisted", "zmq", "txzmq", "jupyter_core", "asyncio"}
         heavy |= {"typing", "json", "re", "enum", "collections", "contextlib"}

@@ -24,21 +24,23 @@ from hypothesis.stateful import (
 )
 from twisted.internet.task import Clock
 
-from ipr import answers, machine, messages
-from ipr.answers import Publish, Reply, Steps
-from ipr.author import Author
-from ipr.gate import HELD_BESIDES
-from ipr.ledger import Ledger
-from ipr.machine import Cause, Limits
-from ipr.messages import BUSY, IDLE, Draft, Failure
-from ipr.process import Ended
-from ipr.relay import Relay
-from ipr.request import Request
-from ipr.restarter import Restarter
-from ipr.wire import Frame, split
-from tests import machine_world
+from ipr.jupyter import messages
+from ipr.jupyter.author import Author
+from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
+from ipr.jupyter.wire import Frame, split
+from ipr.kernel.process import Ended
+from ipr.lifecycle import machine
+from ipr.lifecycle.machine import Cause, Limits
+from ipr.lifecycle.restarter import Restarter
+from ipr.relay import answers
+from ipr.relay.answers import Publish, Reply, Steps
+from ipr.relay.gate import HELD_BESIDES
+from ipr.relay.ledger import Ledger
+from ipr.relay.relay import Relay
+from ipr.relay.request import Request
 from tests.fakes import Done, FakeChanger, FakeCommands, FakeKernel, FakeStart
-from tests.machine_world import World
+from tests.lifecycle import machine_world
+from tests.lifecycle.machine_world import World
 from tests.requests import SIGNER, body, header, request
 
 SETTINGS = settings(

@@ -4,7 +4,7 @@ Run as ``python -m tests.benchmarks.forwarders KIND ROUTE FRONT BACK``; it write
 ``ready`` when it listens, and runs until it is killed.
 
 ``KIND``: ``proxy`` is libzmq's own ``zmq_proxy`` in C; ``ipr`` is
-``ipr.channels``; ``ipr-verify`` also verifies each message's signature;
+``ipr.sockets.channels``; ``ipr-verify`` also verifies each message's signature;
 ``txzmq`` is a forwarder as txZMQ's documentation would have it.
 
 ``ROUTE``: ``requests`` binds a ROUTER at FRONT and connects a DEALER to BACK,
@@ -39,12 +39,12 @@ def proxy(route: str, front: str, back: str) -> None:
 
 
 def ipr_channels(route: str, front: str, back: str, *, verify: bool) -> None:
-    """Forward with ``ipr.channels``, as the daemon sets them up."""
+    """Forward with ``ipr.sockets.channels``, as the daemon sets them up."""
     _install_reactor()
     from twisted.internet import reactor
 
-    from ipr.channels import FRONT_THREAD, INNER_THREAD, Channel, Factory
-    from ipr.wire import Signer, split
+    from ipr.jupyter.wire import Signer, split
+    from ipr.sockets.channels import FRONT_THREAD, INNER_THREAD, Channel, Factory
 
     factory = Factory(reactor)
     signer = Signer(KEY)

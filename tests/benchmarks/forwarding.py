@@ -1,4 +1,4 @@
-"""The bare forwarding path, no kernel: ``ipr.channels`` against libzmq's own proxy.
+"""The bare forwarding path, no kernel: our channels against libzmq's own proxy.
 
 Knows how to load a forwarder and to check what comes through. Must not know
 how it forwards.

@@ -175,7 +175,7 @@ class _Trial:
                 sys.executable,
                 *harness.interpreter_options(),
                 "-m",
-                "ipr.spec_cli",
+                "ipr.spec.spec_cli",
                 command,
                 self.subject.name,
             ],

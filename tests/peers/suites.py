@@ -59,7 +59,7 @@ SUITES = (
             "tests/test_eventloop.py",
             "tests/test_kernel.py",
             "tests/test_message_spec.py",
-            "tests/test_subshells.py",
+            "tests/relay/test_subshells.py",
         ),
     ),
     Suite("nbclient"),
@@ -107,7 +107,7 @@ def install(prefix: str, kind: Kind, interpreter: str) -> None:
     )
     if kind == "wrapped":
         subprocess.run(
-            [interpreter, "-m", "ipr.spec_cli", "install", "python3"],
+            [interpreter, "-m", "ipr.spec.spec_cli", "install", "python3"],
             env={**os.environ, **_variables(prefix)},
             **quiet,  # type: ignore[call-overload]
         )

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ipr import connection
+from ipr.boot import connection
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place
 from tests.places.cluster import Node

@@ -3,5 +3,5 @@
 from twisted.application.service import ServiceMaker
 
 ipr = ServiceMaker(
-    "ipr", "ipr.tap", "A Jupyter kernel that can be restarted in place", "ipr"
+    "ipr", "ipr.daemon.tap", "A Jupyter kernel that can be restarted in place", "ipr"
 )

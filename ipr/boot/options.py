@@ -1,0 +1,246 @@
+"""The daemon's options, once for both of its command lines.
+
+Knows each option's name, unit, default and help. Must not know what they
+do. ``python -m ipr`` reads them by argparse, ``twistd ipr`` by
+``twisted.python.usage``; both are made from :data:`OPTIONS`. Needed before
+the first inner kernel is spawned: no attrs here.
+"""
+
+from __future__ import annotations
+
+from ipr.boot.spare import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+#: What some clients (jpterm, nbterm) leave as kernel.json has it.
+UNFILLED = "{resource_dir}"
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
+
+def level(text: str) -> str:
+    """Read a log level.
+
+    :raises ValueError: when it is none; the text names those there are.
+    """
+    name = {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(text.upper(), text.upper())
+    if name.isdecimal():
+        steps = min(max(int(name) // 10, 1), 5)
+        return LEVELS[steps - 1]
+    if name not in LEVELS:
+        raise ValueError(f"no log level {text!r}; there are {', '.join(LEVELS)}")
+    return name
+
+
+def seconds(text: str) -> float:
+    """Read a span of time.
+
+    :raises ValueError: when it is no number, or negative.
+    """
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e9:
+        raise ValueError(f"not a number of seconds: {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a number of things.
+
+    :raises ValueError: when it is no whole number, or negative.
+    """
+    if not text.isdecimal():
+        raise ValueError(f"not a whole number: {text!r}")
+    return int(text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Make a reader for one of some words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+        return text
+
+    return read
+
+
+class Option(NamedTuple):
+    """One option; a flag has no metavar."""
+
+    name: str
+    short: str
+    metavar: str
+    default: Any
+    read: Callable[[str], Any]
+    help: str
+
+    @property
+    def key(self) -> str:
+        """Its name as an attribute."""
+        return self.name.replace("-", "_").replace(".", "_")
+
+
+# fmt: off
+OPTIONS = (
+    Option("connection-file", "f", "FILE", "", str,
+           "the connection file that the clients use"),
+    Option("resource-dir", "", "DIR", "", str,
+           "the kernelspec's folder; restarter_original_argv in its kernel.json"
+           " is the command of the inner kernel"),
+    Option("spec-dir", "", "DIR", "", str,
+           "the same folder, for clients that leave {resource_dir} as it stands"),
+    Option("kernel", "", "NAME", "", str,
+           "start the kernelspec of this name as the inner kernel"),
+    Option("interrupt-mode", "", "MODE", "", one_of("signal", "message"),
+           "how the inner kernel is interrupted: signal or message (default: as"
+           " its kernelspec says, else signal)"),
+    Option("inner-transport", "", "HOW", "auto", one_of("auto", "ipc", "tcp"),
+           "how the inner kernel is reached: ipc (Unix sockets in a private"
+           " folder), tcp (on 127.0.0.1), or auto: ipc where the kernel is known"
+           " to speak it (default: auto)"),
+    Option("restart-limit", "", "N", 5, count,
+           "times in a row that a kernel which died is restarted; the next death"
+           " leaves it dead until %%restart (default: 5)"),
+    Option("stable-start-time", "", "SECONDS", 10.0, seconds,
+           "a kernel that lived this long starts a new row of deaths"
+           " (default: 10)"),
+    Option("start-timeout", "", "SECONDS", -1.0, seconds,
+           "a kernel that is not ready by then is killed; 0: never (default: 60;"
+           " 0 where the command is one that may queue: srun, qsub, ssh ...)"),
+    Option("no-autorestart", "", "", False, bool,
+           "leave a kernel that died dead until %%restart"),
+    Option("max-held", "", "MIB", 256, count,
+           "mebibytes of requests that are kept while the kernel restarts"
+           " (default: 256)"),
+    Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
+           "end when for so long no client has been connected and no cell has"
+           " been running; 0: never"
+           " (default: 0)"),
+    Option("no-exec", "", "", False, bool,
+           "refuse %%ipr exec"),
+    Option("log-level", "", "LEVEL", "WARNING", level,
+           f"one of {', '.join(LEVELS)} (default: WARNING)"),
+    Option("RestarterApp.log_level", "", "LEVEL", "", level,
+           "the same as --log-level, as the earlier inplace_restarter had it"),
+)
+# fmt: on
+
+
+#: The names in what "ipr-spec install" writes.
+_USUAL = ("-f", "--resource-dir", "--spec-dir")
+
+
+class BadOption(ValueError):
+    """The command line makes no sense; the text says why."""
+
+
+def cut(argv: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Part the options from the inner command behind ``--``."""
+    words = list(argv)
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def parser(version: str) -> argparse.ArgumentParser:
+    """Make the parser of ``python -m ipr``."""
+    # Late: it costs 12 ms before the first kernel starts, and most command
+    # lines are just what ``ipr-spec install`` wrote.
+    import argparse
+
+    class Parser(argparse.ArgumentParser):
+        def error(self, message: str) -> Any:
+            raise BadOption(f"{message}; see python -m ipr --help")
+
+    made = Parser(
+        prog="python -m ipr",
+        usage="python -m ipr -f CONNECTION_FILE [options] [-- ARGV ...]\n"
+        "       python -m ipr list|install|remove|wizard|check ...",
+        description="Stand between Jupyter clients and a kernel, and restart it in"
+        " place when a cell says %restart.",
+        epilog="ARGV is the command of the inner kernel, with {connection_file}"
+        " in it. Without it the command is taken from the kernelspec.",
+        allow_abbrev=False,
+    )
+    for option in OPTIONS:
+        names = [f"-{option.short}"] if option.short else []
+        names.append(f"--{option.name}")
+        if option.metavar:
+            made.add_argument(
+                *names,
+                dest=option.key,
+                metavar=option.metavar,
+                default=option.default,
+                type=_reader(option),
+                help=option.help,
+            )
+        else:
+            made.add_argument(
+                *names, dest=option.key, action="store_true", help=option.help
+            )
+    made.add_argument("--version", action="version", version=f"ipr {version}")
+    return made
+
+
+def _reader(option: Option) -> Callable[[str], Any]:
+    import argparse
+
+    def read(text: str) -> Any:
+        # argparse reads its own default if that is a string.
+        if text == option.default:
+            return text
+        try:
+            return option.read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return read
+
+
+def settled(values: dict[str, Any]) -> dict[str, Any]:
+    """Let what has two names have its say under the one that the daemon reads.
+
+    A ``{resource_dir}`` that nobody has filled in is the folder of ``--spec-dir``.
+    """
+    folder = values.pop("spec_dir", "")
+    if values["resource_dir"] in ("", UNFILLED):
+        values["resource_dir"] = folder
+    older = values.pop("RestarterApp_log_level", "")
+    if older:
+        values["log_level"] = older
+    return values
+
+
+def parse(argv: Sequence[str], version: str) -> tuple[dict[str, Any], list[str]]:
+    """Read the command line of ``python -m ipr``.
+
+    :param argv: without the program's name.
+    :returns: values by :attr:`Option.key`, and the inner command.
+    :raises BadOption: with one sentence.
+    """
+    words, command = cut(argv)
+    values = usual(words)
+    if values is not None:
+        return values, command
+    return settled(vars(parser(version).parse_args(words))), command
+
+
+def usual(words: Sequence[str]) -> dict[str, Any] | None:
+    """Read just what ``ipr-spec install`` writes, without argparse.
+
+    :returns: values by :attr:`Option.key`; None when there is more, or else.
+    """
+    if len(words) not in (4, 6) or tuple(words[::2]) != _USUAL[: len(words) // 2]:
+        return None
+    values = {option.key: option.default for option in OPTIONS}
+    values.update(connection_file=words[1], resource_dir=words[3])
+    values.update(spec_dir=words[5] if words[5:] else "")
+    return settled(values)

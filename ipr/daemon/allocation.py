@@ -1,0 +1,72 @@
+"""The cluster's side of things: the job that the daemon runs in.
+
+Knows Slurm's environment variables and commands. Must not know kernels.
+Everything here does nothing where there is no Slurm.
+
+Sources: srun(1), "OUTPUT ENVIRONMENT VARIABLES"; squeue(1), ``--steps``.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+
+from ipr.kernel.asking import Answer, NoAnswer, ask
+
+#: Seconds that squeue and scancel get.
+ASKING_TIME = 5.0
+
+
+def described(reactor: Any, environ: Mapping[str, str]) -> Deferred[str]:
+    """Tell job, node and time left; fires with ``""`` where there is no Slurm."""
+    job = environ.get("SLURM_JOB_ID")
+    if not job:
+        return succeed("")
+    told = f"job {job} on {environ.get('SLURMD_NODENAME', platform.node())}"
+    asking = _asked(reactor, environ, "squeue", "-h", "-j", job, "-o", "%L")
+
+    def answered(output: bytes) -> str:
+        left = output.decode(errors="replace").strip()
+        return f"{told}, time left {left}" if left else told
+
+    result: Deferred[str] = asking.addCallbacks(answered, lambda _reason: told)
+    return result
+
+
+def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
+    """End the job, if nothing else of it runs; fires in any case.
+
+    When srun's whole process group was killed, nobody is left to give the
+    allocation back when its only step ends. A job with other steps, or a
+    batch script, is somebody's, and stays.
+    """
+    job, step = environ.get("SLURM_JOB_ID"), environ.get("SLURM_STEP_ID")
+    if not job or not step:
+        return succeed(None)
+    own = {f"{job}.{step}", f"{job}.extern"}
+
+    def told(output: bytes) -> Deferred[Any] | None:
+        steps = set(output.decode(errors="replace").split())
+        # A list without our own step is none to act upon.
+        if f"{job}.{step}" not in steps or steps - own:
+            return None
+        return _asked(reactor, environ, "scancel", job)
+
+    asking = _asked(reactor, environ, "squeue", "-h", "-s", "-j", job, "-o", "%i")
+    result: Deferred[None] = asking.addCallback(told).addBoth(lambda _result: None)
+    return result
+
+
+def _asked(reactor: Any, environ: Mapping[str, str], *argv: str) -> Deferred[bytes]:
+    asking: Any = ask(reactor, argv, environ, ASKING_TIME)
+
+    def answered(answer: Answer) -> bytes:
+        if answer.status or answer.said:
+            raise NoAnswer(answer.said)
+        return answer.output
+
+    result: Deferred[bytes] = asking.addCallback(answered)
+    return result

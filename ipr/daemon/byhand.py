@@ -1,0 +1,127 @@
+"""The service that ``twistd ipr`` runs.
+
+Knows what differs from a kernel that Jupyter started: the connection file
+may be ours to remove, Ctrl-C ends it, and ``twistd`` owns log and reactor.
+Must not import ZeroMQ before it is started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import Any
+
+from twisted.application.service import Service
+from twisted.internet.defer import Deferred, succeed
+
+from ipr.boot import signals
+from ipr.boot.early import Plan
+from ipr.daemon import clock, notebooklog
+from ipr.daemon.ownfile import OwnFile
+
+#: Ctrl-Z stops the program that the terminal shows, and "fg" goes on with it.
+_OF_THE_TERMINAL = {signal.SIGTSTP, signal.SIGCONT}
+
+
+class ByHand(Service):
+    """Starts the daemon in ``twistd``'s reactor.
+
+    :param made: the connection file that was made for this run, if one was.
+    :param says: whether it is still to be said how to connect.
+    """
+
+    def __init__(
+        self,
+        planned: Plan,
+        values: Mapping[str, Any],
+        made: OwnFile | None,
+        *,
+        says: bool = True,
+    ) -> None:
+        self._planned = planned
+        self._values = values
+        self._made = made
+        self._says = says
+        self._daemon: Any = None
+
+    def startService(self) -> None:
+        """Open the front, start the inner kernel, say how to connect."""
+        from twisted.internet import reactor as some_reactor
+
+        from ipr.daemon.service import CannotListen, Daemon
+
+        reactor: Any = some_reactor
+        clock.make_monotonic(reactor)
+        Service.startService(self)
+        log = notebooklog.Log(lambda _text: None)
+        log.set_level(self._values["log_level"])
+        log.join()
+
+        def over() -> None:
+            self._remove()
+            if reactor.running:
+                reactor.callLater(0, _stop, reactor)
+
+        self._daemon = Daemon(reactor, self._planned, self._values, log, over)
+        try:
+            self._daemon.start()
+        except (CannotListen, ValueError) as error:
+            self._remove()
+            sys.stderr.write(f"ipr: {error}\n")
+            raise SystemExit(1) from None
+        reactor.callWhenRunning(_take_signals, reactor, self._daemon.signal)
+        if self._says:
+            say_how_to_connect(self._planned.outer.path)
+
+    def stopService(self) -> Deferred[None]:
+        """Stop the inner kernel; fires when nothing of it is left."""
+        Service.stopService(self)
+        if self._daemon is None:
+            return succeed(None)
+        stopping: Deferred[None] = self._daemon.stop()
+        return stopping
+
+    def _remove(self) -> None:
+        if self._made is not None:
+            self._made.remove()
+
+
+def say_how_to_connect(path: str) -> None:
+    """Print the line that connects a console."""
+    path = os.path.abspath(path)
+    print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
+
+
+def _take_signals(reactor: Any, pass_on: Callable[[int], None]) -> None:
+    """End in order, and with exit code 0, by Ctrl-C too, and when the terminal goes.
+
+    Twisted leaves SIGHUP alone, and has ``twistd`` die of the others once more
+    after all is done, for a shell to see.
+    """
+
+    def stop(*_: object) -> None:
+        reactor.callFromThread(_stop, reactor)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    # nohup(1) means us, too.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, stop)
+
+    def take(number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(pass_on, number)
+
+    for number in signal.valid_signals() - signals.OURS - _OF_THE_TERMINAL:
+        # Those of twistd (SIGUSR1 may begin a new log file) are left to it.
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, take)
+
+
+def _stop(reactor: Any) -> None:
+    if reactor.running:
+        with suppress(Exception):
+            reactor.stop()

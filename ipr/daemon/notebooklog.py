@@ -1,0 +1,180 @@
+"""The daemon's log: to stderr, and, once somebody asked, to the notebook.
+
+Knows levels and how a record looks. Must not know the machine, or how text
+gets under a cell. Two rules: nothing goes to the notebook before the first
+``%ipr debug``; and a record that comes up while one is being shown goes to
+stderr only, since a log record must never cause another.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from constantly import NamedConstant
+from twisted.logger import (
+    FilteringLogObserver,
+    ILogFilterPredicate,
+    ILogObserver,
+    LogEvent,
+    Logger,
+    LogLevel,
+    PredicateResult,
+    formatEvent,
+    formatTime,
+    globalLogBeginner,
+    globalLogPublisher,
+)
+from zope.interface import implementer
+
+_LEVELS: dict[str, NamedConstant] = {
+    "DEBUG": LogLevel.debug,
+    "INFO": LogLevel.info,
+    "WARNING": LogLevel.warn,
+    "ERROR": LogLevel.error,
+    "CRITICAL": LogLevel.critical,
+}
+
+
+class Log:
+    """The one level of the daemon's log, and where it goes.
+
+    :param write: takes a line for stderr.
+    """
+
+    def __init__(self, write: Callable[[str], None]) -> None:
+        self._write = write
+        self._notebook: Callable[[str], None] | None = None
+        self._showing = False
+        self.level = "WARNING"
+        #: Called when the level changes, with whether DEBUG is wanted.
+        self.debugging_changed: Callable[[bool], None] = _nothing
+        self._logger = Logger("ipr.exec")
+
+    def begin(self) -> None:
+        """Take over Twisted's log, stderr only."""
+        globalLogBeginner.beginLoggingTo([self.observer()], redirectStandardIO=False)
+
+    def join(self) -> None:
+        """Log beside what ``twistd`` set up itself: to the notebook only.
+
+        ``twistd`` knows no levels; what it shows of ours is filtered, too. Twisted
+        has no public way to the observers that there are.
+        """
+        self._write = _nowhere
+        for observer in tuple(getattr(globalLogPublisher, "_observers", ())):
+            globalLogPublisher.removeObserver(observer)
+            globalLogPublisher.addObserver(
+                FilteringLogObserver(observer, [_Predicate(self._wanted_by_others)])
+            )
+        globalLogPublisher.addObserver(self.observer())
+
+    def observer(self) -> ILogObserver:
+        """Give the observer, behind the level's filter."""
+        return FilteringLogObserver(
+            _Observer(self._observe), [_Predicate(self._wanted)]
+        )
+
+    def _wanted_by_others(self, event: LogEvent) -> bool:
+        ours = str(event.get("log_namespace", "")).startswith("ipr.")
+        return not ours or self._wanted(event)
+
+    def _wanted(self, event: LogEvent) -> bool:
+        return bool(event.get("log_level", LogLevel.info) >= _LEVELS[self.level])
+
+    def set_level(self, level: str) -> None:
+        """Set the level, by a name that :func:`ipr.boot.options.level` gives."""
+        self.level = level
+        self.debugging_changed(self.debugging)
+
+    @property
+    def debugging(self) -> bool:
+        """Whether DEBUG records are wanted: asked before they are made."""
+        return self.level == "DEBUG"
+
+    def to_notebook(self, show: Callable[[str], None] | None) -> None:
+        """Show records in the notebook too, from now on; None: no more."""
+        self._notebook = show
+
+    def _observe(self, event: LogEvent) -> None:
+        text = _text(event)
+        self._write(text)
+        if self._notebook is None or self._showing:
+            return
+        self._showing = True
+        try:
+            self._notebook(text)
+        except Exception as error:
+            self._write(f"cannot show the log in the notebook: {error!r}\n")
+        finally:
+            self._showing = False
+
+    # For %ipr exec: as the earlier package's documentation has it.
+
+    def setLevel(self, level: int | str) -> None:
+        """Do as ``logging.Logger.setLevel`` does."""
+        if isinstance(level, int):
+            level = logging.getLevelName(level)
+        if level not in _LEVELS:
+            raise ValueError(f"no log level {level!r}")
+        self.set_level(level)
+
+    def debug(self, text: str, **fields: Any) -> None:
+        """Log at this level, ``{fields}`` filled in."""
+        self._logger.debug(text, **fields)
+
+    def info(self, text: str, **fields: Any) -> None:
+        """Log at this level, ``{fields}`` filled in."""
+        self._logger.info(text, **fields)
+
+    def warning(self, text: str, **fields: Any) -> None:
+        """Log at this level, ``{fields}`` filled in."""
+        self._logger.warn(text, **fields)
+
+    def error(self, text: str, **fields: Any) -> None:
+        """Log at this level, ``{fields}`` filled in."""
+        self._logger.error(text, **fields)
+
+
+@implementer(ILogFilterPredicate)
+class _Predicate:
+    """One level for all; Twisted's own predicate keeps one by namespace."""
+
+    def __init__(self, wanted: Callable[[LogEvent], bool]) -> None:
+        self._wanted = wanted
+
+    def __call__(self, event: LogEvent) -> NamedConstant:
+        return PredicateResult.maybe if self._wanted(event) else PredicateResult.no
+
+
+@implementer(ILogObserver)
+class _Observer:
+    def __init__(self, observe: Callable[[LogEvent], None]) -> None:
+        self._observe = observe
+
+    def __call__(self, event: LogEvent) -> None:
+        self._observe(event)
+
+
+def _text(event: LogEvent) -> str:
+    """Format a record: time, level, system, text; a traceback if it has one."""
+    level = event.get("log_level", LogLevel.info).name.upper()
+    text = formatEvent(event) or str(event.get("log_format", ""))
+    failure = event.get("log_failure")
+    if failure is not None:
+        text = f"{text}\n{failure.getTraceback()}"
+    return f"{formatTime(event.get('log_time'))} ipr {level}: {text}\n"
+
+
+def _nowhere(_text: str) -> None:
+    pass
+
+
+def _nothing(_debugging: bool) -> None:
+    pass
+
+
+def to_stderr(write: Callable[[bytes], None]) -> Log:
+    """Make a log that writes through ``write``, which must not block."""
+    return Log(lambda text: write(text.encode(errors="replace")))

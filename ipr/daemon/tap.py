@@ -1,0 +1,125 @@
+"""``twistd -n ipr``: the daemon by hand, for debugging.
+
+Knows ``twistd``'s conventions. Must not import ZeroMQ or txZMQ: ``twistd``
+loads this before it has chosen its reactor. Without ``-f`` a connection
+file is made, and the line that connects a console to it is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from twisted.application.service import IService
+from twisted.python import usage
+
+import ipr
+from ipr.boot import connection, early, guardian, options
+from ipr.daemon.ownfile import OwnFile
+
+
+def _reader(option: options.Option) -> Any:
+    def read(text: Any) -> Any:
+        return text if text == option.default else option.read(text)
+
+    return read
+
+
+class Options(usage.Options):
+    """The options of :data:`ipr.boot.options.OPTIONS`, as ``twistd`` reads them."""
+
+    synopsis = "[options] [-- ARGV ...]"
+    longdesc = (
+        "Stand between Jupyter clients and a kernel, and restart it in place when"
+        " a cell says %restart. Without -f a connection file is made, --kernel is"
+        " python3, and the line that connects a console is printed."
+    )
+
+    # Lists of the class: that is where Twisted looks for them.
+    optParameters: ClassVar[list[list[Any]]] = [
+        [
+            option.name,
+            option.short or None,
+            option.default,
+            option.help.replace("%%", "%"),
+            _reader(option),
+        ]
+        for option in options.OPTIONS
+        if option.metavar
+    ]
+    optFlags: ClassVar[list[list[Any]]] = [
+        [option.name, None, option.help.replace("%%", "%")]
+        for option in options.OPTIONS
+        if not option.metavar
+    ]
+    command: Sequence[str] = ()
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        """Read the command line.
+
+        :raises SystemExit: it makes no sense, and one sentence has said why;
+            ``twistd`` would print its own help, and end with code 0.
+        """
+        untyped: Any = super()
+        try:
+            untyped.parseOptions(options)
+        except usage.UsageError as error:
+            sentence = f"{error}; see twistd ipr --help"
+            raise _complaint(sentence, 2) from None
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"ipr {ipr.__version__}")
+        sys.exit(0)
+
+    def parseArgs(self, *command: str) -> None:
+        """Take the inner command, which stands behind ``--``."""
+        self.command = list(command)
+
+    def settings(self) -> dict[str, Any]:
+        """Give the values by :attr:`ipr.boot.options.Option.key`."""
+        return options.settled(
+            {option.key: self[option.name] for option in options.OPTIONS}
+        )
+
+
+def makeService(config: Options) -> IService:
+    """Make the service; nothing of ZeroMQ yet, ``twistd`` may fork.
+
+    :raises SystemExit: it cannot be done, and one sentence has said why.
+    """
+    guardian.note_origin()
+    early.forget_made_up_locale()
+    values = config.settings()
+    path = values["connection_file"]
+    made: OwnFile | None = None
+    try:
+        if not path or not os.path.exists(path):
+            made = OwnFile.make(path)
+            path = made.path
+        outer = connection.read(path)
+    except (connection.BadConnectionFile, OSError) as error:
+        raise _complaint(error, 1) from None
+    if not (config.command or values["kernel"] or values["resource_dir"]):
+        values["kernel"] = "python3"
+    planned = early.plan(values, list(config.command), outer)
+    if planned.launch is None:
+        if made:
+            made.remove()
+        raise _complaint(planned.problem, 1)
+
+    from ipr.daemon.byhand import ByHand, say_how_to_connect
+
+    detaches = config.parent is not None and not config.parent.get("nodaemon", True)
+    if detaches:
+        # Before the terminal is gone.
+        say_how_to_connect(outer.path)
+    return ByHand(planned, values, made, says=not detaches)
+
+
+def _complaint(error: object, code: int) -> SystemExit:
+    """Say a sentence; a ``UsageError`` here would be shown as a traceback."""
+    sys.stderr.write(f"twistd ipr: {error}\n")
+    return SystemExit(code)

@@ -1,0 +1,86 @@
+"""Writes the messages that ipr itself sends.
+
+Knows how to put a header on a draft and sign it. Must not know when
+anything is sent, or through what. Its messages carry the session of the
+inner kernel, never one of their own: VS Code drops outputs, and JupyterLab
+comm messages, when sessions mix on one connection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ipr.jupyter.messages import Draft
+from ipr.jupyter.wire import JSON, Frame, Signer, dumps
+
+PROTOCOL_VERSION = "5.3"
+
+
+class Author:
+    """Makes whole bodies (delimiter and all that follows).
+
+    :param signer: with the key of the connection file.
+    :param new_id: gives a new message id.
+    :param now: gives the time as ISO 8601.
+    """
+
+    def __init__(
+        self, signer: Signer, new_id: Callable[[], str], now: Callable[[], str]
+    ) -> None:
+        self._signer = signer
+        self.new_id = new_id
+        self._now = now
+        #: Until an inner kernel says its own.
+        self.session = new_id()
+        self.username = "username"
+        #: Of the protocol, until an inner kernel says which it speaks.
+        self.version = PROTOCOL_VERSION
+
+    def header(self, msg_type: str, **more: Any) -> JSON:
+        """Make a header."""
+        return {
+            "msg_id": self.new_id(),
+            "msg_type": msg_type,
+            "username": self.username,
+            "session": self.session,
+            "date": self._now(),
+            "version": self.version,
+            **more,
+        }
+
+    def body(self, draft: Draft, parent: Frame) -> list[Frame]:
+        """Make a message.
+
+        :param parent: the parent header's frame.
+        """
+        return self._signer.body(
+            dumps(self.header(draft.msg_type)),
+            parent,
+            dumps(dict(draft.metadata)),
+            dumps(dict(draft.content)),
+        )
+
+    def request(self, draft: Draft) -> tuple[str, list[Frame]]:
+        """Make a request to the inner kernel; gives its id too."""
+        header = self.header(draft.msg_type)
+        body = self._signer.body(
+            dumps(header), b"{}", b"{}", dumps(dict(draft.content))
+        )
+        msg_id: str = header["msg_id"]
+        return msg_id, body
+
+    def foreign(self, msg_type: str) -> bytes:
+        """Make a parent header of a request that nobody sent.
+
+        Status messages need one: with an empty parent jupyter_console takes
+        an idle for its own; with a foreign one only those listen that
+        follow the kernel as a whole.
+        """
+        return dumps(self.header(msg_type))
+
+    def topic(self, draft: Draft) -> bytes:
+        """Give the topic frame for iopub, as ipykernel forms it."""
+        topic = f"kernel.{self.session}.{draft.msg_type}"
+        # A session id may be any JSON string, one with a lone surrogate too.
+        return topic.encode(errors="replace")

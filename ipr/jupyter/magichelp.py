@@ -1,0 +1,197 @@
+"""Help and completion for ``%restart`` and ``%ipr``.
+
+Knows their words and what they mean to a person. Must not know messages
+beyond the shape of a completion's content (Jupyter messaging specification,
+"Completion").
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from ipr.jupyter.magics import lines, parse
+
+RESTART_HELP = """\
+%restart: replace the kernel by a fresh one, in place.
+
+The connections, the connection file, the process that the server started and
+the job's allocation stay. Variables are gone.
+
+    %restart            when the cells before this one have finished; the cells
+                        after it, and the rest of this one, run in the new kernel
+    %restart now        without waiting
+
+Change what the new kernel starts with; kept for later restarts. If a value is
+invalid, nothing is restarted:
+
+    --env NAME=VALUE ...   set environment variables
+    --unset NAME ...       take some out
+    --env-file PATH        set those of a .env file, as python-dotenv reads it
+    --cwd DIR              start in another folder
+    --module NAME ...      what 'module load NAME ...' changes in a login shell
+    --kernel NAME          another kernelspec, by its name or how it begins
+    --reset                forget all such changes, then apply the others
+
+While it waits for its turn, an interrupt lets it go ahead.
+"""
+
+IPR_HELP = """\
+%ipr: the daemon between Jupyter and the kernel.
+
+    %ipr status         what runs, since when, restarted why, memory, requests
+    %ipr debug LEVEL    DEBUG, INFO, WARNING, ERROR, CRITICAL or a number: level of
+                        the daemon's log; from then on it is shown here, too
+    %ipr debug off      show the log here no more
+    %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell, with
+                        self.log         the log: self.log.setLevel(logging.DEBUG)
+                        self.print(...)  prints here; so does print(...)
+                        self.state       running, restarting or dead
+                        self.generation  number of the kernel, 1, 2, 3 ...
+                        self.inner_pid   its process id
+                        self.restart()   restart it now
+                        self.relay, self.restarter, self.service  the parts
+    %ipr help           this
+
+See also: %restart?
+"""
+
+HELP = {"restart": RESTART_HELP, "ipr": IPR_HELP}
+
+_WORDS = {
+    "%restart": (
+        "now",
+        "--env",
+        "--unset",
+        "--env-file",
+        "--cwd",
+        "--module",
+        "--kernel",
+        "--reset",
+    ),
+    "%ipr": ("status", "debug", "exec", "help"),
+    "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
+}
+
+
+@attrs.frozen
+class Completion:
+    """What ipr would complete.
+
+    :ivar matches: whole words.
+    :ivar start: first character to replace, counted in Unicode characters.
+    :ivar end: the cursor.
+    :ivar alone: it is an argument of ours: the kernel could only guess.
+    """
+
+    matches: tuple[str, ...]
+    start: int
+    end: int
+    alone: bool = False
+
+
+def complete(code: str, cursor: int) -> Completion | None:
+    """Complete our words; None where there is nothing of ours."""
+    before = code[: max(cursor, 0)]
+    line_start = before.rfind("\n") + 1
+    line = before[line_start:]
+    text = line.lstrip()
+    if not text.startswith("%"):
+        return None
+    if parse(before[:line_start]) is not None:
+        # Its rest belongs to the kernel.
+        return None
+    if before[:line_start].strip() and not _only_comments(before[:line_start]):
+        return None
+    *words, last = text.replace("\t", " ").split(" ")
+    words = [word for word in words if word]
+    if not words:
+        known: tuple[str, ...] = ("%restart", "%ipr")
+    else:
+        known = _WORDS.get(" ".join(words[:2])) or _WORDS.get(words[0], ())
+        if words[0] == "%ipr" and " ".join(words) not in _WORDS:
+            known = ()
+    matches = tuple(word for word in known if word.startswith(last))
+    if not matches:
+        return None
+    start = len(before) - len(last)
+    return Completion(matches, start, len(before), alone=bool(words))
+
+
+def _only_comments(text: str) -> bool:
+    return all(
+        not line.strip() or line.strip().startswith(("#", "//", "--", ";"))
+        for _, line in lines(text)
+    )
+
+
+def merge(content: dict[str, Any], ours: Completion, code: str) -> dict[str, Any]:
+    """Put our completions behind the kernel's own.
+
+    :param content: of the kernel's complete_reply.
+    :param code: what is being completed.
+    """
+    theirs = content.get("matches")
+    start, end = content.get("cursor_start"), content.get("cursor_end")
+    if (
+        content.get("status") != "ok"
+        or not isinstance(theirs, list)
+        or not theirs
+        or not isinstance(start, int)
+        or not isinstance(end, int)
+    ):
+        return reply(ours)
+    # Both kinds of match must replace the same span.
+    first = min(start, ours.start)
+    matches = [code[first:start] + str(match) for match in theirs]
+    added = [
+        code[first : ours.start] + match
+        for match in ours.matches
+        if code[first : ours.start] + match not in matches
+    ]
+    merged = {
+        **content,
+        "matches": matches + added,
+        "cursor_start": first,
+        "cursor_end": max(end, ours.end),
+    }
+    metadata = content.get("metadata")
+    if isinstance(metadata, dict):
+        typed = metadata.get("_jupyter_types_experimental")
+        if isinstance(typed, list):
+            # JupyterLab takes these instead of the matches, if they are there.
+            more = [
+                {"start": ours.start, "end": ours.end, "text": text, "type": "magic"}
+                for text in ours.matches
+                if code[first : ours.start] + text in added
+            ]
+            merged["metadata"] = {
+                **metadata,
+                "_jupyter_types_experimental": [*typed, *more],
+            }
+    return merged
+
+
+def reply(ours: Completion) -> dict[str, Any]:
+    """Give a complete_reply's content with our completions alone."""
+    return {
+        "status": "ok",
+        "matches": list(ours.matches),
+        "cursor_start": ours.start,
+        "cursor_end": ours.end,
+        "metadata": {},
+    }
+
+
+def inspect(code: str, cursor: int) -> str | None:
+    """Give the help for the magic that the cursor is on, or None."""
+    line_start = code.rfind("\n", 0, max(cursor, 0)) + 1
+    line = code[line_start:].partition("\n")[0].strip()
+    word = line.split(" ")[0].rstrip("?")
+    topic = word.removeprefix("%")
+    if not word.startswith("%") or topic not in HELP:
+        return None
+    if code[:line_start].strip() and not _only_comments(code[:line_start]):
+        return None
+    return HELP[topic]

@@ -1,0 +1,8 @@
+"""One inner kernel: its process, its sockets, its files, its surroundings.
+
+A *generation* holds the three together from its start to its end; *surroundings* are
+the environment, the folder and the command that the next one gets; the *working set*
+is the memory that an out-of-memory killer would count.
+
+Must not know messages, clients, or when a kernel is wanted.
+"""

@@ -1,0 +1,83 @@
+"""What the restarter needs of those around it.
+
+Knows names and types only. Must not know who is behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.interfaces import IDelayedCall
+
+from ipr.jupyter.wire import Frame
+
+
+class Clock(Protocol):
+    """What keeps time: a reactor, or a clock that a test moves."""
+
+    def seconds(self) -> float:
+        """Monotonic seconds."""
+
+    def callLater(
+        self, delay: float, call: Callable[..., object], /, *args: object
+    ) -> IDelayedCall:
+        """Call it in so many seconds."""
+
+
+#: Called with a channel's name and the frames that came.
+Received = Callable[[str, list[Frame]], None]
+
+
+class Kernel(Protocol):
+    """An inner kernel, as :class:`ipr.kernel.generation.Generation` is one.
+
+    :ivar pid: 0 until it runs.
+    :ivar ready: whether it has come to be ready.
+    :ivar interrupted: whether it was sent an interrupt before.
+    :ivar killed_because: ipr's own reason, if it was ipr that killed it.
+    :ivar command: its command line.
+    """
+
+    generation: int
+    pid: int
+    ready: bool
+    interrupted: bool
+    killed_because: str
+    command: tuple[str, ...]
+
+    @property
+    def interrupt_mode(self) -> str:
+        """``"signal"`` or ``"message"``."""
+
+    @property
+    def heard(self) -> bool:
+        """Whether its iopub is connected."""
+
+    @property
+    def steady(self) -> bool:
+        """Whether none of its sockets was ever closed: nobody can take its place."""
+
+    def listen(self, received: Received) -> None:
+        """From here on, deliver what it says."""
+
+    def send(self, channel: str, body: list[Frame]) -> None:
+        """Send to it; without identities."""
+
+    def signal(self, number: int) -> None:
+        """Send a signal to its process group."""
+
+    def signal_interrupt(self) -> None:
+        """SIGINT to its process group."""
+
+    def terminate(self, because: str) -> None:
+        """SIGTERM to its process group."""
+
+    def kill(self) -> None:
+        """SIGKILL to everything of it."""
+
+    def drain(self, done: Callable[[], None]) -> None:
+        """Read what it still said, then call ``done``."""
+
+    def close(self) -> None:
+        """Close its sockets, remove its files."""

@@ -1,0 +1,164 @@
+"""Cells that ipr answers itself.
+
+Knows what such a cell shows and how it ends: one busy, one reply, one idle,
+like any other. Must not know what the magic in it does, or which kernel
+runs.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+
+from ipr.jupyter import messages
+from ipr.jupyter.magics import Restart
+from ipr.jupyter.messages import Draft, Failure
+from ipr.jupyter.wire import Frame
+from ipr.relay import answers
+from ipr.relay.answers import Publish, Reply, Steps
+from ipr.relay.request import Request
+
+#: Sends the steps with the request as their parent.
+Post = Callable[[Request, Steps], None]
+
+
+class Cell:
+    """One execute_request with a magic of ours.
+
+    :param post: how its messages are sent.
+    :param request: as entered in no ledger: the inner kernel never sees it.
+    :param number: its execution_count.
+    """
+
+    def __init__(self, post: Post, request: Request, number: int) -> None:
+        self._post = post
+        self._number = number
+        self.request = request
+        self.silent = bool(request.field("silent", False))
+        self._ended = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has had its reply, or the inner kernel is to give it."""
+        return self._ended
+
+    def begin(self) -> None:
+        """Say busy, and what runs."""
+        steps: list[Publish | Reply] = [Publish(messages.BUSY)]
+        if not self.silent:
+            code = self.request.field("code", "")
+            steps.append(Publish(messages.execute_input(code, self._number)))
+        self._post(self.request, tuple(steps))
+        self.request.busy = self.request.started = True
+
+    def show(self, draft: Draft) -> None:
+        """Put something under the cell, unless it is a silent one."""
+        if not self.silent and not self._ended:
+            self._post(self.request, (Publish(draft),))
+
+    def succeed(self) -> None:
+        """Reply ok, and say idle."""
+        self._end(Reply(messages.execute_ok(self._number)))
+
+    def fail(self, why: Failure) -> None:
+        """Show the error, reply with it, and say idle."""
+        self.show(messages.error(why))
+        self._end(Reply(messages.execute_error(why, self._number)))
+
+    def abort(self) -> None:
+        """Reply that a cell before it failed, and say idle."""
+        self._end(Reply(messages.execute_aborted()))
+
+    def _end(self, reply: Reply) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        self._post(self.request, answers.answered(self.request, reply))
+
+
+class Begun:
+    """Those that have begun, and must end when the daemon does."""
+
+    def __init__(self) -> None:
+        self._cells: list[Cell] = []
+
+    def begin(self, cell: Cell) -> None:
+        """Let a cell begin."""
+        self._cells = [other for other in self._cells if not other.ended]
+        self._cells.append(cell)
+        cell.begin()
+
+    def end(self, why: Failure) -> None:
+        """End those that have not ended."""
+        for cell in self._cells:
+            cell.fail(why)
+
+
+class RestartCell(Cell):
+    """A ``%restart``, from its first line to the new kernel's first answer.
+
+    In a notebook its progress is one display that is updated. Consoles do not
+    know update_display_data (euporie dies of it): they are told once, and the
+    last line comes as a display of its own, in place of the others.
+
+    :ivar restart: what it asks for.
+    :ivar body: the message, for the rest of the cell.
+    :ivar apply: puts its options in force.
+    :ivar problem: why they cannot be had.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        request: Request,
+        number: int,
+        restart: Restart,
+        display_id: str,
+        body: list[Frame],
+    ) -> None:
+        super().__init__(post, request, number)
+        self.restart = restart
+        self.body = body
+        self.apply: Callable[[], None] = _nothing
+        self.problem = ""
+        self._display_id = display_id
+        self._shown = ""
+
+    def progress(self, text: str) -> None:
+        """Show where it stands, if that is something new."""
+        if text == self._shown or (self._shown and not self.request.from_notebook):
+            return
+        update = bool(self._shown)
+        self.show(messages.display(_line(text), self._display_id, update=update))
+        self._shown = text
+
+    def wait_shown(self) -> None:
+        """Say that it waits, and what would end that."""
+        self.progress(
+            "waiting for the cells before this one to finish; interrupt the"
+            " kernel, or run '%restart now' from elsewhere, to restart at once"
+        )
+
+    def conclude(self, text: str) -> None:
+        """Leave one line."""
+        if self._shown:
+            self.show(Draft("clear_output", {"wait": True}))
+        self.show(messages.display(_line(text), self._display_id))
+
+    def hand_over(self) -> None:
+        """Let the inner kernel finish the request: ipr says no more in it."""
+        self._ended = True
+
+
+_STYLE = "font-family: var(--jp-code-font-family, monospace)"
+
+
+def _nothing() -> None:
+    pass
+
+
+def _line(text: str) -> dict[str, str]:
+    return {
+        "text/plain": text,
+        "text/html": f"<div style='{_STYLE}'>{html.escape(text)}</div>",
+    }

@@ -1,0 +1,205 @@
+"""What one inner kernel was sent, and what it has said.
+
+Knows the requests that are open, how they get in, and how the kernel is asked
+to go. Must not know clients beyond their identities, nor what comes after this
+kernel: a conversation is made when its kernel is started, and thrown away when
+that is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from twisted.logger import Logger
+
+from ipr.jupyter.messages import Draft
+from ipr.jupyter.wire import Envelope, Frame, Malformed, Signer
+from ipr.lifecycle.causes import failure
+from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.ports import Kernel
+from ipr.relay.completion import Merging
+from ipr.relay.errands import Errands
+from ipr.relay.greetings import Info
+from ipr.relay.ledger import Ledger
+from ipr.relay.questions import Questions
+from ipr.relay.request import Request
+from ipr.relay.subshells import Subshells
+from ipr.relay.timer import CallLater, Timer
+from ipr.relay.voice import Voice
+
+#: Seconds that a kernel has to finish what was interrupted, before it is told to end.
+NOTICE_TIME = 0.3
+
+
+class Conversation:
+    """With one inner kernel.
+
+    :param info: the kernel_info as far as known.
+    :param earlier: subshells of the kernels before that clients may still name.
+    :ivar merging: completions that ours are to be put into.
+    :ivar moved: called when a request got on, with whether it failed in such a
+        way that its kernel aborts the cells behind it. None while nobody cares.
+    """
+
+    def __init__(
+        self,
+        kernel: Kernel,
+        voice: Voice,
+        signer: Signer,
+        info: Info,
+        call_later: CallLater,
+        earlier: tuple[str, ...],
+    ) -> None:
+        self.kernel = kernel
+        self._voice = voice
+        self._signer = signer
+        self.ledger = Ledger()
+        self.errands = Errands(kernel, voice.author)
+        self.subshells = Subshells(_creator(self.errands, info), earlier)
+        self.questions = Questions(
+            voice.front.ask, self.ledger.inputs.__contains__, call_later
+        )
+        self.merging: Merging = {}
+        self.moved: Callable[[Request, bool], None] | None = None
+        self._parting = Timer(call_later)
+
+    # --- to the kernel ------------------------------------------------------
+
+    def send(self, channel: str, envelope: Envelope) -> None:
+        """Pass on a client's request.
+
+        Send first, record afterwards: the kernel can start, and no reply can be
+        read before this turn of the reactor ends. What could not be sent is
+        answered when the kernel is finished.
+        """
+        body = envelope.body
+        if self.subshells.stand_ins:
+            body = self._addressed(envelope)
+        try:
+            self.kernel.send(channel, body)
+        finally:
+            self.ledger.enter(Request.of(channel, envelope))
+
+    def send_rest(self, request: Request, body: list[Frame], code: str) -> None:
+        """Run a rest of a cell under the very request that ipr began to answer.
+
+        :param body: the message as it came.
+        :raises Malformed: when its header cannot be written again.
+        """
+        header = self.subshells.addressed(request.header)
+        content = {**request.content, "code": code}
+        body = self._signer.resign(body, header=header, content=content)
+        request.adopted = True
+        self.ledger.enter(request)
+        self.kernel.send(request.channel, body)
+
+    def send_answer(self, envelope: Envelope) -> None:
+        """Pass on what comes on stdin, whatever it is.
+
+        A kernel that asks takes what comes next there, and one that does not
+        ask drops it or keeps it for its next question: that is its own affair.
+        """
+        with suppress(Malformed):
+            self.ledger.input_given(envelope.parent_id, envelope.identities)
+        self.kernel.send("stdin", envelope.body)
+
+    def interrupt(self) -> None:
+        """Interrupt the kernel as its kernelspec says, once."""
+        if self.kernel.interrupt_mode == "message":
+            self.errands.ask("control", Draft("interrupt_request", {}))
+        else:
+            self.kernel.signal_interrupt()
+
+    # --- its end ------------------------------------------------------------
+
+    def part(self) -> None:
+        """Interrupt what the kernel runs, then tell it to end.
+
+        In between there is time for the cell to end and for those behind it to
+        be aborted: ipykernel does not do that any more once it is told to end,
+        but begins with the next cell (7.4 did in 2 of 5 restarts).
+        """
+        if len(self.ledger):
+            self.interrupt()
+            self._parting.start(NOTICE_TIME, self._say_goodbye)
+        else:
+            self._say_goodbye()
+
+    def progressed(self, request: Request, *, failed: bool = False) -> None:
+        """Tell whoever waits for it that a request got on."""
+        if self._parting.running and not len(self.ledger):
+            self._say_goodbye()
+        if self.moved is not None:
+            self.moved(request, failed)
+
+    @property
+    def seen(self) -> bool:
+        """Whether a cell is open that shows how its kernel ends."""
+        return any(
+            request.msg_type == "execute_request" and not request.field("silent", False)
+            for request in self.ledger.unfinished()
+        )
+
+    def finish(self, cause: Cause) -> None:
+        """Answer what the kernel left unanswered; nothing of it follows."""
+        self.stop()
+        why = failure(cause)
+        if cause.ending is Ending.DIED:
+            self.ledger.presume_started()
+        for request in self.ledger.unfinished():
+            try:
+                self._voice.lose(request, why)
+            except Exception:
+                _log.failure("A request could not be answered")
+            self.ledger.close(request)
+
+    def stop(self) -> None:
+        """Do nothing more by itself."""
+        self._parting.stop()
+        self.questions.stop()
+
+    def _say_goodbye(self) -> None:
+        self._parting.stop()
+        self.errands.ask("control", Draft("shutdown_request", {"restart": True}))
+
+    # --- subshells ----------------------------------------------------------
+
+    def _addressed(self, envelope: Envelope) -> list[Frame]:
+        """Return the body, naming subshells that this kernel has."""
+        header, body = envelope.header, envelope.body
+        try:
+            if header.get("subshell_id"):
+                addressed = self.subshells.addressed(header)
+                if addressed is not header:
+                    return self._signer.resign(body, header=addressed)
+            elif header["msg_type"] == "delete_subshell_request":
+                content = envelope.content
+                understood = self.subshells.deletion(content)
+                if understood is not content:
+                    return self._signer.resign(body, content=understood)
+        except Malformed:
+            # The kernel says what it thinks of it.
+            pass
+        return body
+
+
+def _creator(errands: Errands, info: Info) -> Callable[[Callable[[str], None]], bool]:
+    """Return what asks a kernel for a subshell, for :class:`Subshells`."""
+
+    def create(made: Callable[[str], None]) -> bool:
+        if "kernel subshells" not in info.features:
+            return False
+
+        def take(envelope: Envelope) -> None:
+            subshell = envelope.content.get("subshell_id")
+            if isinstance(subshell, str):
+                made(subshell)
+
+        errands.ask("control", Draft("create_subshell_request", {}), take)
+        return True
+
+    return create
+
+
+_log = Logger()

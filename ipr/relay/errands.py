@@ -1,0 +1,54 @@
+"""What ipr asked an inner kernel itself.
+
+Knows which questions are open, and who takes each answer. Must not know what
+they are about. Nothing of it reaches a client.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ipr.jupyter.author import Author
+from ipr.jupyter.messages import Draft
+from ipr.jupyter.wire import Envelope
+from ipr.lifecycle.ports import Kernel
+
+#: Takes the reply.
+Take = Callable[[Envelope], None]
+
+
+class Errands:
+    """Those of one inner kernel.
+
+    :param kernel: whom to ask.
+    :param author: writes the questions.
+    """
+
+    def __init__(self, kernel: Kernel, author: Author) -> None:
+        self._kernel = kernel
+        self._author = author
+        self._takers: dict[str, Take | None] = {}
+
+    def __len__(self) -> int:
+        return len(self._takers)
+
+    def __contains__(self, msg_id: str) -> bool:
+        return msg_id in self._takers
+
+    def ask(self, channel: str, draft: Draft, take: Take | None = None) -> None:
+        """Ask, or tell, the kernel something.
+
+        :param take: called with the reply; None: it is of no interest.
+        """
+        msg_id, body = self._author.request(draft)
+        self._takers[msg_id] = take
+        self._kernel.send(channel, body)
+
+    def answered(self, msg_id: str, envelope: Envelope) -> bool:
+        """Give a reply to whom it concerns; False when it is none of ours."""
+        if msg_id not in self._takers:
+            return False
+        take = self._takers[msg_id]
+        if take is not None:
+            take(envelope)
+        return True

@@ -1,0 +1,203 @@
+"""Whether requests pass to an inner kernel, wait for one, or are refused.
+
+Knows which of the three it is, what waits, in which order and how much of it.
+Must not know why.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import attrs
+from twisted.logger import Logger
+
+from ipr.jupyter.messages import Failure
+from ipr.jupyter.wire import Envelope, id_of
+from ipr.lifecycle.causes import failure
+from ipr.lifecycle.machine import Cause, Ending
+from ipr.relay import answers
+from ipr.relay.conversation import Conversation
+from ipr.relay.request import Request
+from ipr.relay.voice import Voice
+
+#: Bytes that a request which is held takes beside its frames' own: the objects
+#: around them, and the parsed header (1500 measured with Python 3.11, and what
+#: malloc adds).
+HELD_BESIDES = 2000
+
+#: What a request gets that could not be sent.
+NOT_SENT = Failure("NotSent", "ipr could not pass this on; its log says why")
+
+
+@attrs.frozen
+class Open:
+    """Requests pass to a kernel."""
+
+    conversation: Conversation
+
+
+@attrs.frozen
+class Holding:
+    """There is no kernel; one is coming."""
+
+
+@attrs.frozen
+class Refusing:
+    """There is no kernel, and none is coming."""
+
+    cause: Cause
+
+    @property
+    def final(self) -> bool:
+        """Whether the daemon ends: no %restart brings a kernel any more."""
+        return self.cause.ending is Ending.SHUT_DOWN
+
+    @property
+    def why(self) -> Failure:
+        """What cells get to see."""
+        return failure(self.cause, dead=not self.final)
+
+
+State = Open | Holding | Refusing
+
+
+class Gate:
+    """What clients ask for comes here, if it is not ipr's own business.
+
+    :param max_held: bytes of requests that are kept.
+    :param again: takes what was held, one by one, as if it came now.
+    :ivar clear: where a request passes that is not ipr's own business, if
+        nothing has to be asked before: the hot path. Else None.
+    """
+
+    def __init__(
+        self, voice: Voice, max_held: int, again: Callable[[str, Envelope], None]
+    ) -> None:
+        self._voice = voice
+        self._max_held = max_held
+        self._again = again
+        self._state: State = Holding()
+        self._held: deque[tuple[str, Envelope]] = deque()
+        self._held_bytes = 0
+        self._queueing = False
+        self.clear: Conversation | None = None
+
+    @property
+    def state(self) -> State:
+        """Which of the three it is."""
+        return self._state
+
+    @property
+    def held(self) -> int:
+        """How many requests wait for a kernel."""
+        return len(self._held)
+
+    @property
+    def passes(self) -> bool:
+        """Whether a cell that comes now, or is passed on now, goes to a kernel."""
+        return isinstance(self._state, Open) and not self._queueing
+
+    def set(self, state: State) -> None:
+        """Pass, hold or refuse from here on. What is held stays."""
+        self._state = state
+        self._look()
+
+    def queue_cells(self, queueing: bool) -> None:
+        """Keep cells back, and only these, behind a %restart that waits.
+
+        A widget may go on: a running cell may wait for it.
+        """
+        self._queueing = queueing
+        self._look()
+
+    def pass_on(self, channel: str, envelope: Envelope) -> None:
+        """Pass on, keep or refuse a request."""
+        state = self._state
+        if self._queueing and _is_cell(channel, envelope):
+            self.keep(channel, envelope)
+        elif isinstance(state, Open):
+            state.conversation.send(channel, envelope)
+        elif isinstance(state, Holding):
+            self.keep(channel, envelope)
+        else:
+            self._voice.refuse(Request.of(channel, envelope), state.why)
+
+    def keep(self, channel: str, envelope: Envelope) -> None:
+        """Keep it for a kernel to come, behind what is there already."""
+        size = envelope.size + HELD_BESIDES
+        if self._held_bytes + size > self._max_held:
+            why = Failure(
+                "TooMuchHeld",
+                "the kernel is restarting, and more requests wait for it than"
+                f" ipr keeps ({self._max_held >> 20} MiB); send it again later",
+            )
+            self._voice.refuse(Request.of(channel, envelope), why)
+            return
+        self._held_bytes += size
+        self._held.append((channel, envelope))
+        self.clear = None
+
+    def resume(self) -> None:
+        """Take again what was held, in order; some of it may have to wait on."""
+        for channel, envelope in self._take():
+            try:
+                self._again(channel, envelope)
+            except Exception:
+                # No one message keeps those behind it from being answered.
+                _log.failure("A request that was held could not be processed")
+                self._not_sent(channel, envelope)
+
+    def refuse_held(self, why: Failure, *, failed: bool) -> None:
+        """Answer what is held; cells that queue behind a %restart stay.
+
+        :param failed: a %restart before them has failed: they are aborted.
+        """
+        for channel, envelope in self._take():
+            request = Request.of(channel, envelope)
+            cell = request.msg_type == "execute_request"
+            if self._queueing and cell:
+                self.keep(channel, envelope)
+            elif failed and cell and request.field("stop_on_error", True):
+                self._voice.post(request, answers.aborted(request))
+            else:
+                self._voice.refuse(request, why)
+
+    def abort_held(self, subshell: str) -> None:
+        """Do to cells that are held what ipykernel does to its own queue.
+
+        :param subshell: the one whose cell has failed; ``""``: the main shell.
+        """
+        for channel, envelope in self._take():
+            header = envelope.header
+            cell = header["msg_type"] == "execute_request"
+            if cell and (header.get("subshell_id") or "") == subshell:
+                request = Request.of(channel, envelope)
+                self._voice.post(request, answers.aborted(request))
+            else:
+                self.keep(channel, envelope)
+
+    def _not_sent(self, channel: str, envelope: Envelope) -> None:
+        state, msg_id = self._state, id_of(envelope.header)
+        # One that could not be sent is in the ledger.
+        if isinstance(state, Open) and state.conversation.ledger.find(msg_id):
+            return
+        self._voice.refuse(Request.of(channel, envelope), NOT_SENT)
+
+    def _take(self) -> list[tuple[str, Envelope]]:
+        held, self._held, self._held_bytes = self._held, deque(), 0
+        self._look()
+        return list(held)
+
+    def _look(self) -> None:
+        state = self._state
+        self.clear = None
+        if isinstance(state, Open) and not self._queueing and not self._held:
+            self.clear = state.conversation
+
+
+def _is_cell(channel: str, envelope: Envelope) -> bool:
+    return channel == "shell" and envelope.header["msg_type"] == "execute_request"
+
+
+_log = Logger()

@@ -1,0 +1,268 @@
+"""What one inner kernel says, and where it goes.
+
+Knows what is believed, what is passed on as it is, what is noted of it, and
+what goes no further. Must not know what was sent, or why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+
+from twisted.logger import Logger
+
+from ipr.jupyter.wire import (
+    CONTENT,
+    DELIMITER,
+    HEADER,
+    Envelope,
+    Frame,
+    Malformed,
+    Signer,
+    id_of,
+    quick_count,
+    split,
+)
+from ipr.relay import completion
+from ipr.relay.conversation import Conversation
+from ipr.relay.readiness import Readiness
+from ipr.relay.request import Request
+from ipr.relay.trace import Trace
+from ipr.relay.voice import Voice
+
+
+class Hearing:
+    """One inner kernel is heard.
+
+    :param readiness: is told of signs of it.
+    :param conversation: its requests get on by what is heard.
+    :param distrust: called once when the kernel turns out not to be ours.
+    """
+
+    def __init__(
+        self,
+        conversation: Conversation,
+        readiness: Readiness,
+        voice: Voice,
+        signer: Signer,
+        trace: Trace,
+        distrust: Callable[[], None],
+    ) -> None:
+        self.conversation = conversation
+        self.readiness = readiness
+        self._ledger = conversation.ledger
+        self._voice = voice
+        self._front = voice.front
+        self._signer = signer
+        self._trace = trace
+        self._distrust = distrust
+        # Whether everything is verified, since it may be somebody else.
+        self._doubting = True
+        self._deaf = False
+
+    def believe(self) -> None:
+        """It is ready: what is only passed on is verified by the clients."""
+        self._doubting = False
+        self.readiness.stop()
+
+    def close(self) -> None:
+        """Hear nothing any more."""
+        self._deaf = True
+        self.readiness.stop()
+
+    def received(self, channel: str, frames: list[Frame]) -> None:
+        """Take one message."""
+        if self._deaf:
+            return
+        if self._trace.on:
+            self._trace.kernel(channel, frames)
+        if channel == "iopub":
+            self._published(frames)
+            return
+        try:
+            envelope = split(frames)
+            if not self._verified(envelope):
+                return
+            if not self._voice.session_known:
+                self._voice.learn_session(envelope.header)
+            if channel == "stdin":
+                self._asked(envelope)
+            else:
+                self._replied(channel, envelope)
+        except Malformed as error:
+            _log.warn(
+                "Dropped a message of the kernel on {channel}: {error}",
+                channel=channel,
+                error=error,
+            )
+
+    def _verified(self, envelope: Envelope) -> bool:
+        """Whether the inner kernel has signed it; otherwise it goes no further.
+
+        On tcp the ports are chosen before the kernel binds them: somebody else
+        may have been quicker, and gets what we send. The same where a socket was
+        closed and is there again. Nothing more of that one is looked at; what it
+        costs to be flooded by it is reading. A kernel that is known to be ours,
+        on the connection that it always had, may say nonsense: clients drop that.
+        """
+        if self._signer.verifies(envelope.body):
+            return True
+        if self._doubting or not self.conversation.kernel.steady:
+            self._deaf = True
+            self._distrust()
+            return False
+        raise Malformed("its signature does not fit the connection file's key")
+
+    # --- iopub --------------------------------------------------------------
+
+    def _published(self, frames: list[Frame]) -> None:
+        """Pass on what came on iopub; verify what is acted on.
+
+        The rest is verified by the clients, once the kernel is known to be ours.
+        """
+        try:
+            header = frames[frames.index(DELIMITER) + HEADER]
+        except (ValueError, IndexError):
+            _log.warn("Dropped a message of the kernel on iopub: no delimiter")
+            return
+        if (
+            self._doubting
+            or b'"status"' in header
+            or b'"execute_input"' in header
+            or b'"error"' in header
+            or b'"iopub_welcome"' in header
+            or b'"shutdown_reply"' in header
+        ):
+            try:
+                envelope = split(frames)
+                if not self._verified(envelope):
+                    return
+                if not self.readiness.published:
+                    self._first_published(envelope)
+                if b'"status"' in header and _IS_STATUS.search(header) is not None:
+                    self._status(envelope, frames)
+                    return
+                if not self._noted(envelope):
+                    return
+            except Malformed as error:
+                _log.warn(
+                    "Dropped a message of the kernel on iopub: {error}", error=error
+                )
+                return
+        self._front.publish(frames)
+
+    def _first_published(self, envelope: Envelope) -> None:
+        self._voice.learn_session(envelope.header)
+        if envelope.header["msg_type"] != "iopub_welcome":
+            self.readiness.published = True
+
+    def _noted(self, envelope: Envelope) -> bool:
+        """Note a message that matters; False: it goes no further."""
+        kind = envelope.header["msg_type"]
+        if kind == "iopub_welcome" or envelope.parent_id in self.conversation.errands:
+            return False
+        request = self._ledger.parent(envelope)
+        if request is None:
+            return True
+        if request.closed:
+            return False
+        if kind == "execute_input":
+            count = quick_count(bytes(envelope.body[CONTENT]))
+            if count is None:
+                count = envelope.content.get("execution_count")
+            if isinstance(count, int):
+                request.execution_count = self._voice.count = count
+            return not request.adopted
+        if kind == "error":
+            request.errored = True
+        return True
+
+    def _status(self, envelope: Envelope, frames: list[Frame]) -> None:
+        """Pass on a status, unless it is ipr's own affair, and note it."""
+        content = bytes(envelope.body[CONTENT])
+        request = self._ledger.parent(envelope)
+        if request is None:
+            if envelope.parent_id not in self.conversation.errands:
+                self._front.publish(frames)
+            elif b'"idle"' in content:
+                self.readiness.idled()
+        elif request.closed:
+            return
+        elif b'"busy"' in content:
+            if self._ledger.busy(request) and not request.adopted:
+                self._front.publish(frames)
+        elif b'"idle"' in content:
+            if not request.idle:
+                self._front.publish(frames)
+            self._ledger.idled(request)
+            self.conversation.progressed(request)
+        else:
+            self._front.publish(frames)
+
+    # --- shell, control, stdin ----------------------------------------------
+
+    def _replied(self, channel: str, envelope: Envelope) -> None:
+        request = self._ledger.parent(envelope, channel)
+        if request is None:
+            if not self.conversation.errands.answered(envelope.parent_id, envelope):
+                _log.info(
+                    "Dropped a {kind} of the kernel: nobody asked for it",
+                    kind=envelope.header["msg_type"],
+                )
+            return
+        # Before the ledger may give up the request's content.
+        failed = self.conversation.moved is not None and aborts(request, envelope)
+        if channel == "control":
+            self._note_subshell(request, envelope)
+        if request.replied:
+            _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
+            return
+        if self.conversation.merging:
+            completion.merge(envelope, self.conversation.merging, self._signer)
+        self._front.send(request.channel, request.identities + envelope.body)
+        self._ledger.replied(request)
+        self.conversation.progressed(request, failed=failed)
+
+    def _note_subshell(self, request: Request, envelope: Envelope) -> None:
+        subshells = self.conversation.subshells
+        if request.msg_type == "create_subshell_request":
+            with suppress(Malformed):
+                made = envelope.content.get("subshell_id")
+                if isinstance(made, str):
+                    subshells.made(made)
+        elif request.msg_type == "delete_subshell_request":
+            subshells.deleted(request.field("subshell_id", ""))
+
+    def _asked(self, envelope: Envelope) -> None:
+        request = self._ledger.parent(envelope)
+        if request is None or request.closed:
+            _log.warn("Dropped an input_request: nobody runs that cell")
+            return
+        msg_id = id_of(envelope.header)
+        self._ledger.input_asked(request, msg_id)
+        frames = request.identities + envelope.body
+        self.conversation.questions.put(msg_id, frames)
+
+
+def aborts(request: Request, reply: Envelope) -> bool:
+    """Whether a kernel aborts what is queued behind a cell with this reply.
+
+    As ipykernel does to the queue of the same shell or subshell.
+    """
+    if (request.msg_type, request.channel) != ("execute_request", "shell"):
+        return False
+    try:
+        return (
+            b'"error"' in bytes(reply.body[CONTENT])
+            and reply.content.get("status") == "error"
+            and request.field("stop_on_error", True)
+            and not request.field("silent", False)
+        )
+    except Malformed:
+        return False
+
+
+_IS_STATUS = re.compile(rb'"msg_type"\s*:\s*"status"')
+
+_log = Logger()

@@ -1,0 +1,53 @@
+"""A kernel that died while no cell ran, and what the next cell says of it.
+
+Knows which deaths nobody has heard of. Must not know messages beyond an
+execute_request's content, nor how anything is sent. A cell that was running
+says by itself why the kernel died; otherwise the first cell after it would
+just find its variables gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ipr.lifecycle.machine import Cause, Ending
+
+
+class Obituary:
+    """What is still to be told.
+
+    :ivar pending: whether there is anything, for whoever must not lose time.
+    """
+
+    def __init__(self) -> None:
+        self.pending = False
+        self._text = ""
+
+    def ended(self, cause: Cause, *, seen: bool) -> None:
+        """A kernel is gone.
+
+        :param seen: a cell was running, and its error says so.
+        """
+        if cause.ending is Ending.DIED and cause.followed and not seen:
+            self._text = cause.text
+            self.pending = True
+        elif seen or cause.ending is Ending.ASKED:
+            # That variables are gone is known by now.
+            self.pending = False
+
+    def heading(self, content: Mapping[str, Any]) -> str | None:
+        """Give what stands at the head of a cell; once, and None for most.
+
+        :param content: of its execute_request. What a front end runs by itself,
+            silently or without a number, is nobody's to read.
+        """
+        if not self.pending or content.get("silent"):
+            return None
+        if content.get("store_history") is False:
+            return None
+        self.pending = False
+        return (
+            f"While no cell was running, {self._text}. It was restarted; all variables"
+            " are gone.\n"
+        )

@@ -1,0 +1,65 @@
+"""What the relay needs of those around it.
+
+Knows names and types only. Must not know who is behind them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
+
+from ipr.jupyter import magics
+from ipr.jupyter.wire import Frame
+from ipr.relay.cells import Cell
+
+
+class FrontSide(Protocol):
+    """The clients' sockets."""
+
+    def send(self, channel: str, frames: list[Frame]) -> None:
+        """Send to one client; its identities come first."""
+
+    def ask(self, frames: list[Frame]) -> bool:
+        """Send on stdin; False when that client is not connected there."""
+
+    def publish(self, frames: list[Frame]) -> None:
+        """Send to all subscribers; the topic comes first."""
+
+    @property
+    def clients(self) -> int:
+        """How many connections iopub has."""
+
+
+class Decider(Protocol):
+    """Who decides what happens to the inner kernel: the restarter."""
+
+    def restart(self, *, urgent: bool) -> None:
+        """A %restart has its turn."""
+
+    def ready(self, generation: int) -> None:
+        """That inner kernel answers, and its iopub is heard."""
+
+    def distrust(self, generation: int) -> None:
+        """What that inner kernel says is not signed with our key."""
+
+    def shut_down(self) -> None:
+        """End the daemon."""
+
+    def now(self) -> float:
+        """Monotonic seconds."""
+
+
+class Changer(Protocol):
+    """Who works out what a ``%restart`` changes."""
+
+    def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
+        """Check it; fires with what puts it in force, or fails with words."""
+
+
+class Commands(Protocol):
+    """Who carries out ``%ipr``."""
+
+    def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
+        """Carry it out, and end the cell."""

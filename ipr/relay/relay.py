@@ -1,0 +1,239 @@
+"""The relay: the parts between the clients and the inner kernel.
+
+Knows which parts there are, and, for each thing that the restarter does with a
+kernel, in which order they hear of it. Must not know messages.
+
+====================  ===============  ============  ===============  ============
+the restarter says    conversation     gate          greetings        restarts
+====================  ===============  ============  ===============  ============
+opened(kernel)        made; probes     --            --               --
+hold(coming)          --               holds         an input() that  the one that
+                                                     blocks is freed  waits joins
+finish(cause)         answers; closed  --            --               --
+release               stand-ins        opens         info, welcomes   conclude; then
+                                                                      held ones pass
+refuse(cause)         --               refuses;      info, welcomes   fail
+                                       answers
+end(cause)            --               refuses;      wait no more     all end that
+                                       answers                        began
+====================  ===============  ============  ===============  ============
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ipr.jupyter import messages
+from ipr.jupyter.author import Author
+from ipr.jupyter.messages import Draft
+from ipr.jupyter.wire import Envelope, Signer
+from ipr.lifecycle.causes import failure
+from ipr.lifecycle.machine import Cause
+from ipr.lifecycle.ports import Kernel
+from ipr.relay.cells import Begun
+from ipr.relay.conversation import Conversation
+from ipr.relay.gate import Gate, Holding, Open, Refusing
+from ipr.relay.greetings import Greetings, Info
+from ipr.relay.hearing import Hearing
+from ipr.relay.inbound import Business, Inbound
+from ipr.relay.ledger import Ledger
+from ipr.relay.ports import Changer, Commands, Decider, FrontSide
+from ipr.relay.readiness import Readiness
+from ipr.relay.restarts import Restarts
+from ipr.relay.timer import CallLater
+from ipr.relay.trace import Trace
+from ipr.relay.voice import Voice
+
+
+class Relay:
+    """The parts, wired.
+
+    :param front: the clients' sockets.
+    :param signer: with the connection file's key.
+    :param author: writes what ipr says itself.
+    :param call_later: the clock.
+    :param synthetic_info: makes up a kernel_info_reply for when no kernel could
+        be asked yet; called with the reason, or ``""``.
+    :param max_held: bytes of requests that are kept.
+    :param decider: makes the restarter, which needs the relay.
+    """
+
+    def __init__(
+        self,
+        front: FrontSide,
+        signer: Signer,
+        author: Author,
+        call_later: CallLater,
+        synthetic_info: Callable[[str], Draft],
+        max_held: int,
+        *,
+        decider: Callable[[Relay], Decider],
+        commands: Commands,
+        changer: Changer,
+    ) -> None:
+        self._front = front
+        self._signer = signer
+        self._call_later = call_later
+        self.decider = decider(self)
+        info = Info(synthetic_info)
+        self.voice = voice = Voice(front, author, info.current)
+        self.greetings = Greetings(voice, info, call_later)
+        self.gate = Gate(voice, max_held, self._again)
+        begun, current = Begun(), self._current
+        self.restarts = Restarts(
+            voice, self.gate, self.decider, changer, call_later, current, begun
+        )
+        business = Business(
+            voice,
+            self.gate,
+            self.restarts,
+            self.greetings,
+            self.decider,
+            commands,
+            current,
+            begun,
+        )
+        self.inbound = Inbound(
+            signer, self.gate, business, self.greetings, Trace(), self.decider.now
+        )
+        self._hearing: Hearing | None = None
+        self._subshells: tuple[str, ...] = ()
+
+    # --- what others ask ----------------------------------------------------
+
+    @property
+    def conversation(self) -> Conversation | None:
+        """With the current kernel, from its start until it is finished."""
+        return self._hearing.conversation if self._hearing is not None else None
+
+    @property
+    def ledger(self) -> Ledger:
+        """The requests that the current kernel works on."""
+        conversation = self.conversation
+        return conversation.ledger if conversation is not None else Ledger()
+
+    @property
+    def subscribers(self) -> int:
+        """How many clients are connected where the kernel publishes."""
+        return self._front.clients
+
+    @property
+    def refusing(self) -> Cause | None:
+        """Why there is no kernel and none is coming, if it is so."""
+        state = self.gate.state
+        return state.cause if isinstance(state, Refusing) else None
+
+    # --- what the restarter does --------------------------------------------
+
+    def opened(self, kernel: Kernel) -> None:
+        """A new inner kernel is coming up: ask it until it answers."""
+        self.voice.kernel_coming()
+        self.greetings.kernel_coming()
+        info, generation = self.greetings.info, kernel.generation
+        conversation = Conversation(
+            kernel, self.voice, self._signer, info, self._call_later, self._subshells
+        )
+        readiness = Readiness(
+            kernel,
+            conversation.errands,
+            self._call_later,
+            info.learn,
+            partial(self.greetings.when_heard, partial(self.decider.ready, generation)),
+        )
+        self._hearing = Hearing(
+            conversation,
+            readiness,
+            self.voice,
+            self._signer,
+            self.inbound.trace,
+            partial(self.decider.distrust, generation),
+        )
+        kernel.listen(self._hearing.received)
+        self.gate.set(Holding())
+        self.restarts.kernel_coming()
+        readiness.probe()
+
+    def hold(self, *, coming: bool) -> None:
+        """There is no kernel for now: keep what comes.
+
+        :param coming: whether another one follows.
+        """
+        self.gate.set(Holding())
+        wanted = self.restarts.kernel_gone() or self.ledger.inputs
+        # JupyterLab refuses every cell, %restart too, while it believes that
+        # an input() waits; only this frees it. qtconsole clears its screen at it:
+        # right for a restart, but not for a death without an input().
+        if coming and wanted and self.voice.session_known:
+            reply = messages.shutdown_reply(restart=True)
+            self.voice.announce(reply, "shutdown_request")
+
+    def finish(self, generation: int, cause: Cause) -> None:
+        """Answer what an inner kernel left unanswered; nothing of it follows."""
+        hearing, self._hearing = self._hearing, None
+        if hearing is not None:
+            hearing.close()
+            conversation = hearing.conversation
+            self._subshells = conversation.subshells.known()
+            self.greetings.obituary.ended(cause, seen=conversation.seen)
+            conversation.finish(cause)
+
+    def release(self, generation: int) -> None:
+        """The kernel is ready: tell who waits for it, pass on what was held."""
+        hearing = self._hearing
+        if hearing is None:
+            return
+        hearing.believe()
+        conversation = hearing.conversation
+        conversation.subshells.prepare()
+        self.gate.set(Open(conversation))
+        self.greetings.kernel_ready()
+        if not self.restarts.kernel_ready(conversation) and generation > 1:
+            # JupyterLab would show "starting" until the next cell.
+            self.voice.announce(messages.IDLE, "execute_request")
+        self.gate.resume()
+        self.restarts.look()
+
+    def refuse(self, cause: Cause) -> None:
+        """No kernel, and none is coming: answer with the cause from now on."""
+        # As with a kernel that is ready too soon: nobody would hear why.
+        self.greetings.when_heard(partial(self._refuse, Refusing(cause)))
+
+    def end(self, cause: Cause) -> None:
+        """The daemon goes: answer everything that is still open."""
+        self.greetings.stop_waiting()
+        self.restarts.end()
+        self._refuse(Refusing(cause))
+        # A %restart that waited, options that are being worked out, a %ipr
+        # status that asks Slurm.
+        self.restarts.begun.end(failure(cause))
+        if self._hearing is not None:
+            self._hearing.close()
+            self._hearing.conversation.stop()
+
+    def ask_to_go(self) -> None:
+        """Interrupt what the kernel runs, then tell it to end."""
+        if self._hearing is not None:
+            self._hearing.conversation.part()
+
+    def phase(self, text: str) -> None:
+        """Show what the restart is doing."""
+        self.restarts.under_way.phase(text)
+
+    def _refuse(self, state: Refusing) -> None:
+        if self._hearing is not None:
+            self._hearing.readiness.stop()
+        self.gate.set(state)
+        self.greetings.no_kernel(state.cause.text)
+        failed = self.restarts.kernel_refused(state.why)
+        self.gate.refuse_held(state.why, failed=failed)
+        self.voice.announce(messages.IDLE, "execute_request")
+        self.restarts.look()
+
+    # --- for the parts ------------------------------------------------------
+
+    def _current(self) -> Conversation | None:
+        return self.conversation
+
+    def _again(self, channel: str, envelope: Envelope) -> None:
+        self.inbound.dispatch(channel, envelope)

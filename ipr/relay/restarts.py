@@ -1,0 +1,275 @@
+"""Every %restart, from its cell's first line to its last.
+
+Knows how to carry out what :mod:`ipr.relay.turntable` says, and what the cells show
+meanwhile. Must not know when the turn of one is, nor how a kernel is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from twisted.logger import Logger
+
+from ipr.jupyter import magics, messages
+from ipr.jupyter.messages import Failure
+from ipr.jupyter.wire import Envelope
+from ipr.relay import turns
+from ipr.relay.answers import Publish
+from ipr.relay.cells import Begun, RestartCell
+from ipr.relay.conversation import Conversation
+from ipr.relay.gate import NOT_SENT, Gate, Holding, Open
+from ipr.relay.ports import Changer, Decider
+from ipr.relay.request import Request
+from ipr.relay.timer import CallLater, Timer
+from ipr.relay.turns import Before, Event, Turn, Turns
+from ipr.relay.turntable import step
+from ipr.relay.underway import UnderWay
+from ipr.relay.voice import Voice
+
+
+class Restarts:
+    """All of them.
+
+    :param current: returns the conversation with the current kernel.
+    :param begun: cells that must end when the daemon does.
+    :ivar turns: those that wait.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        gate: Gate,
+        decider: Decider,
+        changer: Changer,
+        call_later: CallLater,
+        current: Callable[[], Conversation | None],
+        begun: Begun,
+    ) -> None:
+        self._voice = voice
+        self._gate = gate
+        self._decider = decider
+        self._changer = changer
+        self._current = current
+        self.begun = begun
+        self.turns = Turns()
+        self.under_way = UnderWay(call_later, decider.now)
+        #: Those that wait, and those beside them, by their ids.
+        self._cells: dict[str, RestartCell] = {}
+        self._timers: dict[type, Timer] = {
+            turns.UrgedDue: Timer(call_later),
+            turns.ReplyDue: Timer(call_later),
+        }
+
+    @property
+    def waiting(self) -> RestartCell | None:
+        """The one that waits for its turn or for its options."""
+        head = self.turns.head
+        return self._cells[head.cell] if head is not None else None
+
+    # --- from the clients ---------------------------------------------------
+
+    def ask(self, channel: str, envelope: Envelope, magic: magics.Restart) -> None:
+        """Take a cell that begins with ``%restart``."""
+        request = Request.of(channel, envelope)
+        turn = Turn(
+            self._voice.author.new_id(),
+            request.header.get("subshell_id") or "",
+            urgent=magic.now or channel == "control",
+            settled=magic.changes == magics.NO_CHANGES,
+        )
+        event = turns.Asked(turn, self._before())
+        if step(self.turns, event)[1] == (turns.Keep(turn.cell),):
+            self._gate.keep(channel, envelope)
+            return
+        number = self._voice.restart_number(request)
+        cell = RestartCell(
+            self._voice.post, request, number, magic, turn.cell, envelope.body
+        )
+        self._cells[turn.cell] = cell
+        self.begun.begin(cell)
+        self._step(event)
+
+    def urge(self) -> None:
+        """Somebody interrupts: whoever waits will not wait much longer."""
+        self._step(turns.Interrupted())
+
+    # --- what becomes of the kernel -----------------------------------------
+
+    def kernel_coming(self) -> None:
+        """Another kernel comes up."""
+        self._hook()
+
+    def kernel_gone(self) -> bool:
+        """There is none for now; return whether a %restart is under way.
+
+        The one whose cells it waited for takes part.
+        """
+        self._step(turns.KernelGone())
+        return bool(self.under_way.cells)
+
+    def kernel_ready(self, conversation: Conversation) -> bool:
+        """Conclude those that were under way; return whether there were any."""
+        cells = self.under_way.over()
+        for cell in cells:
+            cell.conclude(self.under_way.summary(conversation.kernel.pid))
+            if cell.restart.rest:
+                self._run_rest(conversation, cell)
+            else:
+                cell.succeed()
+        return bool(cells)
+
+    def kernel_refused(self, why: Failure) -> bool:
+        """Fail those that were under way; return whether there were any."""
+        cells = self.under_way.over()
+        for cell in cells:
+            cell.fail(why)
+        return bool(cells)
+
+    def look(self) -> None:
+        """See whether the one that waits can go."""
+        self._step(turns.Moved(self._before()))
+
+    def end(self) -> None:
+        """The daemon goes: nobody waits any more."""
+        self._step(turns.Ended())
+        self._cells.clear()
+
+    # --- whose turn it is ---------------------------------------------------
+
+    def _before(self) -> Before:
+        state = self._gate.state
+        if isinstance(state, Holding):
+            return Before.RESTART
+        ledger = state.conversation.ledger if isinstance(state, Open) else None
+        if ledger is None or not ledger.executing:
+            return Before.NOTHING
+        return Before.SILENT if ledger.silent else Before.CELLS
+
+    def _moved(self, request: Request, failed: bool) -> None:
+        """A request of the current kernel got on."""
+        # One that fails because its kernel is being ended takes nobody along.
+        if failed and self._before() is not Before.RESTART:
+            self._step(turns.CellFailed(request.header.get("subshell_id") or ""))
+        self.look()
+
+    def _step(self, event: Event) -> None:
+        before = self.turns.head
+        self.turns, effects = step(self.turns, event)
+        head = self.turns.head
+        if before is not None and (head is None or head.cell != before.cell):
+            for timer in self._timers.values():
+                timer.stop()
+        self._gate.queue_cells(head is not None)
+        self._hook()
+        for effect in effects:
+            self._perform[type(effect)](self, effect)
+
+    def _hook(self) -> None:
+        conversation = self._current()
+        if conversation is not None:
+            conversation.moved = self._moved if self.turns.head is not None else None
+
+    # --- effects ------------------------------------------------------------
+
+    def _go(self, effect: turns.Go) -> None:
+        cell = self._cells.pop(effect.cell)
+        cell.apply()
+        # What is held behind it must not slip through to the old kernel: the
+        # restarter may be busy, and hold() come a moment later.
+        self._gate.set(Holding())
+        if effect.waited:
+            self._voice.post(cell.request, (Publish(messages.BUSY),))
+        self._take_along(cell)
+        self._decider.restart(urgent=effect.urgent)
+
+    def _join(self, effect: turns.Join) -> None:
+        cell = self._cells.pop(effect.cell)
+        cell.apply()
+        self._take_along(cell)
+        # Whatever the limits say of deaths.
+        self._decider.restart(urgent=False)
+
+    def _take_along(self, cell: RestartCell) -> None:
+        conversation = self._current()
+        pid = conversation.kernel.pid if conversation is not None else 0
+        self.under_way.add(cell, pid)
+
+    def _show(self, effect: turns.Show) -> None:
+        self._cells[effect.cell].wait_shown()
+
+    def _prepare(self, effect: turns.Prepare) -> None:
+        cell = self._cells[effect.cell]
+
+        def settled(apply: Callable[[], None]) -> None:
+            cell.apply = apply
+            self._step(turns.Settled(effect.cell, self._before()))
+
+        def wrong(reason: Any) -> None:
+            cell.problem = reason.getErrorMessage()
+            self._step(turns.Wrong(effect.cell))
+
+        preparing = self._changer.prepare(cell.restart.changes)
+        preparing.addCallbacks(settled, wrong)
+
+    def _fail(self, effect: turns.Fail) -> None:
+        cell = self._cells.pop(effect.cell)
+        cell.fail(Failure("WrongChange", cell.problem))
+
+    def _abort(self, effect: turns.Abort) -> None:
+        self._cells.pop(effect.cell).abort()
+
+    def _abort_behind(self, effect: turns.AbortBehind) -> None:
+        self._gate.abort_held(effect.subshell)
+
+    def _resume(self, effect: turns.Resume) -> None:
+        if not isinstance(self._gate.state, Holding):
+            self._gate.resume()
+
+    def _give_up(self, effect: turns.GiveUp) -> None:
+        conversation = self._current()
+        if conversation is not None:
+            for request in conversation.ledger.replies_overdue():
+                conversation.ledger.give_up(request)
+        self.look()
+
+    def _after(self, effect: turns.After) -> None:
+        timer = self._timers[effect.kind]
+        if not timer.running:
+            timer.start(effect.seconds, partial(self._due, effect.kind))
+
+    def _due(self, kind: type) -> None:
+        if kind is turns.UrgedDue:
+            self._step(turns.UrgedDue(self._before()))
+        else:
+            self._step(turns.ReplyDue())
+
+    def _run_rest(self, conversation: Conversation, cell: RestartCell) -> None:
+        """Run the lines after %restart under the very same request."""
+        request = cell.request
+        try:
+            conversation.send_rest(request, cell.body, cell.restart.rest)
+        except Exception:
+            _log.failure("The rest of a %restart could not be sent")
+        if request.adopted:
+            # It is in the ledger, and answered when that kernel is finished.
+            cell.hand_over()
+        else:
+            cell.fail(NOT_SENT)
+
+    _perform: ClassVar[dict[type, Callable[[Restarts, Any], None]]] = {
+        turns.Go: _go,
+        turns.Join: _join,
+        turns.Show: _show,
+        turns.Prepare: _prepare,
+        turns.Fail: _fail,
+        turns.Abort: _abort,
+        turns.AbortBehind: _abort_behind,
+        turns.Resume: _resume,
+        turns.GiveUp: _give_up,
+        turns.After: _after,
+    }
+
+
+_log = Logger()

@@ -1,0 +1,239 @@
+"""The words of :mod:`ipr.relay.turntable`: who waits, what can happen, what is done.
+
+Knows the values, and numbers. Must not know what follows from what.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+import attrs
+
+#: Seconds that a cell has to end once an interrupt urged a waiting restart.
+URGED_TIME = 2.0
+#: Seconds that a reply may come after the idle that ends its cell.
+REPLY_TIME = 1.0
+
+
+class Before(Enum):
+    """What comes before a %restart."""
+
+    NOTHING = "nothing: it can go"
+    CELLS = "cells of the inner kernel"
+    SILENT = "cells that have said idle and have no reply"
+    RESTART = "another restart, which is under way"
+
+
+@attrs.frozen
+class Turn:
+    """One %restart.
+
+    :ivar cell: its id.
+    :ivar subshell: the one that its cell names; ``""``: the main shell.
+    :ivar urgent: ``%restart now``: it waits for no cell.
+    :ivar settled: whether its options have been worked out, if it has any.
+    :ivar urged: whether an interrupt came while it waited.
+    :ivar overdue: whether ``URGED_TIME`` has passed since.
+    """
+
+    cell: str
+    subshell: str = ""
+    urgent: bool = False
+    settled: bool = True
+    urged: bool = False
+    overdue: bool = False
+
+
+@attrs.frozen
+class Turns:
+    """Those that wait.
+
+    :ivar head: cells are held behind it.
+    :ivar beside: urgent ones whose options are being worked out.
+    """
+
+    head: Turn | None = None
+    beside: tuple[Turn, ...] = ()
+
+
+# --- events -----------------------------------------------------------------
+
+
+@attrs.frozen
+class Asked:
+    """A client asked for a %restart."""
+
+    turn: Turn
+    before: Before
+
+
+@attrs.frozen
+class Settled:
+    """Its options can be had."""
+
+    cell: str
+    before: Before
+
+
+@attrs.frozen
+class Wrong:
+    """Its options cannot be had."""
+
+    cell: str
+
+
+@attrs.frozen
+class Moved:
+    """A cell got on, or a kernel is there, or none is coming."""
+
+    before: Before
+
+
+@attrs.frozen
+class CellFailed:
+    """A cell failed in such a way that its kernel aborts those behind it."""
+
+    subshell: str = ""
+
+
+@attrs.frozen
+class Interrupted:
+    """Somebody wants the running cell to be interrupted."""
+
+
+@attrs.frozen
+class UrgedDue:
+    """``URGED_TIME`` has passed."""
+
+    before: Before
+
+
+@attrs.frozen
+class ReplyDue:
+    """``REPLY_TIME`` has passed."""
+
+
+@attrs.frozen
+class KernelGone:
+    """The inner kernel has gone by itself, or another restart has ended it."""
+
+
+@attrs.frozen
+class Ended:
+    """The daemon goes."""
+
+
+Event = (
+    Asked
+    | Settled
+    | Wrong
+    | Moved
+    | CellFailed
+    | Interrupted
+    | UrgedDue
+    | ReplyDue
+    | KernelGone
+    | Ended
+)
+
+
+# --- effects ----------------------------------------------------------------
+
+
+@attrs.frozen
+class Go:
+    """Put its options in force, and restart.
+
+    :ivar waited: it was the head: cells before it may have said idle since it
+        said busy.
+    """
+
+    cell: str
+    urgent: bool = False
+    waited: bool = False
+
+
+@attrs.frozen
+class Join:
+    """Put its options in force: a restart is under way, and it rides along."""
+
+    cell: str
+
+
+@attrs.frozen
+class Show:
+    """Say in its cell what it waits for."""
+
+    cell: str
+
+
+@attrs.frozen
+class Prepare:
+    """Find out whether its options can be had, then feed Settled or Wrong."""
+
+    cell: str
+
+
+@attrs.frozen
+class Keep:
+    """Hold it with the cells: it does not begin yet, and is asked for again."""
+
+    cell: str
+
+
+@attrs.frozen
+class Fail:
+    """Its options cannot be had: say so, and end its cell."""
+
+    cell: str
+
+
+@attrs.frozen
+class Abort:
+    """End its cell as a kernel ends those behind one that failed."""
+
+    cell: str
+
+
+@attrs.frozen
+class AbortBehind:
+    """The same for the cells of that subshell that are held."""
+
+    subshell: str
+
+
+@attrs.frozen
+class Resume:
+    """Pass on what was held."""
+
+
+@attrs.frozen
+class GiveUp:
+    """Wait no longer for replies that have not come, and feed Moved."""
+
+
+@attrs.frozen
+class After:
+    """Feed an event of that kind in so many seconds, unless the head changes.
+
+    Once for each head: what runs already goes on.
+    """
+
+    seconds: float
+    kind: type[UrgedDue] | type[ReplyDue]
+
+
+Effect = (
+    Go
+    | Join
+    | Show
+    | Prepare
+    | Keep
+    | Fail
+    | Abort
+    | AbortBehind
+    | Resume
+    | GiveUp
+    | After
+)
+Effects = tuple[Effect, ...]

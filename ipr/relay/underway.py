@@ -1,0 +1,63 @@
+"""The %restarts that have had their turn.
+
+Knows what their cells show until the new kernel is ready. Must not know how
+they came to have their turn, or how they end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ipr.relay.cells import RestartCell
+from ipr.relay.timer import CallLater, Timer
+
+#: Seconds until a cell that restarts says so; most are done by then.
+PROGRESS_TIME = 0.3
+
+
+class UnderWay:
+    """All of them; they end together.
+
+    :param now: monotonic seconds.
+    """
+
+    def __init__(self, call_later: CallLater, now: Callable[[], float]) -> None:
+        self._now = now
+        self._quiet = Timer(call_later)
+        self._phase = ""
+        self._began = 0.0
+        self._old_pid = 0
+        self.cells: list[RestartCell] = []
+
+    def add(self, cell: RestartCell, old_pid: int) -> None:
+        """Take one along.
+
+        :param old_pid: of the kernel that is left; 0: there is none.
+        """
+        if not self.cells:
+            self._began = self._now()
+            self._old_pid = old_pid
+            self._quiet.start(PROGRESS_TIME, self._show)
+        self.cells.append(cell)
+
+    def phase(self, text: str) -> None:
+        """Note what the restart is doing, for its cells to show."""
+        self._phase = text
+        if not self._quiet.running:
+            self._show()
+
+    def over(self) -> list[RestartCell]:
+        """Return those that took part."""
+        self._quiet.stop()
+        cells, self.cells = self.cells, []
+        return cells
+
+    def summary(self, pid: int) -> str:
+        """Say what has been done."""
+        before = f"pid {self._old_pid} -> " if self._old_pid else "pid "
+        took = self._now() - self._began
+        return f"restarted in place: {before}{pid}, {took:.2f} s"
+
+    def _show(self) -> None:
+        for cell in self.cells:
+            cell.progress(self._phase)

@@ -1,0 +1,124 @@
+"""How ipr says something itself.
+
+Knows under which number, with which topic and signature, and whether to one
+client or to all. Must not know when anything is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ipr.jupyter import messages
+from ipr.jupyter.author import Author
+from ipr.jupyter.messages import Draft, Failure
+from ipr.jupyter.wire import JSON
+from ipr.relay import answers
+from ipr.relay.answers import Publish, Steps
+from ipr.relay.ports import FrontSide
+from ipr.relay.request import Request
+
+#: Clients that are known to be consoles.
+MOST_CONSOLES = 1000
+
+
+class Voice:
+    """ipr's own, to its clients.
+
+    :param front: the clients' sockets.
+    :param author: writes the messages.
+    :param info: returns the kernel_info_reply as far as known.
+    :ivar count: the execution_count that the inner kernel named last.
+    :ivar session_known: whether that kernel has said its session.
+    :ivar consoles: clients that have asked what a console asks before each cell.
+    """
+
+    def __init__(
+        self, front: FrontSide, author: Author, info: Callable[[], Draft]
+    ) -> None:
+        self.front = front
+        self.author = author
+        self._info = info
+        self.count = 0
+        self.session_known = False
+        self.consoles: dict[tuple[bytes, ...], None] = {}
+
+    def kernel_coming(self) -> None:
+        """Another kernel comes up; until it says its session we keep the old one."""
+        self.count = 0
+        self.session_known = False
+
+    def learn_session(self, header: JSON) -> None:
+        """Say what follows as the kernel says it that sent this header."""
+        session = header.get("session")
+        if isinstance(session, str) and session:
+            self.author.session = session
+            self.session_known = True
+            version = header.get("version")
+            if isinstance(version, str) and version:
+                self.author.version = version
+
+    def post(self, request: Request, steps: Steps) -> None:
+        """Send messages with ``request`` as their parent."""
+        for step in steps:
+            body = self.author.body(step.draft, request.header_frame)
+            if isinstance(step, Publish):
+                self.front.publish([self.author.topic(step.draft), *body])
+            else:
+                self.front.send(request.channel, [*request.identities, *body])
+
+    def whisper(self, request: Request, draft: Draft) -> None:
+        """Publish a log record: as post, but never the cause of another."""
+        body = self.author.body(draft, request.header_frame)
+        self.front.publish([self.author.topic(draft), *body])
+
+    def announce(self, draft: Draft, parent_type: str) -> None:
+        """Publish something that belongs to no request of a client."""
+        parent = self.author.foreign(parent_type)
+        body = self.author.body(draft, parent)
+        self.front.publish([self.author.topic(draft), *body])
+
+    def welcome(self, topic: bytes) -> None:
+        """Greet a subscriber, who gets what begins with ``topic``."""
+        draft = messages.iopub_welcome(topic.decode(errors="replace"))
+        body = self.author.body(draft, b"{}")
+        self.front.publish([topic, *body] if topic else body)
+
+    def answer(self, request: Request, *steps: answers.Step) -> None:
+        """Answer a request by these, with busy and idle around them."""
+        self.post(request, answers.answered(request, *steps))
+
+    def refuse(self, request: Request, why: Failure) -> None:
+        """Answer a request that no inner kernel will ever see."""
+        number = self.number(request)
+        self.post(request, answers.refused(request, why, number, self._info()))
+
+    def lose(self, request: Request, why: Failure) -> None:
+        """Finish a request of an inner kernel that is no more.
+
+        A cell that ended before it could say its number had the next one.
+        """
+        count = request.execution_count or self.count + 1
+        self.post(request, answers.lost(request, why, count, self._info()))
+
+    def number(self, request: Request) -> int:
+        """Return the execution_count for an answer of ipr's own.
+
+        JupyterLab 4.6 takes 0 for "not run": the cell would keep its star.
+        """
+        return max(self.count, 1) if request.from_notebook else self.count
+
+    def restart_number(self, request: Request) -> int:
+        """Return the execution_count of a %restart.
+
+        After 0 consoles begin with ``In [1]`` again; for notebooks that is "not
+        run". Some of these do not name the cell (those whose server runs the
+        cells): a console is who asks whether a line is complete.
+        """
+        console = tuple(request.identities) in self.consoles
+        return 0 if console and not request.from_notebook else self.count + 1
+
+    def note_console(self, identities: list[bytes]) -> None:
+        """Note a client that asked whether a line is complete."""
+        client = tuple(identities)
+        if client not in self.consoles and len(self.consoles) < MOST_CONSOLES:
+            self.consoles[client] = None

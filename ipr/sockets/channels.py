@@ -1,0 +1,445 @@
+"""ZeroMQ sockets in the reactor: fair to each other, whole in each message.
+
+Knows txZMQ, libzmq and their traps. Must not know Jupyter, JSON or
+signatures; of a message it knows only that everything up to its delimiter
+is short, and that what follows may be large.
+
+The traps of txZMQ 1.0.0 that :class:`Channel` treats: its read loop has no
+bound, so one flooded socket starves all others; its constructor connects
+before a subclass is built and before options can be set; it schedules a
+read after each send, on the global reactor; it asks the socket for each
+frame whether more follow, which costs more than reading it; and an error
+leaves the socket open and deaf. All figures in comments are of pyzmq 27.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import zmq
+from twisted.internet.interfaces import IDelayedCall
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from txzmq import ZmqConnection, ZmqEndpoint, ZmqFactory
+from zmq.backend import Socket as BareSocket
+
+from ipr.jupyter.wire import DELIMITER, Frame
+from ipr.sockets.upkeep import Clock, Upkeep
+
+Frames = list[Frame]
+Receive = Callable[[Frames], None]
+
+# The methods of the C class, and plain ints for flags: the sugar around them
+# costs ten times what they do themselves.
+_recv: Any = BareSocket.recv
+_send: Any = BareSocket.send
+_get: Any = BareSocket.get
+_EVENTS = int(zmq.EVENTS)
+_POLLIN = int(zmq.POLLIN)
+_RCVMORE = int(zmq.RCVMORE)
+_NOBLOCK = int(zmq.NOBLOCK)
+_MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
+
+#: Messages that one socket may read before the others have their turn.
+READ_BUDGET = 32
+#: Bytes after which it is the others' turn as well.
+READ_BYTES = 4 * 2**20
+#: The same for subscriptions, of which each costs next to nothing.
+READ_SUBSCRIPTIONS = 2000
+#: ``ZMQ_AFFINITY`` of each side's sockets: one of the context's two I/O threads.
+#: What is large is copied into the one while it is copied out of the other.
+FRONT_THREAD = 0b01
+INNER_THREAD = 0b10
+#: Beats that one client may have under way, and the bytes of each: anybody can
+#: send them, and never read the echo.
+MOST_BEATS = 64
+MOST_BEAT = 4096
+#: No Jupyter message has more frames, or longer ones before its content.
+MOST_FRAMES = 10_000
+
+
+class ChannelClosed(Exception):
+    """Something was sent through a channel that is closed."""
+
+
+class Reactor(Clock, Protocol):
+    """What is needed of Twisted's reactor: IReactorTime and IReactorFDSet."""
+
+    def addReader(self, reader: Any) -> None:
+        """Watch a descriptor."""
+
+    def removeReader(self, reader: Any) -> None:
+        """Watch it no more."""
+
+
+class Factory(ZmqFactory):  # type: ignore[misc]
+    """A ZeroMQ context on a reactor that was handed in.
+
+    It has two I/O threads: see ``FRONT_THREAD``.
+
+    :param reactor: where the sockets are read.
+    :param linger: milliseconds for which closing waits for the last messages.
+    :param upkeep: gives memory back; one of its own by default.
+    """
+
+    ioThreads = 2
+
+    def __init__(
+        self, reactor: Reactor, linger: int = 500, upkeep: Upkeep | None = None
+    ) -> None:
+        self.reactor = reactor
+        self.lingerPeriod = linger
+        #: Told of all that is read.
+        self.upkeep = Upkeep(reactor) if upkeep is None else upkeep
+        super().__init__()
+
+    def shutdown(self) -> None:
+        """Close all; see txZMQ."""
+        self.upkeep.stop()
+        super().shutdown()
+
+
+class Channel(ZmqConnection):  # type: ignore[misc]
+    """One socket.
+
+    :param factory: the context.
+    :param socket_type: for instance ``zmq.ROUTER``.
+    :param receive: called with the frames of each message that came.
+    :param lost: called when the socket fails; it is closed by then.
+    :param identity: the ZeroMQ routing id, which ROUTERs see.
+    :param options: socket options, set before anything is bound.
+    :param orderly: the other side is known to keep to the layout of Jupyter
+        messages: read without asking after each frame (five times faster).
+        A message that is too short would swallow the next one's head, so
+        that is looked for, and undone.
+    :param passed: told how many bytes were read, once in each turn of the
+        reactor; the factory's upkeep by default.
+    """
+
+    def __init__(
+        self,
+        factory: Factory,
+        socket_type: int,
+        receive: Receive,
+        lost: Callable[[Failure], None],
+        *,
+        identity: bytes | None = None,
+        options: Mapping[int, int | bytes] | None = None,
+        orderly: bool = False,
+        passed: Callable[[int], None] | None = None,
+    ) -> None:
+        self._receive = receive
+        self._lost = lost
+        self._clock: Reactor = factory.reactor
+        self._passed = factory.upkeep.passed if passed is None else passed
+        self._again: IDelayedCall | None = None
+        self._read = self._read_orderly if orderly else self._read_any
+        self.bytes_read = 0
+        self.socketType = socket_type
+        super().__init__(factory, identity=identity)
+        for name, value in (options or {}).items():
+            self.socket.set(name, value)
+
+    @property
+    def closed(self) -> bool:
+        """Whether :meth:`close` was called or the socket failed."""
+        return self.socket is None
+
+    def deliver_to(self, receive: Receive) -> None:
+        """From here on, call this with the frames of each message."""
+        self._receive = receive
+
+    def bind(self, address: str) -> None:
+        """Listen.
+
+        :raises zmq.ZMQError: when the address is taken or makes no sense.
+        """
+        self.addEndpoints([ZmqEndpoint("bind", address)])
+        self._read_soon()
+
+    def connect(self, address: str) -> None:
+        """Connect, now or whenever the other side is there."""
+        self.addEndpoints([ZmqEndpoint("connect", address)])
+        self._read_soon()
+
+    def send(self, frames: Sequence[Frame]) -> None:
+        """Send one message whole.
+
+        :raises ChannelClosed: when there is no socket any more.
+        :raises zmq.ZMQError: when libzmq refuses it.
+        """
+        socket = self.socket
+        if socket is None:
+            raise ChannelClosed
+        last = len(frames) - 1
+        for frame in frames[:last]:
+            _send(socket, frame, _MORE)
+        _send(socket, frames[last], _NOBLOCK)
+        # Sending may have taken the wake-up of a message that came meanwhile
+        # (the descriptor is edge-triggered): look, or it waits for the next.
+        if self._again is None and _get(socket, _EVENTS) & _POLLIN:
+            self._read_soon()
+
+    def drain(self, rounds: int = sys.maxsize) -> None:
+        """Read, at once, all that is there.
+
+        :param rounds: how often at most, each of up to ``READ_BUDGET`` messages.
+        """
+        for _ in range(rounds):
+            if self.socket is None or not _get(self.socket, _EVENTS) & _POLLIN:
+                return
+            self.doRead()
+
+    def close(self, linger: int = 0) -> None:
+        """Close, now; unsent messages get ``linger`` milliseconds."""
+        if self.socket is None:
+            return
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+        self.socket.set(zmq.LINGER, linger)
+        # txZMQ's own name for it; it also leaves the reactor.
+        self.shutdown()
+
+    # What Twisted calls.
+
+    def doRead(self) -> None:
+        """Read until nothing is left, or until it is the others' turn."""
+        if self._again is not None:
+            if self._again.active():
+                self._again.cancel()
+            self._again = None
+        socket = self.socket
+        begun = self.bytes_read
+        try:
+            if socket is None or not _get(socket, _EVENTS) & _POLLIN:
+                return
+            stop = begun + READ_BYTES
+            for _ in range(READ_BUDGET):
+                self._deliver(self._read(socket))
+                # A look costs less than a recv that raises Again.
+                if self.socket is None or not _get(socket, _EVENTS) & _POLLIN:
+                    return
+                if self.bytes_read > stop:
+                    break
+        except zmq.Again:
+            return
+        except zmq.ZMQError:
+            self.connectionLost(Failure())
+            return
+        finally:
+            self._passed(self.bytes_read - begun)
+        self._read_soon()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """Close: a socket that failed once must not stay open and deaf."""
+        if self.socket is None:
+            return
+        self.close()
+        self._lost(reason)
+
+    def logPrefix(self) -> str:
+        """Name for Twisted's log."""
+        return "ipr"
+
+    # Reading.
+
+    def _read_soon(self) -> None:
+        if self._again is None and self.socket is not None:
+            self._again = self._clock.callLater(0, self.doRead)
+
+    def _deliver(self, frames: Frames) -> None:
+        try:
+            self._receive(frames)
+        except Exception:
+            # The next message must be read whatever this one did.
+            _log.failure("A message could not be processed")
+
+    def _read_any(self, socket: Any) -> Frames:
+        """Read a message frame by frame, whatever it looks like."""
+        frames: Frames = []
+        behind = -1
+        while True:
+            frame = _recv(socket, _NOBLOCK, False)
+            size = len(frame)
+            self.bytes_read += size
+            # Large frames are passed on without a copy; of the small ones
+            # all but the buffers are going to be looked at.
+            if size < 8192 or behind < 5:
+                frames.append(frame.bytes)
+            else:
+                frames.append(frame)
+            if behind >= 0:
+                behind += 1
+            elif frames[-1] == DELIMITER:
+                behind = 0
+            if not frame.more:
+                return frames
+            if len(frames) > MOST_FRAMES:
+                frames.pop()
+
+    def _read_orderly(self, socket: Any) -> Frames:
+        """Read a message that has identities, delimiter, five frames, buffers."""
+        frames: Frames = []
+        try:
+            while True:
+                frame = _recv(socket, _NOBLOCK)
+                frames.append(frame)
+                if frame == DELIMITER:
+                    break
+                if len(frames) > 8:
+                    return self._read_rest(socket, frames)
+            frames.append(_recv(socket, _NOBLOCK))
+            frames.append(_recv(socket, _NOBLOCK))
+            frames.append(_recv(socket, _NOBLOCK))
+            frames.append(_recv(socket, _NOBLOCK))
+            content = _recv(socket, _NOBLOCK, False)
+        except zmq.Again:
+            if not frames:
+                raise
+            return frames
+        torn = frames.count(DELIMITER) > 1
+        frames.append(content)
+        self.bytes_read += len(content) + 512
+        more = content.more
+        if more:
+            # Or the one before lacked just its content, and this is a topic.
+            torn = torn or bytes(content.buffer[:1]) != b"{"
+        while more:
+            buffer = _recv(socket, _NOBLOCK, False)
+            self.bytes_read += len(buffer)
+            frames.append(buffer)
+            more = buffer.more
+        return self._mended(frames) if torn else frames
+
+    def _mended(self, frames: Frames) -> Frames:
+        """Drop the message that was too short from the head of the next one."""
+        plain = [bytes(frame) for frame in frames[:10]]
+        start = len(plain) - 1 - plain[::-1].index(DELIMITER)
+        if start == plain.index(DELIMITER):
+            return frames
+        _log.warn("A message of the inner kernel was cut short: dropped")
+        return [*plain[start:], *frames[10:]]
+
+    def _read_rest(self, socket: Any, frames: Frames) -> Frames:
+        """Read up to the end of what is no Jupyter message."""
+        while _get(socket, _RCVMORE):
+            frames.append(_recv(socket, _NOBLOCK))
+        return frames
+
+
+class Subscriptions(Channel):
+    """An XPUB: what comes in is short, and anybody can send it.
+
+    libzmq takes all of it out of the connections into a queue without a bound, at
+    each look. So it is read here without a look after each message, many of them
+    at a time, and ``ZMQ_RCVHWM`` is to be small: less comes in than goes out.
+    """
+
+    def doRead(self) -> None:
+        """Read until nothing is left, or until it is the others' turn."""
+        if self._again is not None:
+            if self._again.active():
+                self._again.cancel()
+            self._again = None
+        begun = self.bytes_read
+        try:
+            for _ in range(READ_SUBSCRIPTIONS):
+                if self.socket is None:
+                    return
+                self._deliver(self._read(self.socket))
+        except zmq.Again:
+            return
+        except zmq.ZMQError:
+            self.connectionLost(Failure())
+            return
+        finally:
+            self._passed(self.bytes_read - begun)
+        self._read_soon()
+
+
+def watched(
+    factory: Factory,
+    channel: Channel,
+    events: int,
+    told: Receive,
+    lost: Callable[[Failure], None],
+) -> Channel:
+    """Have a channel's connections told; give the channel that tells it.
+
+    :param events: for instance ``zmq.EVENT_CONNECTED``; see zmq_socket_monitor(3).
+    :param told: called with frames that :func:`event_of` understands.
+    """
+    address = f"inproc://monitor-{id(channel):x}-{os.urandom(4).hex()}"
+    channel.socket.monitor(address, events)
+    monitor = Channel(factory, zmq.PAIR, told, lost)
+    monitor.connect(address)
+    return monitor
+
+
+def event_of(frames: Frames) -> tuple[int, int]:
+    """Read what a monitor tells: the event, and its value (here: a descriptor)."""
+    event, value = struct.unpack("=Hi", frames[0][:6])
+    return event, value
+
+
+def named_loss(lost: Callable[[str], None], name: str) -> Callable[[Failure], None]:
+    """Have a socket's failure told in a sentence that begins with its name."""
+
+    def fail(reason: Failure) -> None:
+        lost(f"{name}: {reason.getErrorMessage()}")
+
+    return fail
+
+
+class Heartbeat:
+    """Echoes what comes, in a thread of its own, in C.
+
+    Clients take a kernel for dead after a second without a beat; the
+    reactor may be busier than that.
+
+    :param address: to bind.
+    :param options: socket options, set before.
+    :raises zmq.ZMQError: when the address is taken.
+    """
+
+    def __init__(
+        self, address: str, options: Mapping[int, int | bytes] | None = None
+    ) -> None:
+        self._context = zmq.Context(1)
+        self._socket = self._context.socket(zmq.ROUTER)
+        self._socket.linger = 0
+        self._socket.set(zmq.ROUTER_HANDOVER, 1)
+        self._socket.set(zmq.RCVHWM, MOST_BEATS)
+        self._socket.set(zmq.SNDHWM, MOST_BEATS)
+        self._socket.set(zmq.MAXMSGSIZE, MOST_BEAT)
+        for name, value in (options or {}).items():
+            self._socket.set(name, value)
+        try:
+            self._socket.bind(address)
+        except zmq.ZMQError:
+            self._socket.close()
+            self._context.term()
+            raise
+        self._thread = threading.Thread(target=self._beat, name="hb", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        try:
+            zmq.proxy(self._socket, self._socket)
+        except zmq.ZMQError:
+            # ETERM: the context ends, which is how close() stops the proxy.
+            self._socket.close()
+
+    def close(self) -> None:
+        """Stop, and wait until the thread is gone."""
+        self._context.term()
+        self._thread.join()
+
+
+_log = Logger()

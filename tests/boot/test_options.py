@@ -1,0 +1,230 @@
+"""The daemon's command line, as argparse reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipr.boot import options
+from ipr.boot.options import BadOption
+from tests.case import Case
+
+
+class ReadersTests(Case):
+    def test_level(self) -> None:
+        """Names in any case, the old ones too, and the numbers of logging."""
+        self.assertEqual(
+            [
+                options.level(text)
+                for text in (
+                    "debug",
+                    "Info",
+                    "WARN",
+                    "WARNING",
+                    "FATAL",
+                    "0",
+                    "10",
+                    "35",
+                    "50",
+                    "99",
+                )
+            ],
+            [
+                "DEBUG",
+                "INFO",
+                "WARNING",
+                "WARNING",
+                "CRITICAL",
+                "DEBUG",
+                "DEBUG",
+                "WARNING",
+                "CRITICAL",
+                "CRITICAL",
+            ],
+        )
+
+    def test_wrong_level(self) -> None:
+        """The text names those there are."""
+        for text in ("loud", "", "-10", "1.5"):
+            error = self.raised(ValueError, options.level, text)
+            self.assertEqual(
+                str(error),
+                f"no log level {text!r}; there are DEBUG, INFO, WARNING, ERROR,"
+                " CRITICAL",
+            )
+
+    def test_seconds(self) -> None:
+        """Any number that is not negative."""
+        self.assertEqual(
+            [options.seconds(text) for text in ("0", "1.5", "1e3", " 2 ")],
+            [0, 1.5, 1000, 2],
+        )
+
+    def test_wrong_seconds(self) -> None:
+        """Nor for ever, nor no number at all."""
+        for text in ("-1", "nan", "inf", "1e10", "soon", ""):
+            error = self.raised(ValueError, options.seconds, text)
+            self.assertEqual(str(error), f"not a number of seconds: {text!r}")
+
+    def test_count(self) -> None:
+        """Whole numbers."""
+        self.assertEqual([options.count(text) for text in ("0", "5")], [0, 5])
+        for text in ("-1", "1.5", "", "x", "\u00b2"):
+            error = self.raised(ValueError, options.count, text)
+            self.assertEqual(str(error), f"not a whole number: {text!r}")
+
+    def test_one_of(self) -> None:
+        """One of the words, or a sentence with them."""
+        read = options.one_of("a", "b")
+        self.assertEqual(read("b"), "b")
+        error = self.raised(ValueError, read, "c")
+        self.assertEqual(str(error), "'c' is none of a, b")
+
+
+class ParseTests(Case):
+    def parse(self, *argv: str) -> tuple[dict[str, Any], list[str]]:
+        return options.parse(argv, "1.2.3")
+
+    def wrong(self, *argv: str) -> str:
+        return str(self.raised(BadOption, self.parse, *argv))
+
+    def test_defaults(self) -> None:
+        """What counts where nothing is said."""
+        self.assertEqual(
+            self.parse(),
+            (
+                {
+                    "connection_file": "",
+                    "resource_dir": "",
+                    "kernel": "",
+                    "interrupt_mode": "",
+                    "inner_transport": "auto",
+                    "restart_limit": 5,
+                    "stable_start_time": 10.0,
+                    "start_timeout": -1.0,
+                    "no_autorestart": False,
+                    "max_held": 256,
+                    "abandoned_timeout": 0.0,
+                    "no_exec": False,
+                    "log_level": "WARNING",
+                },
+                [],
+            ),
+        )
+
+    def test_kernelspec(self) -> None:
+        """The argv of a kernelspec."""
+        values, command = self.parse("-f", "c.json", "--resource-dir", "/spec")
+        self.assertEqual(
+            (values["connection_file"], values["resource_dir"], command),
+            ("c.json", "/spec", []),
+        )
+
+    def test_unfilled_folder(self) -> None:
+        """Clients that fill in no ``{resource_dir}``; the others come first."""
+        for words, folder in (
+            (("{resource_dir}", "--spec-dir", "/spec"), "/spec"),
+            (("/other", "--spec-dir", "/spec"), "/other"),
+            (("{resource_dir}",), ""),
+        ):
+            for more in ((), ("--no-exec",)):
+                values, _ = self.parse("-f", "c", "--resource-dir", *words, *more)
+                self.assertEqual(values["resource_dir"], folder)
+                self.assertFalse("spec_dir" in values)
+
+    def test_short_way(self) -> None:
+        """The usual argv is read without argparse, to the same end."""
+        for usual, other in (
+            (("-f", "c", "--resource-dir", "d"), ("--resource-dir=d", "-f", "c")),
+            (("-f", "c", "--kernel", "d"), ("--kernel=d", "-f", "c")),
+            (
+                ("--kernel", "c", "--resource-dir", "d"),
+                ("--resource-dir=d", "--kernel=c"),
+            ),
+        ):
+            self.assertEqual(self.parse(*usual), self.parse(*other))
+            self.assertEqual(
+                self.parse(*usual, "--", "k"), (self.parse(*other)[0], ["k"])
+            )
+
+    def test_all(self) -> None:
+        """Each option, with a blank or an equals sign."""
+        values, command = self.parse(
+            "--connection-file=c.json",
+            "--kernel=k",
+            "--interrupt-mode=message",
+            "--inner-transport",
+            "tcp",
+            "--restart-limit=0",
+            "--stable-start-time=1.5",
+            "--start-timeout=0",
+            "--no-autorestart",
+            "--max-held=1",
+            "--abandoned-timeout=3600",
+            "--no-exec",
+            "--log-level=debug",
+        )
+        self.assertEqual(
+            (values, command),
+            (
+                {
+                    "connection_file": "c.json",
+                    "resource_dir": "",
+                    "kernel": "k",
+                    "interrupt_mode": "message",
+                    "inner_transport": "tcp",
+                    "restart_limit": 0,
+                    "stable_start_time": 1.5,
+                    "start_timeout": 0.0,
+                    "no_autorestart": True,
+                    "max_held": 1,
+                    "abandoned_timeout": 3600.0,
+                    "no_exec": True,
+                    "log_level": "DEBUG",
+                },
+                [],
+            ),
+        )
+
+    def test_old_name_of_the_level(self) -> None:
+        """As the earlier package had it; it wins over the new one."""
+        values, _ = self.parse("--RestarterApp.log_level=INFO", "--log-level=ERROR")
+        self.assertEqual(values["log_level"], "INFO")
+        self.assertFalse("RestarterApp_log_level" in values)
+
+    def test_command(self) -> None:
+        """What follows -- is the inner command, whatever it looks like."""
+        values, command = self.parse("-f", "c", "--", "k", "-f", "--", "--kernel")
+        self.assertEqual(values["connection_file"], "c")
+        self.assertEqual(command, ["k", "-f", "--", "--kernel"])
+
+    def test_wrong(self) -> None:
+        """One sentence that says where to read on; never an exit."""
+        see = "; see python -m ipr --help"
+        for argv, text in (
+            (("--kern", "x"), f"unrecognized arguments: --kern x{see}"),
+            (
+                ("--restart-limit=x",),
+                f"argument --restart-limit: not a whole number: 'x'{see}",
+            ),
+            (
+                ("--interrupt-mode=maybe",),
+                "argument --interrupt-mode: 'maybe' is none of signal, message" + see,
+            ),
+            (
+                ("-f",),
+                f"argument -f/--connection-file: expected one argument{see}",
+            ),
+        ):
+            self.assertEqual(self.wrong(*argv), text)
+
+    def test_help_can_be_formatted(self) -> None:
+        """Percent signs in a help text do not trip argparse; each option is told."""
+        text = options.parser("1.2.3").format_help()
+        for option in options.OPTIONS:
+            self.assertIn(f"--{option.name}", text)
+        self.assertIn("until %restart", " ".join(text.split()))
+
+    def test_cut(self) -> None:
+        """Without -- there is no command; it is not the same as an empty one."""
+        self.assertEqual(options.cut(["a", "b"]), (["a", "b"], []))
+        self.assertEqual(options.cut(["a", "--"]), (["a"], []))

@@ -1,0 +1,217 @@
+"""What %ipr does, on a daemon that is a fake."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from ipr.daemon.commands import IprCommands
+from ipr.daemon.notebooklog import Log
+from ipr.daemon.status import Row
+from ipr.jupyter import messages
+from ipr.jupyter.magichelp import HELP
+from ipr.jupyter.magics import Help, Ipr
+from ipr.relay.answers import Steps
+from ipr.relay.cells import Cell
+from ipr.relay.ledger import Ledger
+from ipr.relay.request import Request
+from tests.case import Case
+from tests.requests import request
+
+
+class FakeRelay:
+    """What the commands see of the relay."""
+
+    def __init__(self) -> None:
+        self.ledger = Ledger()
+        self.voice = self
+        self.whispered: list[tuple[str, str]] = []
+
+    def whisper(self, request: Request, draft: messages.Draft) -> None:
+        self.whispered.append((request.msg_id, str(draft.content["text"])))
+
+
+class FakeRestarter:
+    """What they see of the restarter."""
+
+    def __init__(self) -> None:
+        self.kernel: Any = None
+        self.state: Any = self
+        self.generation = 3
+        self.restarts: list[bool] = []
+
+    def public_state(self) -> str:
+        return "running"
+
+    def restart(self, *, urgent: bool) -> None:
+        self.restarts.append(urgent)
+
+
+class FakeDaemon:
+    """The daemon; its status comes when the test says."""
+
+    def __init__(self) -> None:
+        self.written: list[str] = []
+        self.log = Log(self.written.append)
+        self.relay: Any = FakeRelay()
+        self.restarter: Any = FakeRestarter()
+        self.may_exec = True
+        self.asked: Deferred[list[Row]] = Deferred()
+
+    def status(self) -> Deferred[list[Row]]:
+        return self.asked
+
+
+class CommandsCase(Case):
+    def setUp(self) -> None:
+        self.daemon = FakeDaemon()
+        self.commands = IprCommands(self.daemon)
+        self.said: list[Any] = []
+
+    def run_magic(self, magic: Ipr | Help, msg_id: str = "m1") -> None:
+        def post(_request: Request, steps: Steps) -> None:
+            self.said.extend(step.draft for step in steps)
+
+        cell = Cell(post, request(msg_id), 3)
+        cell.begin()
+        self.said.clear()
+        self.commands.run(cell, magic)
+
+    def texts(self) -> list[str]:
+        """Give what is under the cell."""
+        return [d.content["text"] for d in self.said if d.msg_type == "stream"]
+
+    def replies(self) -> list[str]:
+        """Give how it ended: at most once, with one idle."""
+        found = [d for d in self.said if d.msg_type == "execute_reply"]
+        self.assertEqual(self.said.count(messages.IDLE), len(found))
+        return [f"{d.content['status']} {d.content.get('ename', '')}" for d in found]
+
+    def value(self, code: str, rest: str = "") -> str:
+        """Run %ipr exec; give all that is under the cell."""
+        self.run_magic(Ipr("exec", code, rest))
+        return "".join(self.texts())
+
+
+class HelpAndStatusTests(CommandsCase):
+    def test_help(self) -> None:
+        """Both topics."""
+        for topic in ("restart", "ipr"):
+            self.run_magic(Help(topic))
+            self.assertEqual(self.texts(), [HELP[topic]])
+            self.assertEqual(self.replies(), ["ok "])
+
+    def test_status(self) -> None:
+        """The table, once all is known."""
+        self.run_magic(Ipr("status"))
+        self.assertEqual(self.said, [])
+        self.daemon.asked.callback([Row("state", "running")])
+        self.assertEqual(self.said[0].content["data"]["text/plain"], "state  running")
+        self.assertEqual(self.replies(), ["ok "])
+
+    def test_status_that_fails(self) -> None:
+        """The cell says why."""
+        self.run_magic(Ipr("status"))
+        self.daemon.asked.errback(OSError("no squeue"))
+        self.assertEqual(self.replies(), ["error StatusError"])
+
+
+class DebugTests(CommandsCase):
+    def test_level(self) -> None:
+        """It is set, and records are shown from then on."""
+        self.run_magic(Ipr("debug", "info"))
+        self.assertEqual(self.daemon.log.level, "INFO")
+        self.assertEqual(self.replies(), ["ok "])
+        self.commands._show("record")
+        self.assertEqual(self.daemon.relay.whispered, [("m1", "record")])
+
+    def test_under_the_cell_that_runs(self) -> None:
+        """Records go under a cell of the same client that runs, if one does."""
+        self.run_magic(Ipr("debug", "DEBUG"))
+        running = request("m2")
+        self.daemon.relay.ledger.enter(running)
+        self.commands._show("one")
+        running.header["session"] = "another client"
+        self.commands._show("two")
+        self.assertEqual(self.daemon.relay.whispered, [("m2", "one"), ("m1", "two")])
+
+    def test_off(self) -> None:
+        """And no more."""
+        self.run_magic(Ipr("debug", "DEBUG"))
+        self.run_magic(Ipr("debug", "INFO"))
+        self.run_magic(Ipr("debug", "Off"))
+        self.assertEqual(self.daemon.log.level, "WARNING")
+        self.commands._show("record")
+        self.assertEqual(self.daemon.relay.whispered, [])
+
+    def test_wrong_level(self) -> None:
+        """Nothing is changed, and the cell says which there are."""
+        self.run_magic(Ipr("debug", "loud"))
+        self.assertEqual(self.replies(), ["error UsageError"])
+        self.assertEqual(self.daemon.log.level, "WARNING")
+        self.assertIn("DEBUG, INFO", self.said[0].content["evalue"])
+
+
+class ExecTests(CommandsCase):
+    def test_value(self) -> None:
+        """The last expression's value is shown, if it has one."""
+        self.assertEqual(self.value("1 + 1"), "2\n")
+        self.assertEqual(self.value("x = 1"), "")
+        self.assertEqual(self.value("None"), "")
+        self.assertEqual(self.value("a = 20", "b = 22\na + b"), "42\n")
+        self.assertEqual(self.value("", "'rest'"), "'rest'\n")
+
+    def test_print(self) -> None:
+        """What it prints is shown in order, its own print and Python's."""
+        self.assertEqual(
+            self.value("", "self.print('a', 1, sep='-')\nprint('b')\n'c'"),
+            "a-1\nb\n'c'\n",
+        )
+
+    def test_self(self) -> None:
+        """What the help promises is there."""
+        self.assertEqual(
+            self.value("self.state, self.generation, self.inner_pid"),
+            "('running', 3, 0)\n",
+        )
+        self.daemon.restarter.kernel = self
+        self.pid = 4711
+        self.assertEqual(self.value("self.inner_pid"), "4711\n")
+        self.value("self.log.setLevel(logging.INFO)")
+        self.assertEqual(self.daemon.log.level, "INFO")
+        self.assertEqual(logging.INFO, 20)
+        self.value("self.restart()")
+        self.assertEqual(self.daemon.restarter.restarts, [True])
+        for name in ("relay", "restarter", "service"):
+            self.assertEqual(self.value(f"self.{name} is not None"), "True\n")
+
+    def test_error(self) -> None:
+        """It fails as any cell would, without our own frames."""
+        self.run_magic(Ipr("exec", "1 / 0"))
+        self.assertEqual(self.replies(), ["error ZeroDivisionError"])
+        shown = "".join(self.said[0].content["traceback"])
+        self.assertIn("<%ipr exec>", shown)
+        self.assertFalse("commands.py" in shown, shown)
+        # A front end puts an end of line behind each.
+        self.assertFalse("\n" in shown, shown)
+
+    def test_no_python(self) -> None:
+        """Nor does a slip of the pen do any harm."""
+        self.run_magic(Ipr("exec", "for"))
+        self.assertEqual(self.replies(), ["error SyntaxError"])
+
+    def test_exit(self) -> None:
+        """It does not end the daemon, nor qtconsole, which knows SystemExit."""
+        for code in ("raise SystemExit", "exit()", "raise KeyboardInterrupt"):
+            self.run_magic(Ipr("exec", code))
+            self.assertEqual(len(self.replies()), 1)
+            self.assertFalse("SystemExit" in self.replies()[0])
+
+    def test_not_allowed(self) -> None:
+        """--no-exec: nothing runs."""
+        self.daemon.may_exec = False
+        self.run_magic(Ipr("exec", "self.log.setLevel('DEBUG')"))
+        self.assertEqual(self.replies(), ["error NotAllowed"])
+        self.assertEqual(self.daemon.log.level, "WARNING")

@@ -1,0 +1,50 @@
+"""How the daemon stands, as a person reads it."""
+
+from __future__ import annotations
+
+from ipr.daemon.status import Row, as_html, as_text, size, span
+from tests.case import Case
+
+
+class TableTests(Case):
+    rows = (Row("state", "running"), Row("id", "a\nb"), Row("none", ""))
+
+    def test_text(self) -> None:
+        """Two columns; further lines stand below the first."""
+        self.assertEqual(
+            as_text(self.rows),
+            "state  running\nid     a\n       b\nnone   ",
+        )
+        self.assertEqual(as_text(()), "")
+
+    def test_html(self) -> None:
+        """A table in which nothing is taken for markup."""
+        found = as_html((Row("a<b", "c&d\ne"),))
+        self.assertIn("a&lt;b</th>", found)
+        self.assertIn("c&amp;d<br>e</td>", found)
+        self.assertEqual(found.count("<tr>"), 1)
+
+
+class UnitsTests(Case):
+    def test_size(self) -> None:
+        """Bytes, in the unit that fits."""
+        self.assertEqual(
+            [size(n) for n in (0, 1023, 1024, 123_456_789, 2**31, 2**45)],
+            ["0 B", "1023 B", "1 KiB", "117.7 MiB", "2.0 GiB", "32768.0 GiB"],
+        )
+
+    def test_span(self) -> None:
+        """Seconds, in the two units that fit."""
+        self.assertEqual(
+            [span(s) for s in (0.9, 59.9, 60, 3599, 3723, 172_799, 172_800, 10**6)],
+            [
+                "0 s",
+                "59 s",
+                "1 min 0 s",
+                "59 min 59 s",
+                "1 h 2 min",
+                "47 h 59 min",
+                "2 d 0 h",
+                "11 d 13 h",
+            ],
+        )

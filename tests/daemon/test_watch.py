@@ -1,0 +1,68 @@
+"""When nobody wants the daemon any more."""
+
+from __future__ import annotations
+
+import os
+
+from ipr.daemon.watch import Watch
+from tests.case import Case
+
+
+class WatchTests(Case):
+    def setUp(self) -> None:
+        self.clock = self.make_clock()
+        self.wanted = False
+        self.told: list[str] = []
+
+    def watch(self, *, parent: int = 0, limit: float = 0.0) -> None:
+        watch = Watch(
+            self.clock,
+            parent=parent,
+            limit=limit,
+            wanted=lambda: self.wanted,
+            end=lambda why: self.told.append(f"end: {why}"),
+            give_up=lambda why: self.told.append(f"give up: {why}"),
+        )
+        watch.start()
+        self.addCleanup(watch.stop)
+
+    def pass_by(self, seconds: int) -> None:
+        for _ in range(seconds):
+            self.clock.advance(1)
+
+    def test_abandoned(self) -> None:
+        """After its time, and again if nothing came of it."""
+        self.watch(limit=10)
+        self.pass_by(10)
+        self.assertEqual(self.told, [])
+        self.pass_by(1)
+        why = "for 10 s no client has been connected and no cell has been running"
+        self.assertEqual(self.told, [f"give up: {why}"])
+        self.pass_by(10)
+        self.assertEqual(len(self.told), 2)
+
+    def test_wanted(self) -> None:
+        """From then on the time begins anew."""
+        self.watch(limit=10)
+        self.pass_by(9)
+        self.wanted = True
+        self.pass_by(100)
+        self.wanted = False
+        self.pass_by(10)
+        self.assertEqual(self.told, [])
+        self.pass_by(1)
+        self.assertEqual(len(self.told), 1)
+
+    def test_parent(self) -> None:
+        """Only a change counts, and only where it matters."""
+        self.watch(parent=os.getppid())
+        self.pass_by(5)
+        self.assertEqual(self.told, [])
+        self.watch(parent=os.getppid() + 1)
+        self.pass_by(1)
+        self.assertEqual(self.told, ["end: the Jupyter server that started us is gone"])
+
+    def test_nothing_to_look_for(self) -> None:
+        """Then nothing wakes the daemon every second."""
+        self.watch()
+        self.assertEqual(self.clock.getDelayedCalls(), [])

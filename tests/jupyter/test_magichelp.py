@@ -1,0 +1,153 @@
+"""Help and completion for our own words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipr.jupyter import magics
+from ipr.jupyter.magichelp import HELP, Completion, complete, inspect, merge, reply
+from tests.case import Case
+
+
+def completed(code: str) -> Completion | None:
+    return complete(code, len(code))
+
+
+class CompleteTests(Case):
+    def test_words(self) -> None:
+        """The two words beside the kernel's, their arguments alone."""
+        for code, matches, start, alone in (
+            ("%", ("%restart", "%ipr"), 0, False),
+            ("%re", ("%restart",), 0, False),
+            ("  %i", ("%ipr",), 2, False),
+            ("%restart n", ("now",), 9, True),
+            ("%restart --e", ("--env", "--env-file"), 9, True),
+            ("%restart now --c", ("--cwd",), 13, True),
+            ("%ipr ", ("status", "debug", "exec", "help"), 5, True),
+            ("%ipr e", ("exec",), 5, True),
+            ("%ipr debug DE", ("DEBUG",), 11, True),
+            ("# c\n\n%re", ("%restart",), 5, False),
+        ):
+            self.assertEqual(
+                completed(code), Completion(matches, start, len(code), alone), code
+            )
+
+    def test_nothing_of_ours(self) -> None:
+        """Everywhere else the kernel completes."""
+        for code in (
+            "",
+            "re",
+            "%time",
+            "%%re",
+            "x %re",
+            "x = 1\n%re",
+            "%restart\n%re",
+            "%ipr status ",
+            "%ipr exec self.",
+        ):
+            found = completed(code)
+            self.assertEqual(found.matches if found else (), (), code)
+
+    def test_cursor(self) -> None:
+        """Only what is before the cursor counts."""
+        self.assertEqual(
+            complete("%restart now", 4), Completion(("%restart",), 0, 4, False)
+        )
+        self.assertEqual(complete("%re", 0), None)
+        self.assertEqual(complete("%re", -5), None)
+
+    def test_every_word_is_understood(self) -> None:
+        """What is offered is what the magics take."""
+        for word in ("%restart now", "%restart --reset", "%ipr status", "%ipr help"):
+            found = magics.parse(word)
+            self.assertFalse(isinstance(found, magics.Mistake), word)
+
+
+class MergeTests(Case):
+    ours = Completion(("%restart",), 0, 3)
+
+    def theirs(self, **more: Any) -> dict[str, Any]:
+        return {
+            "status": "ok",
+            "matches": ["%reset"],
+            "cursor_start": 0,
+            "cursor_end": 3,
+            "metadata": {},
+            **more,
+        }
+
+    def test_behind_the_kernels(self) -> None:
+        """The kernel's first, and none twice."""
+        found = merge(self.theirs(matches=["%reset", "%restart"]), self.ours, "%re")
+        self.assertEqual(found, self.theirs(matches=["%reset", "%restart"]))
+        found = merge(self.theirs(), self.ours, "%re")
+        self.assertEqual(found, self.theirs(matches=["%reset", "%restart"]))
+
+    def test_another_span(self) -> None:
+        """A kernel that replaces less, or more, than we do."""
+        found = merge(self.theirs(matches=["reset"], cursor_start=1), self.ours, "%re")
+        self.assertEqual(
+            (found["matches"], found["cursor_start"]), (["%reset", "%restart"], 0)
+        )
+        found = merge(
+            self.theirs(matches=[" %reset"], cursor_end=5),
+            Completion(("%restart",), 1, 4),
+            " %re",
+        )
+        self.assertEqual(
+            (found["matches"], found["cursor_start"], found["cursor_end"]),
+            ([" %reset", " %restart"], 0, 5),
+        )
+
+    def test_typed(self) -> None:
+        """JupyterLab takes the typed ones instead, if they are there."""
+        typed = {"start": 0, "end": 3, "text": "%reset", "type": "magic"}
+        metadata = {"_jupyter_types_experimental": [typed], "other": 1}
+        found = merge(self.theirs(metadata=metadata), self.ours, "%re")
+        self.assertEqual(
+            found["metadata"],
+            {
+                "_jupyter_types_experimental": [
+                    typed,
+                    {"start": 0, "end": 3, "text": "%restart", "type": "magic"},
+                ],
+                "other": 1,
+            },
+        )
+
+    def test_kernel_finds_nothing(self) -> None:
+        """Then ours alone; so too when it failed, or says something odd."""
+        for content in (
+            self.theirs(matches=[]),
+            self.theirs(status="error"),
+            self.theirs(matches=None),
+            self.theirs(cursor_start="0"),
+            {},
+        ):
+            self.assertEqual(merge(content, self.ours, "%re"), reply(self.ours))
+
+
+class InspectTests(Case):
+    def test_ours(self) -> None:
+        """With the cursor anywhere in the line of the magic."""
+        for code, topic in (
+            ("%restart", "restart"),
+            ("%restart now", "restart"),
+            ("%ipr?", "ipr"),
+            ("# c\n%ipr debug", "ipr"),
+        ):
+            for cursor in (len(code), len(code) - 2):
+                self.assertEqual(inspect(code, cursor), HELP[topic], code)
+
+    def test_not_ours(self) -> None:
+        """The kernel explains its own."""
+        for code in ("", "restart", "%time", "x = 1\n%restart", "%restarts"):
+            self.assertEqual(inspect(code, len(code)), None, code)
+
+    def test_help_names_every_option(self) -> None:
+        """What the usage line has, the help has."""
+        for word in magics.RESTART_USAGE.replace("[", " ").split():
+            if word.startswith("--"):
+                self.assertIn(word.rstrip("]"), HELP["restart"])
+        for word in ("status", "debug", "exec", "help"):
+            self.assertIn(f"%ipr {word}", HELP["ipr"])

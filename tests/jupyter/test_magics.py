@@ -1,0 +1,306 @@
+"""Which cells are for ipr, and what they ask."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shlex
+import time
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipr.jupyter import magics
+from ipr.jupyter.magics import Changes, Help, Ipr, Mistake, Restart, parse
+from tests.case import Case
+
+
+class OursTests(Case):
+    """Which cells are ours at all."""
+
+    def test_plain(self) -> None:
+        """White space before and after does not matter."""
+        for code in (
+            "%restart",
+            "  %restart  ",
+            "\n\n%restart\n\n",
+            "\t%restart\t",
+            "%restart\r\n",
+            "%restart # for a clean start",
+        ):
+            self.assertEqual(parse(code), Restart(), repr(code))
+
+    def test_comments_before(self) -> None:
+        """Comment lines of the usual languages may come first."""
+        for line in ("# Python", "// C", "-- SQL", "; Lisp", "  # indented"):
+            self.assertEqual(parse(f"{line}\n\n%restart"), Restart(), line)
+
+    def test_others_pass(self) -> None:
+        """A cell that does not begin with one of our words is none of ours."""
+        for code in (
+            "",
+            "   \n",
+            "# only a comment",
+            "x = 1\n%restart",
+            "%restarts",
+            "%restart_all",
+            "%iprs",
+            "%iprint 3",
+            "%%restart",
+            "%%ipr",
+            "% restart",
+            "restart",
+            "x%restart",
+            'print("%restart")',
+            "'''\n%restart\n'''",
+            "%ipr-status",
+        ):
+            self.assertEqual(parse(code), None, repr(code))
+
+    def test_suspicious(self) -> None:
+        """The bytes say quickly that a cell cannot be ours."""
+        self.assertEqual(
+            [
+                magics.suspicious(json.dumps({"code": code}).encode())
+                for code in ("%restart", "#c\n%ipr help", "x = 1", "restart", "ipr")
+            ],
+            [True, True, False, False, False],
+        )
+
+    @settings(deadline=None)
+    @given(st.text(alphabet="%restarip \n\t#x?\x0c\r", max_size=30))
+    def test_never_ours_without_suspicion(self, code: str) -> None:
+        """No cell that the bytes test lets pass would have been ours."""
+        if parse(code) is not None:
+            for ascii_only in (True, False):
+                content = json.dumps({"code": code}, ensure_ascii=ascii_only)
+                self.assertTrue(magics.suspicious(content.encode()), repr(code))
+
+    @settings(deadline=None)
+    @given(st.text(max_size=80))
+    def test_any_arguments(self, text: str) -> None:
+        """Whatever follows our words, there is an answer; nothing raises."""
+        for word in ("%restart", "%ipr"):
+            self.assertTrue(parse(f"{word} {text}") is not None)
+
+
+class RestartTests(Case):
+    def test_now(self) -> None:
+        """Both spellings."""
+        self.assertEqual(parse("%restart now"), Restart(now=True))
+        self.assertEqual(parse("%restart --now"), Restart(now=True))
+
+    def test_rest(self) -> None:
+        """The lines after it are kept as they are."""
+        self.assertEqual(
+            parse("\n# c\n%restart now\n\nx = 1\n  y\n"),
+            Restart(now=True, rest="\nx = 1\n  y\n"),
+        )
+        self.assertEqual(
+            parse("%restart\r\n%%writefile f\r\na\r\n"),
+            Restart(rest="%%writefile f\r\na\r\n"),
+        )
+
+    def test_what_is_no_line_end(self) -> None:
+        """For Python and IPython neither; a string may hold it, or a comment."""
+        for char in "\x0b\x0c\x1c\x85\u2028\u2029":
+            self.assertEqual(
+                parse(f"%restart\nx = 'a{char}b'"), Restart(rest=f"x = 'a{char}b'")
+            )
+            self.assertEqual(parse(f"# a{char}%restart\nx = 1"), None)
+
+    def test_comment(self) -> None:
+        """As in a shell: only where a word may begin."""
+        for line, value in (
+            ("--env U=http://h/#frag", "http://h/#frag"),
+            ("--env U=ab#cd # don't forget", "ab#cd"),
+            ("--env U='a #b' #c", "a #b"),
+            ("--env U=a\\ #b", "a #b"),
+            ('--env U="a\\" #b" # c', 'a" #b'),
+        ):
+            found = parse(f"%restart {line}")
+            assert isinstance(found, Restart), found
+            self.assertEqual(found.changes.env, (("U", value),))
+
+    def test_tab(self) -> None:
+        """Within quotes it stays what it is."""
+        found = parse("%restart\t--env\t'U=a\tb'")
+        assert isinstance(found, Restart), found
+        self.assertEqual(found.changes.env, (("U", "a\tb"),))
+
+    def test_help_and_more(self) -> None:
+        """What follows is not to be dropped in silence."""
+        for word in ("%restart?", "?%restart", "%restart help", "%ipr?", "%ipr help"):
+            self.assertIs(type(parse(f"{word}\nx = 1")), Mistake)
+            self.assertIs(type(parse(f"{word}\n \n")), Help)
+
+    def test_blank_rest(self) -> None:
+        """Lines with nothing in them are no rest."""
+        self.assertEqual(parse("%restart\n \n\t\n"), Restart())
+
+    def test_env(self) -> None:
+        """Values as a shell would take them, with or without '='."""
+        self.assertEqual(
+            parse("%restart --env A=1 B='x y' --env=C=a=b"),
+            Restart(changes=Changes(env=(("A", "1"), ("B", "x y"), ("C", "a=b")))),
+        )
+
+    def test_empty_env_value(self) -> None:
+        """A variable may be set to nothing."""
+        self.assertEqual(
+            parse("%restart --env A="), Restart(changes=Changes(env=(("A", ""),)))
+        )
+
+    def test_all_options(self) -> None:
+        """Every option, and now among them."""
+        self.assertEqual(
+            parse(
+                "%restart --unset A B --env-file .env --cwd /data"
+                " --module gcc/12 cuda --kernel r-4 --reset now"
+            ),
+            Restart(
+                now=True,
+                changes=Changes(
+                    unset=("A", "B"),
+                    env_file=".env",
+                    cwd="/data",
+                    modules=("gcc/12", "cuda"),
+                    kernel="r-4",
+                    reset=True,
+                ),
+            ),
+        )
+
+    def test_now_after_several_values(self) -> None:
+        """'now' ends a list of values; as the value of one option it is that."""
+        self.assertEqual(
+            parse("%restart --env A=1 now"),
+            Restart(now=True, changes=Changes(env=(("A", "1"),))),
+        )
+        self.assertEqual(
+            parse("%restart --kernel now"), Restart(changes=Changes(kernel="now"))
+        )
+
+    def test_help(self) -> None:
+        """Each way to ask."""
+        for code in (
+            "%restart?",
+            "?%restart",
+            "%restart??",
+            "%restart ?",
+            "%restart help",
+            "%restart --help",
+            "%restart -h",
+        ):
+            self.assertEqual(parse(code), Help("restart"), code)
+
+    def test_mistakes(self) -> None:
+        """Wrong usage says what is wrong and how it is right."""
+        usage = magics.RESTART_USAGE
+        for arguments, text in (
+            ("later", f"%restart does not know 'later'. {usage}"),
+            ("now please", f"%restart does not know 'please'. {usage}"),
+            ("--what x", f"%restart does not know '--what'. {usage}"),
+            ("--cwd", f"%restart: --cwd needs one value. {usage}"),
+            ("--cwd a --cwd b", f"%restart: --cwd needs one value. {usage}"),
+            ("--cwd a b", f"%restart does not know 'b'. {usage}"),
+            ("--env", f"%restart: --env needs a value. {usage}"),
+            ("--env A", "%restart: --env needs NAME=VALUE, not 'A'"),
+            ("--env =1", "%restart: --env needs NAME=VALUE, not '=1'"),
+            ("--cwd=", f"%restart: --cwd needs one value. {usage}"),
+            ("--unset ''", f"%restart: --unset needs a value. {usage}"),
+            ("--module=", f"%restart: --module needs a value. {usage}"),
+            ("--module now", f"%restart: --module needs a value. {usage}"),
+            ("--env 'A=1", f"%restart: No closing quotation. {usage}"),
+        ):
+            self.assertEqual(parse(f"%restart {arguments}"), Mistake(text))
+
+
+class IprTests(Case):
+    def test_verbs(self) -> None:
+        """status, debug and exec, with what belongs to them."""
+        for code, expected in (
+            ("%ipr status", Ipr("status")),
+            ("%ipr  debug   INFO ", Ipr("debug", "INFO")),
+            ("%ipr\tdebug\toff", Ipr("debug", "off")),
+            ("%ipr exec self.state", Ipr("exec", "self.state")),
+            ("%ipr exec\na = 1\nb", Ipr("exec", "", "a = 1\nb")),
+            ("%ipr exec a = 1\nb", Ipr("exec", "a = 1", "b")),
+        ):
+            self.assertEqual(parse(code), expected, code)
+
+    def test_help(self) -> None:
+        """Each way to ask."""
+        for code in ("%ipr", "%ipr help", "%ipr?", "?%ipr", "%ipr??", "%ipr help\n "):
+            self.assertEqual(parse(code), Help("ipr"), code)
+
+    def test_mistakes(self) -> None:
+        """Wrong usage says what is wrong and how it is right."""
+        usage = magics.IPR_USAGE
+        for code, text in (
+            ("%ipr debug", f"%ipr debug: which LEVEL? {usage}"),
+            ("%ipr exec", f"%ipr exec: no code. {usage}"),
+            ("%ipr exec\n  \n", f"%ipr exec: no code. {usage}"),
+            ("%ipr fly", f"%ipr does not know 'fly'. {usage}"),
+            ("%ipr status now", f"%ipr status takes no argument. {usage}"),
+        ):
+            self.assertEqual(parse(code), Mistake(text), code)
+
+    def test_code_that_would_not_run(self) -> None:
+        """Lines behind a %ipr that takes none are not passed over in silence."""
+        for line in ("%ipr status", "%ipr debug INFO", "%ipr help", "%ipr"):
+            self.assertEqual(
+                parse(f"{line}\nx = 1"),
+                Mistake(
+                    "nothing may follow %ipr in its cell, but for %ipr exec: put the"
+                    " rest into a cell of its own"
+                ),
+                line,
+            )
+
+
+class WordsTests(Case):
+    """A line is cut as a shell cuts it, in time that its length allows."""
+
+    @settings(max_examples=500, deadline=None)
+    @given(st.text(alphabet="ab= \t\n'\"\\é", max_size=20))
+    def test_as_shlex(self, text: str) -> None:
+        """The same words, and the same lines that are wrong."""
+        try:
+            theirs = shlex.split(text)
+        except ValueError:
+            self.raised(ValueError, magics.shell_words, text)
+            return
+        self.assertEqual(magics.shell_words(text), theirs)
+
+    def test_comments(self) -> None:
+        """Where a word may begin, and nowhere else."""
+        for text, words in (
+            ("a #b", ["a"]),
+            ("a#b", ["a#b"]),
+            ("'a'#b", ["a#b"]),
+            ("'#a' \\#b", ["#a", "#b"]),
+            ("#", []),
+        ):
+            self.assertEqual(magics.shell_words(text), words)
+
+    def test_work(self) -> None:
+        """2 MB in one word: the square of that would be a minute and a half."""
+        for piece in ("x", "\\a", '\\"', "''", '""', "'a"):
+            begin = time.process_time()
+            with contextlib.suppress(ValueError):
+                magics.shell_words('"' + piece * ((2 << 20) // len(piece)) + '"')
+            self.assertTrue(time.process_time() - begin < 20, piece)
+
+    def test_longest(self) -> None:
+        """A longer line is told so, and what may be done."""
+        longest = magics.LONGEST_LINE - len("--env A=")
+        self.assertIn("Restart(", repr(parse(f"%restart --env A={'x' * longest}")))
+        found = parse(f"%restart --env A={'x' * longest}x")
+        self.assertEqual(
+            found,
+            Mistake(
+                "%restart: its line has 131073 characters, at most 131072 are taken;"
+                " put long values into a file, for --env-file"
+            ),
+        )

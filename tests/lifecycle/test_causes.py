@@ -1,0 +1,264 @@
+"""Why an inner kernel is gone, in words."""
+
+from __future__ import annotations
+
+import signal
+from typing import Any
+
+from ipr.jupyter.messages import Failure
+from ipr.lifecycle.causes import Facts, cause, failure
+from ipr.lifecycle.machine import Cause, Ending
+from tests.case import Case
+
+
+def exited(code: int) -> int:
+    """Give the wait status of an exit code."""
+    return code << 8
+
+
+class CauseTests(Case):
+    def test_exit_code(self) -> None:
+        """It ran, and exited."""
+        self.assertEqual(
+            cause(Facts(exited(3), ready=True)),
+            Cause(Ending.DIED, "the kernel exited with code 3", exit_code=3),
+        )
+
+    def test_exit_before_ready(self) -> None:
+        """The command is told, since it is most likely what is wrong."""
+        self.assertEqual(
+            cause(Facts(exited(1), tail=("No module",), command=("python", "-m", "x"))),
+            Cause(
+                Ending.NEVER_STARTED,
+                "the kernel exited with code 1 before it was ready",
+                (
+                    "command: python -m x",
+                    "its last lines on stderr:",
+                    "    No module",
+                ),
+                exit_code=1,
+            ),
+        )
+
+    def test_signal(self) -> None:
+        """By its name; with the memory it had and its last lines."""
+        self.assertEqual(
+            cause(
+                Facts(
+                    signal.SIGSEGV,
+                    ready=True,
+                    peak_kib=2048,
+                    tail=("a", "b"),
+                    command=("python",),
+                )
+            ),
+            Cause(
+                Ending.DIED,
+                "the kernel was killed by SIGSEGV (Segmentation fault)",
+                ("peak memory: 2 MiB", "its last lines on stderr:", "    a", "    b"),
+                signal=signal.SIGSEGV,
+                peak_kib=2048,
+            ),
+        )
+
+    def test_signal_of_a_launcher(self) -> None:
+        """A shell or srun in front of it exits with 128 and the signal's number."""
+        for code, text in (
+            (137, "137, by which a launcher or a shell says that SIGKILL (Killed)"),
+            (139, "139, by which a launcher or a shell says that SIGSEGV"),
+        ):
+            found = cause(Facts(exited(code), ready=True))
+            self.assertTrue(
+                found.text.startswith(f"the kernel exited with code {text}"), found
+            )
+            self.assertEqual((found.signal, found.exit_code), (0, code))
+        for code in (128, 255):
+            self.assertEqual(
+                cause(Facts(exited(code), ready=True)).text,
+                f"the kernel exited with code {code}",
+            )
+
+    def test_for_programs(self) -> None:
+        """What the words say is there as numbers, too."""
+        found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
+        self.assertEqual(
+            (found.signal, found.exit_code, found.peak_kib, found.out_of_memory),
+            (signal.SIGKILL, None, 7, True),
+        )
+        # Somebody else ran out of memory meanwhile.
+        self.assertFalse(cause(Facts(exited(1), out_of_memory=True)).out_of_memory)
+
+    def test_core_dump(self) -> None:
+        """A dumped core sets another bit of the status."""
+        self.assertEqual(
+            cause(Facts(signal.SIGABRT | 0x80, ready=True)).text,
+            "the kernel was killed by SIGABRT (Aborted)",
+        )
+
+    def test_signal_without_name(self) -> None:
+        """Real-time signals have numbers only."""
+        self.assertEqual(
+            cause(Facts(40, ready=True)).text, "the kernel was killed by signal 40"
+        )
+
+    def test_out_of_memory(self) -> None:
+        """Only who was killed can have been killed for that."""
+        self.assertEqual(
+            cause(Facts(signal.SIGKILL, ready=True, out_of_memory=True)).text,
+            "the kernel was killed by SIGKILL (Killed): the job ran out of memory"
+            " (the cgroup's OOM killer fired)",
+        )
+        self.assertEqual(
+            cause(Facts(exited(1), ready=True, out_of_memory=True)).text,
+            "the kernel exited with code 1",
+        )
+
+    def test_killed_by_ipr(self) -> None:
+        """ipr's own reason is told, not the signal; nor is it the job's end."""
+        found = cause(Facts(signal.SIGKILL, because="it was not ready within 60 s"))
+        self.assertEqual(
+            found.text,
+            "the kernel was ended by ipr because it was not ready within 60 s",
+        )
+        again = cause(Facts(signal.SIGTERM, ready=True, because="of something"))
+        self.assertEqual((found.terminated, again.terminated), (False, False))
+
+    def test_terminated(self) -> None:
+        """SIGTERM, SIGINT and SIGHUP may be the end of the whole job."""
+        self.assertEqual(
+            [
+                cause(Facts(number, ready=True)).terminated
+                for number in (
+                    signal.SIGTERM,
+                    signal.SIGINT,
+                    signal.SIGHUP,
+                    signal.SIGKILL,
+                )
+            ],
+            [True, True, True, False],
+        )
+
+    def test_could_not_start(self) -> None:
+        """Another try would end the same."""
+        self.assertEqual(
+            cause(Facts(None, "no such file: /bin/x", command=("/bin/x",))),
+            Cause(
+                Ending.NEVER_STARTED,
+                "the kernel could not be started: no such file: /bin/x",
+                ("command: /bin/x",),
+                hopeless=True,
+            ),
+        )
+
+    def test_guardian_killed(self) -> None:
+        """It ran, and nobody knows how it ended: that is worth another try."""
+        self.assertEqual(
+            cause(Facts(None, "its guardian process was killed", ready=True)),
+            Cause(Ending.DIED, "the kernel is gone: its guardian process was killed"),
+        )
+
+    def test_excused(self) -> None:
+        """An interrupt excuses a death before ready, and none after it."""
+        self.assertEqual(
+            [
+                cause(Facts(signal.SIGINT, ready=ready, interrupted=True)).excused
+                for ready in (False, True)
+            ],
+            [True, False],
+        )
+
+
+class FailureTests(Case):
+    def test_names(self) -> None:
+        """Each ending has its name; never one that a client takes for its own."""
+        self.assertEqual(
+            [failure(Cause(ending, "why")).ename for ending in Ending],
+            [
+                "KernelRestarted",
+                "DeadKernelError",
+                "KernelStartError",
+                "KernelShutDown",
+            ],
+        )
+
+    def test_traceback(self) -> None:
+        """Name, sentence and details."""
+        self.assertEqual(
+            failure(Cause(Ending.DIED, "why", ("more", "still more"))),
+            Failure(
+                "DeadKernelError",
+                "why",
+                ("DeadKernelError: why", "more", "still more"),
+            ),
+        )
+
+    def test_dead(self) -> None:
+        """Who is told that it stays dead is told the way out."""
+        found = failure(Cause(Ending.DIED, "why"), dead=True)
+        self.assertEqual(found.evalue, "why; run %restart to start a new one")
+        self.assertEqual(
+            found.traceback,
+            ("DeadKernelError: why; run %restart to start a new one",),
+        )
+
+    def test_limit(self) -> None:
+        """Cells behind the last death are told that they did not run."""
+        found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
+        self.assertEqual(
+            found.evalue,
+            "this cell did not run: the kernel died six times in a row, at last"
+            " because it was killed; run %restart to start a new one",
+        )
+        found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
+        self.assertIn("died 12 times in a row", found.evalue)
+
+    def test_remedy(self) -> None:
+        """Where a plain %restart would fail again, what would not."""
+        found = failure(Cause(Ending.NEVER_STARTED, "why", remedy="do x"), dead=True)
+        self.assertEqual(found.evalue, "why; do x")
+
+    def test_followed(self) -> None:
+        """Who is told why is told what now."""
+        found = failure(Cause(Ending.DIED, "why", ("more",), followed=True))
+        self.assertEqual(
+            found.traceback,
+            (
+                "DeadKernelError: why",
+                "A new kernel is started; all variables are gone.",
+                "more",
+            ),
+        )
+        found = failure(Cause(Ending.ASKED, "why", followed=True))
+        self.assertEqual(found.traceback, ("KernelRestarted: why",))
+
+
+class FactsTests(Case):
+    """The same for programs: in the metadata of the reply."""
+
+    def facts(self, **known: Any) -> dict[str, object]:
+        return dict(failure(cause(Facts(**known))).facts)
+
+    def test_killed(self) -> None:
+        self.assertEqual(
+            self.facts(status=9, ready=True, out_of_memory=True, peak_kib=2048),
+            {
+                "cause": cause(
+                    Facts(9, ready=True, out_of_memory=True, peak_kib=2048)
+                ).text,
+                "signal": 9,
+                "exit_code": None,
+                "peak_kib": 2048,
+                "oom": True,
+            },
+        )
+
+    def test_exited(self) -> None:
+        found = self.facts(status=3 << 8, ready=True)
+        self.assertEqual(
+            [found[name] for name in ("signal", "exit_code", "peak_kib", "oom")],
+            [None, 3, None, False],
+        )
+
+    def test_never_started(self) -> None:
+        found = self.facts(status=None, problem="no such file")
+        self.assertEqual((found["signal"], found["exit_code"]), (None, None))

@@ -1,0 +1,518 @@
+"""The shell around the machine: each effect performed, each timer kept."""
+
+from __future__ import annotations
+
+import signal
+
+import attrs
+
+from ipr.kernel.process import Ended
+from ipr.lifecycle import machine
+from ipr.lifecycle.machine import Dead, Leave, Limits, Running, Starting, Stopped, Tally
+from ipr.lifecycle.restarter import Restarter
+from tests.case import Case
+from tests.fakes import Done, FakeKernel, FakeMessenger, FakeStart
+
+LIMITS = Limits()
+KILLED = Ended(int(signal.SIGKILL))
+
+
+class RestarterCase(Case):
+    limits = LIMITS
+
+    def setUp(self) -> None:
+        self.clock = self.make_clock()
+        self.done: Done = []
+        self.messenger = FakeMessenger(self.done)
+        self.start = FakeStart(self.done)
+        self.oom_kills = 0
+        self.restarter = Restarter(
+            self.clock,
+            self.limits,
+            self.messenger,
+            self.start,
+            lambda: self.oom_kills,
+            lambda: self.done.append(("leave",)),
+        )
+        # Every test ends as the daemon does; nothing is left on the clock then.
+        self.addCleanup(self.end)
+
+    def end(self) -> None:
+        self.restarter.shut_down(Leave.QUICKLY)
+        self.clock.pump([1.0] * 8)
+        self.assertEqual(self.restarter.public_state(), "stopped")
+        self.assertEqual([k.generation for k in self.start.made if not k.closed], [])
+
+    @property
+    def kernel(self) -> FakeKernel:
+        """The newest one."""
+        return self.start.made[-1]
+
+    def took(self) -> Done:
+        """Give what was done since the last time, phases aside."""
+        found = [what for what in self.done if what[0] != "phase"]
+        self.done.clear()
+        return found
+
+    def run_kernel(self) -> None:
+        """Have generation 1 run."""
+        self.restarter.begin()
+        self.restarter.ready(1)
+        self.took()
+
+    def drain(self) -> None:
+        """Have all been read that the newest kernel said."""
+        assert self.kernel.drained is not None
+        self.kernel.drained()
+
+
+class StartTests(RestarterCase):
+    def test_begin(self) -> None:
+        """Generation 1 is started, and the relay asks it."""
+        self.restarter.begin()
+        self.assertEqual(self.took(), [("start", 1), ("opened", 1)])
+        self.assertEqual(self.restarter.state, Starting(1))
+        self.assertEqual(self.restarter.public_state(), "restarting")
+
+    def test_ready(self) -> None:
+        """Ready: the relay passes on; what follows knows that it was ready."""
+        self.restarter.begin()
+        self.took()
+        self.restarter.ready(1)
+        self.assertEqual(self.took(), [("release", 1)])
+        self.assertTrue(self.kernel.ready)
+        self.assertEqual(self.restarter.public_state(), "running")
+
+    def test_ready_twice(self) -> None:
+        """The relay may say so more than once."""
+        self.run_kernel()
+        self.restarter.ready(1)
+        self.assertEqual((self.took(), self.restarter.state), ([], Running(1)))
+
+    def test_phases(self) -> None:
+        """Who waits is told what is going on, with the pid once it is known."""
+        self.restarter.begin()
+        self.kernel.started(4711)
+        self.assertEqual(
+            [what[1] for what in self.done if what[0] == "phase"],
+            ["starting a new kernel ...", "starting a new kernel, pid 4711 ..."],
+        )
+
+    def test_cannot_start(self) -> None:
+        """The very first start fails: it is refused, and nothing stays behind."""
+        self.start.failing = ValueError("no command")
+        self.restarter.begin()
+        text = "the kernel could not be started: no command"
+        self.assertEqual(
+            self.took(), [("start", 1), ("finish", 1, text), ("refuse", text)]
+        )
+        self.assertEqual(self.restarter.public_state(), "dead")
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cannot_start_again(self) -> None:
+        """A restart that fails is refused as well, and can be tried again."""
+        self.run_kernel()
+        self.start.failing = OSError("no process")
+        self.restarter.restart(urgent=False)
+        self.kernel.ended(KILLED)
+        self.drain()
+        text = "the kernel could not be started: no process"
+        self.assertEqual(
+            self.took()[-3:], [("start", 2), ("finish", 2, text), ("refuse", text)]
+        )
+        self.start.failing = None
+        self.restarter.restart(urgent=False)
+        self.assertEqual(
+            self.took(),
+            [("hold", "another is coming"), ("start", 3), ("opened", 3)],
+        )
+
+    def test_start_fails_in_a_way_that_nobody_thought_of(self) -> None:
+        """It is logged, and refused like any other: nobody waits for ever."""
+        self.start.failing = RuntimeError("too many open files")
+        self.restarter.begin()
+        self.assertEqual(len(self.logged_errors(RuntimeError)), 1)
+        self.assertEqual(self.restarter.public_state(), "dead")
+        self.assertEqual(
+            self.took()[-1],
+            ("refuse", "the kernel could not be started: too many open files"),
+        )
+
+    def test_start_that_takes_too_long(self) -> None:
+        """It is ended with the reason, and its exit is awaited."""
+        self.restarter.begin()
+        self.took()
+        self.clock.advance(LIMITS.start_timeout)
+        because = "it was not ready within 60 s"
+        self.assertEqual(self.took(), [("kernel 1", "SIGTERM", because)])
+        self.clock.advance(LIMITS.polite.kill)
+        self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertEqual(
+            self.took()[1],
+            ("finish", 1, f"the kernel was ended by ipr because {because}"),
+        )
+
+
+class DeathTests(RestarterCase):
+    def test_order(self) -> None:
+        """Hold, read its last words, answer, close, and then the next one."""
+        self.run_kernel()
+        self.kernel.ended(Ended(int(signal.SIGSEGV)))
+        text = "the kernel was killed by SIGSEGV (Segmentation fault)"
+        self.assertEqual(
+            self.took(), [("hold", "another is coming"), ("kernel 1", "drain")]
+        )
+        self.drain()
+        self.assertEqual(
+            self.took(),
+            [
+                ("finish", 1, text),
+                ("kernel 1", "close"),
+                ("start", 2),
+                ("opened", 2),
+            ],
+        )
+
+    def test_last_words_that_never_end(self) -> None:
+        """They are read for so long and no longer."""
+        self.run_kernel()
+        self.kernel.ended(KILLED)
+        self.took()
+        late = self.kernel.drained
+        assert late is not None
+        self.clock.advance(LIMITS.drain_time)
+        self.assertEqual(self.took()[0][0], "finish")
+        late()
+        self.assertEqual(self.took(), [])
+        self.assertEqual(self.restarter.state, Starting(2, Tally(1)))
+
+    def test_out_of_memory(self) -> None:
+        """An OOM kill counts when it came in this kernel's life."""
+        self.oom_kills = 3
+        self.run_kernel()
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertEqual(self.took()[2][2], "the kernel was killed by SIGKILL (Killed)")
+        self.restarter.ready(2)
+        self.oom_kills = 4
+        self.took()
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertIn("ran out of memory", self.took()[2][2])
+
+    def test_facts(self) -> None:
+        """What is known of its end, and of its start, is told."""
+        self.restarter.begin()
+        self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
+        self.drain()
+        state = self.restarter.state
+        assert isinstance(state, machine.Starting)
+        self.assertEqual(state.tally, Tally(1, 1))
+        self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
+        self.drain()
+        state = self.restarter.state
+        assert isinstance(state, Dead)
+        self.assertEqual(
+            state.cause,
+            machine.Cause(
+                machine.Ending.NEVER_STARTED,
+                "the kernel exited with code 1 before it was ready",
+                (
+                    "peak memory: 2 MiB",
+                    "command: kernel 2",
+                    "its last lines on stderr:",
+                    "    No module named x",
+                ),
+                exit_code=1,
+                peak_kib=2048,
+            ),
+        )
+
+    def test_interrupted_while_it_started(self) -> None:
+        """A kernel that dies of that has not failed."""
+        self.restarter.begin()
+        self.kernel.interrupted = True
+        self.kernel.ended(Ended(int(signal.SIGINT)))
+        self.drain()
+        self.clock.advance(LIMITS.job_grace)
+        self.assertEqual(self.restarter.state, Starting(2))
+
+    def test_pause(self) -> None:
+        """After the second death in a row it waits a moment."""
+        self.run_kernel()
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.restarter.ready(2)
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.took()
+        self.clock.advance(0.4)
+        self.assertEqual(self.took(), [])
+        self.clock.advance(0.1)
+        self.assertEqual(self.took(), [("start", 3), ("opened", 3)])
+
+    def test_limit(self) -> None:
+        """After so many deaths in a row it stays dead, and says why."""
+        self.run_kernel()
+        for generation in range(1, 7):
+            self.kernel.ended(KILLED)
+            self.drain()
+            self.clock.advance(10)
+            self.restarter.ready(generation + 1)
+        self.assertEqual(
+            self.took()[-1], ("refuse", "the kernel was killed by SIGKILL (Killed)")
+        )
+        self.assertEqual(len(self.start.made), 6)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stable(self) -> None:
+        """One that lived for a while starts a new row."""
+        self.run_kernel()
+        for generation in range(1, 20):
+            self.clock.advance(LIMITS.stable_start_time)
+            self.kernel.ended(KILLED)
+            self.drain()
+            self.restarter.ready(generation + 1)
+        self.assertEqual(self.restarter.state, Running(20, Tally(1)))
+
+    def test_channel_lost(self) -> None:
+        """A kernel that closed a socket is ended; that is then a death."""
+        self.run_kernel()
+        self.kernel.lost("shell")
+        because = "it closed its shell channel"
+        self.assertEqual(self.took(), [("kernel 1", "SIGTERM", because)])
+        self.clock.advance(LIMITS.polite.kill)
+        self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertEqual(
+            self.took()[2],
+            ("finish", 1, f"the kernel was ended by ipr because {because}"),
+        )
+
+    def test_two_channels_lost(self) -> None:
+        """They are told again and again; what the first one began goes on."""
+        self.run_kernel()
+        self.kernel.lost("shell")
+        self.clock.advance(LIMITS.polite.kill / 2)
+        self.kernel.lost("iopub")
+        self.took()
+        self.clock.advance(LIMITS.polite.kill / 2)
+        self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
+        for _ in range(4):
+            self.assertEqual(self.restarter.state.generation, 1)
+            self.kernel.lost("shell")
+            self.clock.advance(LIMITS.gone_time / 4)
+        # Nothing of it was heard any more: another one, without waiting for it.
+        self.clock.advance(LIMITS.drain_time)
+        self.assertEqual(self.restarter.state.generation, 2)
+
+    def test_end_of_an_earlier_kernel(self) -> None:
+        """Reports of a kernel that is gone change nothing."""
+        self.run_kernel()
+        first = self.kernel
+        first.ended(KILLED)
+        self.drain()
+        self.restarter.ready(2)
+        self.took()
+        first.ended(KILLED)
+        first.lost("iopub")
+        self.assertEqual((self.took(), self.restarter.state.generation), ([], 2))
+
+    def test_what_could_not_be_killed(self) -> None:
+        """It is said, and goes on."""
+        self.run_kernel()
+        self.kernel.ended(attrs.evolve(KILLED, left=(12, 13)))
+        self.drain()
+        self.assertEqual(self.restarter.public_state(), "restarting")
+
+    def test_history(self) -> None:
+        """When each began, and why the one before it ended."""
+        self.run_kernel()
+        self.clock.advance(5)
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertEqual(
+            list(self.restarter.history),
+            [
+                (0.0, 1, "first start"),
+                (5.0, 2, "the kernel was killed by SIGKILL (Killed)"),
+            ],
+        )
+
+
+class RestartTests(RestarterCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+
+    def test_healthy(self) -> None:
+        """Asked to go, it goes; nothing stronger is sent."""
+        self.restarter.restart(urgent=False)
+        self.assertEqual(
+            self.took(),
+            [
+                ("hold", "another is coming"),
+                ("ask to go",),
+            ],
+        )
+        self.clock.advance(0.1)
+        self.kernel.ended(Ended(0))
+        self.drain()
+        self.assertEqual(
+            self.took(),
+            [
+                ("kernel 1", "drain"),
+                ("finish", 1, "the kernel was restarted"),
+                ("kernel 1", "close"),
+                ("start", 2),
+                ("opened", 2),
+            ],
+        )
+        self.clock.advance(5)
+        self.assertEqual(self.took(), [])
+
+    def test_phase(self) -> None:
+        """Who waits is told which kernel it is that is to go."""
+        self.restarter.restart(urgent=False)
+        self.assertIn(("phase", "stopping the kernel, pid 1001 ..."), self.done)
+
+    def test_ladder(self) -> None:
+        """SIGTERM, then SIGKILL, then it goes on without waiting."""
+        self.restarter.restart(urgent=False)
+        self.took()
+        steps = []
+        for _ in range(60):
+            self.clock.advance(0.125)
+            steps += [(self.clock.seconds(), *what) for what in self.took()]
+        self.assertEqual(
+            steps,
+            [
+                (1.5, "kernel 1", "SIGTERM", ""),
+                (2.5, "kernel 1", "SIGKILL"),
+                (6.5, "kernel 1", "drain"),
+                (6.75, "finish", 1, "the kernel was restarted"),
+                (6.75, "kernel 1", "close"),
+                (6.75, "start", 2),
+                (6.75, "opened", 2),
+            ],
+        )
+
+    def test_now_shortens_the_ladder(self) -> None:
+        """%restart now, while another one waits for the kernel to go."""
+        self.restarter.restart(urgent=False)
+        self.took()
+        self.restarter.restart(urgent=True)
+        self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertEqual(self.restarter.state, Starting(2))
+
+    def test_asked_from_within(self) -> None:
+        """What an effect asks for comes after the effects beside it."""
+
+        class Asking(FakeMessenger):
+            def release(inner, generation: int) -> None:  # noqa: N805
+                super().release(generation)
+                if generation == 2:
+                    self.restarter.restart(urgent=False)
+                    self.done.append(("asked",))
+
+        self.restarter._messenger = Asking(self.done)
+        self.restarter.restart(urgent=False)
+        self.kernel.ended(Ended(0))
+        self.drain()
+        self.took()
+        self.restarter.ready(2)
+        self.assertEqual(
+            self.took()[:4],
+            [
+                ("release", 2),
+                ("asked",),
+                ("hold", "another is coming"),
+                ("ask to go",),
+            ],
+        )
+
+    def test_effect_that_fails(self) -> None:
+        """It is logged; the effects after it are performed all the same."""
+        self.messenger.failing = ZeroDivisionError()
+        self.restarter.restart(urgent=False)
+        self.kernel.ended(Ended(0))
+        self.took()
+        self.drain()
+        self.assertEqual(len(self.logged_errors(ZeroDivisionError)), 1)
+        self.assertEqual(
+            self.took(),
+            [
+                ("finish", 1, "the kernel was restarted"),
+                ("kernel 1", "close"),
+                ("start", 2),
+                ("opened", 2),
+            ],
+        )
+        self.messenger.failing = None
+
+    def test_time(self) -> None:
+        """The time is the clock's."""
+        self.clock.advance(2.5)
+        self.assertEqual(self.restarter.now(), 2.5)
+
+
+class EndTests(RestarterCase):
+    def test_running(self) -> None:
+        """The kernel is asked to go, on the shortest ladder; then the daemon goes."""
+        self.run_kernel()
+        self.restarter.shut_down()
+        self.assertEqual(self.took()[0], ("hold", "none is coming"))
+        self.kernel.ended(Ended(0))
+        self.drain()
+        self.assertEqual(
+            self.took(),
+            [
+                ("kernel 1", "drain"),
+                ("finish", 1, "the kernel was shut down"),
+                ("kernel 1", "close"),
+                ("end", "the kernel was shut down"),
+                ("leave",),
+            ],
+        )
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_kernel_that_will_not_go(self) -> None:
+        """It is over within two seconds, if nobody is left who would wait."""
+        self.run_kernel()
+        self.restarter.shut_down()
+        self.clock.advance(10)
+        self.assertFalse(("kernel 1", "SIGTERM") in self.done)
+        began = self.clock.seconds()
+        self.restarter.shut_down(Leave.QUICKLY)
+        while ("kernel 1", "SIGKILL") not in self.done:
+            self.clock.advance(0.1)
+        self.kernel.ended(KILLED)
+        self.clock.advance(LIMITS.drain_time)
+        self.assertEqual(self.took()[-1], ("leave",))
+        self.assertTrue(self.clock.seconds() - began < 2)
+
+    def test_dead(self) -> None:
+        """There is nothing to stop."""
+        self.start.failing = ValueError("no command")
+        self.restarter.begin()
+        self.took()
+        self.restarter.shut_down()
+        self.assertEqual(self.took(), [("end", "the kernel was shut down"), ("leave",)])
+
+    def test_once(self) -> None:
+        """Whatever is asked afterwards, it leaves once."""
+        self.run_kernel()
+        self.restarter.shut_down()
+        self.restarter.shut_down()
+        self.kernel.ended(Ended(0))
+        self.drain()
+        self.restarter.shut_down()
+        self.restarter.restart(urgent=True)
+        self.kernel.ended(Ended(0))
+        self.assertEqual(self.took().count(("leave",)), 1)
+        self.assertEqual(self.restarter.state, Stopped(1))

@@ -1,0 +1,343 @@
+"""Whose turn a %restart is: each row of the table, and what all rows must keep."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import attrs
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ipr.relay.turns import (
+    REPLY_TIME,
+    URGED_TIME,
+    Abort,
+    AbortBehind,
+    After,
+    Asked,
+    Before,
+    CellFailed,
+    Effect,
+    Effects,
+    Ended,
+    Event,
+    Fail,
+    GiveUp,
+    Go,
+    Interrupted,
+    Join,
+    Keep,
+    KernelGone,
+    Moved,
+    Prepare,
+    ReplyDue,
+    Resume,
+    Settled,
+    Show,
+    Turn,
+    Turns,
+    UrgedDue,
+    Wrong,
+)
+from ipr.relay.turntable import TABLE, Head, NoTransition, head_of, step
+from tests.case import Case
+
+NONE = Turns()
+#: It waits for cells; for its options.
+WAITS = Turn("a")
+SETTLES = Turn("a", settled=False)
+#: ``%restart now`` with options, beside the head.
+BESIDE = Turn("b", urgent=True, settled=False)
+NOW = Turn("n", urgent=True)
+
+NOTHING, CELLS, SILENT, RESTART = (
+    Before.NOTHING,
+    Before.CELLS,
+    Before.SILENT,
+    Before.RESTART,
+)
+LATE = After(REPLY_TIME, ReplyDue)
+
+
+def urged(turn: Turn) -> Turn:
+    return attrs.evolve(turn, urged=True)
+
+
+class TurnsCase(Case):
+    def leads(
+        self, before: Turns, event: Event, after: Turns, *effects: Effect
+    ) -> None:
+        """Hold that an event does just that."""
+        self.assertEqual(step(before, event), (after, effects))
+
+
+class NobodyWaitsTests(TurnsCase):
+    """There is no head."""
+
+    def test_nothing_runs(self) -> None:
+        """It goes at once."""
+        self.leads(NONE, Asked(WAITS, NOTHING), NONE, Go("a"))
+
+    def test_cells_run(self) -> None:
+        """It waits for them, and says so."""
+        self.leads(NONE, Asked(WAITS, CELLS), Turns(WAITS), Show("a"))
+
+    def test_cells_without_reply(self) -> None:
+        """It waits a moment for the reply."""
+        self.leads(NONE, Asked(WAITS, SILENT), Turns(WAITS), LATE, Show("a"))
+
+    def test_restart_under_way(self) -> None:
+        """It comes after that one, options or not."""
+        for turn in (WAITS, SETTLES):
+            self.leads(NONE, Asked(turn, RESTART), NONE, Keep("a"))
+
+    def test_now(self) -> None:
+        """It waits for nothing at all."""
+        for before in Before:
+            self.leads(NONE, Asked(NOW, before), NONE, Go("n", True))
+
+    def test_options(self) -> None:
+        """They are worked out first; cells are held behind it meanwhile."""
+        for turn in (SETTLES, BESIDE):
+            self.leads(NONE, Asked(turn, NOTHING), Turns(turn), Prepare(turn.cell))
+
+    def test_one_beside_is_left(self) -> None:
+        """The head has gone; this one goes when it can, or fails."""
+        left = Turns(None, (BESIDE,))
+        self.leads(left, Settled("b", CELLS), NONE, Go("b", True))
+        self.leads(left, Wrong("b"), NONE, Fail("b"))
+
+    def test_nobody_is_concerned(self) -> None:
+        """Of one that was aborted, or of cells while nobody waits."""
+        for event in (
+            Settled("gone", CELLS),
+            Wrong("gone"),
+            Moved(CELLS),
+            CellFailed(),
+            Interrupted(),
+            KernelGone(),
+            Ended(),
+        ):
+            self.leads(NONE, event, NONE)
+
+
+class SettlingTests(TurnsCase):
+    """The options of the head are being worked out."""
+
+    def test_can_be_had(self) -> None:
+        """It goes, or waits like any other."""
+        before = Turns(SETTLES)
+        self.leads(before, Settled("a", NOTHING), NONE, Go("a", False, True))
+        self.leads(before, Settled("a", CELLS), Turns(WAITS), Show("a"))
+        self.leads(before, Settled("a", SILENT), Turns(WAITS), LATE, Show("a"))
+
+    def test_now_can_be_had(self) -> None:
+        """It waits for no cell."""
+        self.leads(Turns(BESIDE), Settled("b", CELLS), NONE, Go("b", True, True))
+
+    def test_can_be_had_while_a_restart_is_under_way(self) -> None:
+        """What was interrupted before was none of the new kernel's cells."""
+        overdue = attrs.evolve(urged(SETTLES), overdue=True)
+        self.leads(Turns(overdue), Settled("a", RESTART), Turns(WAITS))
+
+    def test_urged_too_long_ago(self) -> None:
+        """Who interrupted has waited long enough."""
+        overdue = attrs.evolve(urged(SETTLES), overdue=True)
+        self.leads(Turns(urged(SETTLES)), UrgedDue(CELLS), Turns(overdue))
+        self.leads(Turns(overdue), Settled("a", CELLS), NONE, Go("a", True, True))
+
+    def test_cannot_be_had(self) -> None:
+        """What was held behind it goes on; unless one beside it takes its place."""
+        self.leads(Turns(SETTLES), Wrong("a"), NONE, Fail("a"), Resume())
+        self.leads(Turns(SETTLES, (BESIDE,)), Wrong("a"), Turns(BESIDE), Fail("a"))
+
+    def test_asked_meanwhile(self) -> None:
+        """Others are held behind it; only those with now are not."""
+        before = Turns(SETTLES)
+        other = Turn("c")
+        self.leads(before, Asked(other, CELLS), before, Keep("c"))
+        self.leads(before, Asked(NOW, CELLS), before, Go("n", True))
+        self.leads(
+            before, Asked(BESIDE, CELLS), Turns(SETTLES, (BESIDE,)), Prepare("b")
+        )
+
+    def test_nothing_to_do_with_it(self) -> None:
+        """It waits for its options, whatever the kernel does."""
+        before = Turns(SETTLES)
+        for event in (Moved(NOTHING), KernelGone(), Settled("c", CELLS), Wrong("c")):
+            self.leads(before, event, before)
+
+    def test_end(self) -> None:
+        self.leads(Turns(SETTLES, (BESIDE,)), Ended(), NONE)
+
+
+class WaitingTests(TurnsCase):
+    """The head waits for cells."""
+
+    def test_cells_end(self) -> None:
+        """It has its turn when nothing runs any more."""
+        before = Turns(WAITS)
+        self.leads(before, Moved(CELLS), before, Show("a"))
+        self.leads(before, Moved(NOTHING), NONE, Go("a", False, True))
+
+    def test_no_kernel(self) -> None:
+        """While another restart is under way nothing has to be shown."""
+        self.leads(Turns(WAITS), Moved(RESTART), Turns(WAITS))
+
+    def test_idle_without_reply(self) -> None:
+        """ipykernel answers a cell that makes no sense by busy and idle only."""
+        before = Turns(WAITS)
+        self.leads(before, Moved(SILENT), before, LATE, Show("a"))
+        self.leads(before, ReplyDue(), before, GiveUp())
+
+    def test_cell_fails(self) -> None:
+        """A kernel aborts what is queued behind a cell of the same shell."""
+        aborted = (Abort("a"), AbortBehind(""))
+        self.leads(Turns(WAITS), CellFailed(), NONE, *aborted, Resume())
+        beside = Turns(WAITS, (BESIDE,))
+        self.leads(beside, CellFailed(), Turns(BESIDE), *aborted)
+        self.leads(Turns(SETTLES), CellFailed(), NONE, *aborted, Resume())
+
+    def test_cell_fails_elsewhere(self) -> None:
+        """Another shell's queue is another queue; and now is in none."""
+        for turn in (WAITS, attrs.evolve(WAITS, subshell="s2")):
+            self.leads(Turns(turn), CellFailed("s1"), Turns(turn))
+        self.leads(Turns(BESIDE), CellFailed(), Turns(BESIDE))
+
+    def test_interrupt(self) -> None:
+        """The cell fails by that, and the restart goes on; not for ever."""
+        again = After(URGED_TIME, UrgedDue)
+        for turn in (WAITS, SETTLES):
+            self.leads(Turns(turn), Interrupted(), Turns(urged(turn)), again)
+            self.leads(Turns(urged(turn)), Interrupted(), Turns(urged(turn)))
+        before = Turns(urged(WAITS))
+        self.leads(before, CellFailed(), before, AbortBehind(""))
+        self.leads(before, UrgedDue(CELLS), NONE, Go("a", True, True))
+
+    def test_interrupt_of_now(self) -> None:
+        """It does not wait for the cell."""
+        self.leads(Turns(BESIDE), Interrupted(), Turns(BESIDE))
+
+    def test_interrupt_of_another_kernel(self) -> None:
+        """What runs in the next one has not been interrupted."""
+        self.leads(Turns(urged(WAITS)), UrgedDue(RESTART), Turns(WAITS))
+
+    def test_kernel_goes(self) -> None:
+        """It is a restart, whatever the limits say of deaths."""
+        self.leads(Turns(WAITS), KernelGone(), NONE, Join("a"))
+        beside = Turns(WAITS, (BESIDE,))
+        self.leads(beside, KernelGone(), Turns(None, (BESIDE,)), Join("a"))
+
+    def test_asked_meanwhile(self) -> None:
+        before = Turns(WAITS)
+        self.leads(before, Asked(Turn("c"), CELLS), before, Keep("c"))
+        self.leads(before, Asked(NOW, CELLS), before, Go("n", True))
+        both = Turns(WAITS, (BESIDE,))
+        self.leads(before, Asked(BESIDE, CELLS), both, Prepare("b"))
+        self.leads(both, Settled("b", CELLS), before, Go("b", True))
+        self.leads(both, Wrong("b"), before, Fail("b"))
+
+    def test_end(self) -> None:
+        self.leads(Turns(WAITS), Ended(), NONE)
+
+
+# --- what all rows must keep ------------------------------------------------
+
+SUBSHELL = st.sampled_from(["", "s1"])
+BEFORE = st.sampled_from(Before)
+
+
+def cells(turns: Turns) -> set[str]:
+    """Give the ids of those that wait."""
+    head = (turns.head,) if turns.head is not None else ()
+    return {turn.cell for turn in (*head, *turns.beside)}
+
+
+ENDS = (Go, Join, Fail, Abort, Keep)
+
+
+class EveryRowTests(Case):
+    def test_every_row_is_tested(self) -> None:
+        """Each pair of the table is in one of the tests above, and no other."""
+        kinds = {kind for _, kind in TABLE}
+        self.assertEqual(kinds, set(get_args(Event)))
+        missing = [
+            (head, kind) for head in Head for kind in kinds if (head, kind) not in TABLE
+        ]
+        # Timers stop with the head that they were for.
+        self.assertEqual(
+            {(head.name, kind.__name__) for head, kind in missing},
+            {("NONE", "UrgedDue"), ("NONE", "ReplyDue"), ("SETTLING", "ReplyDue")},
+        )
+        self.raised(NoTransition, step, NONE, ReplyDue())
+
+    @settings(deadline=None, max_examples=300)
+    @given(st.data())
+    def test_each_one_ends_once(self, data: st.DataObject) -> None:
+        """Whoever asked goes, joins, fails or is aborted: once, and then is no more.
+
+        Until that it waits; and whoever waits for options was told to find out.
+        """
+        waiting, prepared, ended = NONE, set[str](), set[str]()
+        timers: set[type] = set()
+        for number in range(data.draw(st.integers(1, 12))):
+            event = data.draw(self.possible(waiting, f"r{number}", timers))
+            before = waiting
+            waiting, effects = step(waiting, event)
+            if isinstance(event, Ended):
+                self.assertEqual((waiting, effects), (NONE, ()))
+                return
+            done = {effect.cell for effect in effects if isinstance(effect, ENDS)}
+            prepared |= {one.cell for one in effects if isinstance(one, Prepare)}
+            asked = {event.turn.cell} if isinstance(event, Asked) else set()
+            self.assertEqual(cells(waiting) | done, cells(before) | asked)
+            self.assertEqual(cells(waiting) & done, set())
+            self.assertEqual(done & ended, set())
+            ended |= done
+            for turn in (waiting.head, *waiting.beside):
+                self.assertTrue(turn is None or turn.settled or turn.cell in prepared)
+            self.check_timers(before, waiting, effects, timers)
+
+    def possible(
+        self, waiting: Turns, new: str, timers: set[type]
+    ) -> st.SearchStrategy[Event]:
+        """Give the events that can come now."""
+        settling = [
+            turn.cell
+            for turn in (waiting.head, *waiting.beside)
+            if turn is not None and not turn.settled
+        ]
+        turn = st.builds(Turn, st.just(new), SUBSHELL, st.booleans(), st.booleans())
+        found: list[st.SearchStrategy[Event]] = [
+            st.builds(Asked, turn, BEFORE),
+            st.builds(Moved, BEFORE),
+            st.builds(CellFailed, SUBSHELL),
+            st.just(Interrupted()),
+            st.just(KernelGone()),
+            st.just(Ended()),
+        ]
+        if settling:
+            found.append(st.builds(Settled, st.sampled_from(settling), BEFORE))
+            found.append(st.builds(Wrong, st.sampled_from(settling)))
+        if UrgedDue in timers:
+            found.append(st.builds(UrgedDue, BEFORE))
+        if ReplyDue in timers:
+            found.append(st.just(ReplyDue()))
+        return st.one_of(found)
+
+    def check_timers(
+        self, before: Turns, after: Turns, effects: Effects, timers: set[type]
+    ) -> None:
+        """Do as the shell does: timers belong to a head, and stop with it."""
+        if before.head is not None and (
+            after.head is None or after.head.cell != before.head.cell
+        ):
+            timers.clear()
+        timers |= {effect.kind for effect in effects if isinstance(effect, After)}
+
+    def test_states(self) -> None:
+        """What the head waits for is all that the table asks."""
+        self.assertEqual(
+            [head_of(found) for found in (NONE, Turns(SETTLES), Turns(WAITS))],
+            [Head.NONE, Head.SETTLING, Head.WAITING],
+        )

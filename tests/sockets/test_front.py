@@ -1,0 +1,304 @@
+"""The clients' sockets, and what somebody without a key can do there."""
+
+from __future__ import annotations
+
+import os
+
+import zmq
+
+from ipr.boot import connection
+from ipr.boot.connection import CHANNELS, Outer
+from ipr.sockets import front as front_module
+from ipr.sockets.front import GREETING_TIME, MOST_TOPICS, Front, Newcomers
+from tests.case import Case
+from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
+
+
+class FrontTests(SocketsCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.clients: list[zmq.Socket[bytes]] = []
+
+    def outer(self, **more: str) -> Outer:
+        raw = {f"{name}_port": port for name, port in self.ports.items()}
+        return connection.parsed(
+            {**raw, "transport": "ipc", "ip": self.base, **more}, ""
+        )
+
+    def front(self, **more: str) -> Front:
+        made = Front(self.factory, self.outer(**more), self.lost.append)
+        made.listen(self.receive)
+        self.addCleanup(made.close, 0)
+        return made
+
+    def client(self, name: str, kind: int, **options: bytes) -> zmq.Socket[bytes]:
+        made = self.context.socket(kind)
+        made.linger = 0
+        self.clients.append(made)
+        for option, value in options.items():
+            made.setsockopt(getattr(zmq, option), value)
+        made.connect(self.outer().address(name))
+        return made
+
+    def test_requests(self) -> None:
+        """A client's message comes with its identity, and the reply finds it."""
+        front = self.front()
+        for name in DEALERS:
+            client = self.client(name, zmq.DEALER, IDENTITY=b"me")
+            client.send_multipart(BODY)
+            self.reactor.until(lambda: self.received, f"a message on {name}")
+            self.assertEqual(self.received, [(name, [b"me", *BODY])])
+            front.send(name, [b"me", *BODY])
+            self.assertEqual(self.heard(client), BODY)
+            self.received.clear()
+
+    def test_question_to_who_is_not_there(self) -> None:
+        """It is said, and a later one arrives whole; other channels drop it."""
+        front = self.front()
+        self.assertFalse(front.ask([b"me", *BODY]))
+        front.send("shell", [b"me", *BODY])
+        client = self.client("stdin", zmq.DEALER, IDENTITY=b"me")
+        self.reactor.until(lambda: front.ask([b"me", *BODY]), "the client's stdin")
+        self.assertEqual(self.heard(client), BODY)
+        self.assertFalse(front.ask([b"you", *BODY]))
+        self.assertTrue(front.ask([b"me", b"again"]))
+        self.assertEqual(self.heard(client), [b"again"])
+
+    def test_client_that_does_not_read(self) -> None:
+        """What it has not read takes no more memory than is said; all is whole."""
+        self.addCleanup(setattr, front_module, "MOST_UNREAD", front_module.MOST_UNREAD)
+        vars(front_module)["MOST_UNREAD"] = 1000
+        front = self.front()
+        client = self.client("iopub", zmq.SUB, SUBSCRIBE=b"")
+        self.reactor.until(lambda: self.received, "the subscription")
+        text = [b"x" * 100 for _ in BODY]
+        for number in range(20_000):
+            front.publish([b"topic", b"%d" % number, *text])
+        came = []
+        while client.poll(200):
+            topic, number_, *rest = client.recv_multipart()
+            self.assertEqual((topic, len(rest)), (b"topic", len(BODY)))
+            came.append(int(number_))
+        # And what is in the sockets' own buffers.
+        self.assertTrue(1000 <= len(came) < 10_000, len(came))
+        self.assertEqual(came, sorted(came))
+        front.publish([b"topic", b"later"])
+        self.assertEqual(self.heard(client), [b"topic", b"later"])
+
+    def flood(self, number: int) -> zmq.Socket[bytes]:
+        """Give a client that has sent what it could of ``number`` messages."""
+        client = self.context.socket(zmq.DEALER)
+        client.linger = 0
+        client.sndhwm = 1
+        client.connect(self.outer().address("shell"))
+        for sent in range(number):
+            if not client.poll(300, zmq.POLLOUT):
+                break
+            client.send_multipart([b"%d" % sent, b"x" * 100_000])
+        return client
+
+    def test_requests_that_nobody_reads(self) -> None:
+        """A client has to wait: what it sends takes no memory without a bound."""
+        self.front()
+        client = self.flood(1000)
+        self.assertFalse(client.poll(0, zmq.POLLOUT), "1000 messages were taken")
+
+    def test_burst(self) -> None:
+        """A client that sends more than is kept loses nothing."""
+        self.front()
+        client = self.client("shell", zmq.DEALER)
+        for number in range(20 * front_module.MOST_UNTAKEN):
+            client.send_multipart([b"%d" % number])
+            if number % 500 == 0:
+                self.reactor.turn()
+        self.reactor.until(
+            lambda: len(self.received) == 20 * front_module.MOST_UNTAKEN,
+            "all",
+            turns=2000,
+        )
+        came = [int(frames[-1]) for _, frames in self.received]
+        self.assertEqual(came, list(range(20 * front_module.MOST_UNTAKEN)))
+
+    def test_endless_topic(self) -> None:
+        """Who subscribes to more than a topic is disconnected."""
+        self.front()
+        self.client("iopub", zmq.SUB, SUBSCRIBE=b"x" * 10_000)
+        self.client("iopub", zmq.SUB, SUBSCRIBE=b"x" * 1000)
+        self.reactor.until(lambda: self.received, "the subscription")
+        self.reactor.settle()
+        self.assertEqual(self.received, [("iopub", [b"\x01" + b"x" * 1000])])
+
+    def test_beats_that_nobody_reads(self) -> None:
+        """Echoes wait in a number that is bounded; a long beat gets none."""
+        self.front()
+        client = self.context.socket(zmq.DEALER)
+        client.linger = 0
+        client.connect(self.outer().address("hb"))
+        client.send(b"x" * 5000)
+        other = self.client("hb", zmq.REQ)
+        other.send(b"x" * 4000)
+        self.assertTrue(other.poll(5000), "a beat")
+        self.assertEqual(client.poll(0), 0)
+        client.close(0)
+
+    def test_last_requests(self) -> None:
+        """What has come by the end is answered before the front closes."""
+        front = self.front()
+        for name in ("shell", "control"):
+            client = self.client(name, zmq.DEALER)
+            client.send_multipart(BODY)
+            # It has come, and no turn of the reactor reads it.
+            self.assertTrue(front._channels[name].socket.poll(10_000))
+        front.read_rest()
+        self.assertEqual(
+            [channel for channel, _ in self.received], ["control", "shell"]
+        )
+
+    def test_same_identity_again(self) -> None:
+        """A client that comes back under its identity takes its place."""
+        front = self.front()
+        for text in (b"one", b"two"):
+            client = self.client("shell", zmq.DEALER, IDENTITY=b"me")
+            client.send_multipart([text])
+            self.reactor.until(lambda: self.received, "the message")
+            self.assertEqual(self.received.pop(), ("shell", [b"me", text]))
+        front.send("shell", [b"me", b"reply"])
+        self.assertEqual(self.heard(client), [b"reply"])
+
+    def test_vanished_client(self) -> None:
+        """A reply to nobody is dropped; that is no fault."""
+        self.front().send("shell", [b"nobody", *BODY])
+        self.assertEqual(self.lost, [])
+
+    def test_publish(self) -> None:
+        """Every subscription is told, and each subscriber hears."""
+        front = self.front()
+        clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
+        self.reactor.until(lambda: front.clients == 2, "two connections")
+        self.reactor.until(lambda: front._newcomers._waiting, "both subscriptions")
+        self.reactor.advance(GREETING_TIME)
+        self.assertEqual(self.received, [("iopub", [b"\x01"])] * 2)
+        front.publish([b"topic", *BODY])
+        for client in clients:
+            self.assertEqual(self.heard(client), [b"topic", *BODY])
+
+    def test_clients(self) -> None:
+        """Connections count: no subscription, and no end of one."""
+        front = self.front()
+        clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
+        self.reactor.until(lambda: front.clients == 2, "two connections")
+        for number in range(20):
+            clients[0].setsockopt(zmq.SUBSCRIBE, b"%d" % number)
+            clients[0].setsockopt(zmq.SUBSCRIBE, b"")
+        raw = self.client("iopub", zmq.XSUB)
+        for _ in range(5):
+            raw.send(b"\x00")
+        self.reactor.until(lambda: front.clients == 3, "the third connection")
+        self.reactor.settle()
+        self.assertEqual(front.clients, 3)
+        raw.close(0)
+        clients[0].close(0)
+        self.reactor.until(lambda: front.clients == 1, "their ends")
+
+    def test_heartbeat(self) -> None:
+        """It beats, whatever the reactor does."""
+        self.front()
+        client = self.client("hb", zmq.REQ)
+        client.send(b"ping")
+        self.assertTrue(client.poll(5000), "a beat")
+        self.assertEqual(client.recv(), b"ping")
+
+    def test_curve(self) -> None:
+        """With keys in the file all five are encrypted: who has none is not heard."""
+        public, secret = zmq.curve_keypair()
+        front = self.front(
+            curve_publickey=public.decode(), curve_secretkey=secret.decode()
+        )
+        own_public, own_secret = zmq.curve_keypair()
+        keys = {
+            "CURVE_SERVERKEY": public,
+            "CURVE_PUBLICKEY": own_public,
+            "CURVE_SECRETKEY": own_secret,
+        }
+        for name in DEALERS:
+            self.client(name, zmq.DEALER).send(b"open")
+            self.client(name, zmq.DEALER, IDENTITY=b"me", **keys).send(b"closed")
+            self.reactor.until(lambda: self.received, f"a message on {name}")
+            self.assertEqual(self.received.pop(), (name, [b"me", b"closed"]))
+        listening = self.client("iopub", zmq.SUB, SUBSCRIBE=b"")
+        welcome = self.client("iopub", zmq.SUB, SUBSCRIBE=b"", **keys)
+        self.reactor.until(lambda: self.received, "a subscription")
+        front.publish([b"secret"])
+        self.assertEqual(self.heard(welcome), [b"secret"])
+        beating = self.client("hb", zmq.REQ)
+        beating.send(b"ping")
+        welcome = self.client("hb", zmq.REQ, **keys)
+        welcome.send(b"ping")
+        self.assertTrue(welcome.poll(5000), "a beat")
+        # By now an answer to those without keys would have come as well.
+        self.assertEqual((listening.poll(0), beating.poll(0)), (0, 0))
+        self.assertEqual(len(self.received), 1)
+
+    def test_taken_address(self) -> None:
+        """Nothing is left when one of the five cannot be had."""
+        for name in CHANNELS:
+            outer = self.outer()
+            other = outer._replace(ip=f"{self.base}{name}")
+            os.makedirs(other.address(name).removeprefix("ipc://"))
+            self.raised(
+                zmq.ZMQError,
+                Front,
+                self.factory,
+                other,
+                self.lost.append,
+            )
+            self.assertEqual(self.reactor.readers, [])
+
+    def test_close(self) -> None:
+        """What is sent after the end goes nowhere; that is no fault."""
+        front = self.front()
+        front.close(0)
+        front.send("shell", [b"me", *BODY])
+        self.assertEqual(self.reactor.readers, [])
+        front.close(0)
+
+
+class NewcomersTests(Case):
+    def setUp(self) -> None:
+        self.clock = self.make_clock()
+        self.told: list[bytes] = []
+        self.newcomers = Newcomers(self.clock)
+        self.newcomers.tell(lambda frames: self.told.append(frames[0]))
+        self.addCleanup(self.newcomers.stop)
+
+    def subscribe(self, *topics: bytes) -> None:
+        for topic in topics:
+            self.newcomers.received([b"\x01" + topic])
+
+    def test_at_once(self) -> None:
+        """The first one to a topic is told at once, later ones are when it is time."""
+        self.subscribe(b"", b"x")
+        self.assertEqual(self.told, [b"\x01", b"\x01x"])
+        self.subscribe(b"", b"", b"")
+        self.assertEqual(len(self.told), 2)
+        self.clock.advance(GREETING_TIME)
+        self.assertEqual(self.told[2:], [b"\x01"])
+        self.clock.advance(GREETING_TIME)
+        self.subscribe(b"")
+        self.assertEqual(self.told[3:], [b"\x01"])
+
+    def test_flood(self) -> None:
+        """Many are told in a number that is bounded; the usual one is among them."""
+        self.subscribe(*(b"%d" % number for number in range(1000)), b"")
+        self.assertEqual(len(self.told), MOST_TOPICS)
+        self.clock.advance(GREETING_TIME)
+        self.assertEqual(len(self.told), 2 * MOST_TOPICS + 1)
+        self.assertIn(b"\x01", self.told)
+        self.clock.advance(GREETING_TIME)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_all_else(self) -> None:
+        """Ends of subscriptions, and what is none, are nobody's business."""
+        for frames in ([b"\x00"], [b""], [b"hello"], [b"\x01", b"more"]):
+            self.newcomers.received(frames)
+        self.assertEqual(self.told, [])

@@ -1,0 +1,487 @@
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import assume, event, example, given, settings
+from hypothesis import strategies as st
+from jupyter_client.kernelspec import KernelSpec
+
+from ipr.spec import jsontext, kernelspec, specfolders, specplan
+from tests.spec import spec_shapes
+from tests.spec.spec_home import kept
+
+START = ["/opt/ipr/bin/python", "-P", "-m", "ipr"]
+PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
+
+
+def wrapped(data: bytes, *options: str) -> bytes:
+    text, spec = kernelspec.decoded(data)
+    new = kernelspec.patched(spec, START, options)
+    return kernelspec.rewritten(text, new).encode()
+
+
+def unwrapped(data: bytes) -> bytes:
+    text, spec = kernelspec.decoded(data)
+    return kernelspec.rewritten(text, kernelspec.restored(spec)).encode()
+
+
+def in_order(data: bytes) -> Any:
+    """Read JSON so that the order of its members counts."""
+    return json.loads(data, object_pairs_hook=list)
+
+
+@pytest.mark.parametrize("name", spec_shapes.ALL)
+def test_real_files_come_back_byte_for_byte(name: str) -> None:
+    before = spec_shapes.ALL[name]
+    between = wrapped(before, "--log-level", "DEBUG")
+    old, new = json.loads(before), json.loads(between)
+    assert new["argv"] == [*START, *PLACE, "--log-level", "DEBUG"]
+    own = kept(new)
+    assert own["restarter_original_argv"] == old["argv"]
+    assert new["interrupt_mode"] == "message"
+    assert own.get("restarter_original_interrupt_mode") == old.get("interrupt_mode")
+    rest = [key for key in new if key in old]
+    assert rest == list(old), "the other fields keep their order"
+    changed = ("argv", "interrupt_mode", "metadata", "kernel_protocol_version")
+    assert {key: new[key] for key in old if key not in changed} == {
+        key: old[key] for key in old if key not in changed
+    }
+    assert set(new) - set(old) <= {"interrupt_mode", "metadata"}
+    new["metadata"].pop("ipr")
+    assert new["metadata"] == old.get("metadata", {})
+    assert unwrapped(between) == before
+
+
+@pytest.mark.parametrize("name", spec_shapes.OLDER)
+def test_older_forms_come_back_and_are_brought_up_to_date(name: str) -> None:
+    before, older = spec_shapes.ALL[name], spec_shapes.OLDER[name]
+    assert unwrapped(older) == before
+    found = specfolders.Kernelspec(
+        name, "/k", older, *kernelspec.decoded(older), fault=None
+    )
+    standing = specplan.standing(found)
+    assert standing.wrapping is not None
+    assert not standing.wrapping.by_hand
+    assert standing.state in (specplan.INSTALLED, specplan.INSIDE)
+    newer = specplan.trial(found, specplan.Wish())
+    spec = json.loads(newer)
+    assert not [key for key in spec if key.startswith("restarter")]
+    assert kept(spec)["restarter_original_argv"] == json.loads(before)["argv"]
+    wrapping = kernelspec.wrapping(spec)
+    assert wrapping is not None
+    assert wrapping.options == standing.wrapping.options
+    assert unwrapped(newer) == before
+
+
+def no_warning(data: bytes) -> KernelSpec:
+    """Load a kernel.json as jupyter_client does under ``python -W error``."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return KernelSpec(resource_dir="/x", **json.loads(data))
+
+
+def test_jupyter_client_has_nothing_to_warn_of() -> None:
+    before = spec_shapes.IPYKERNEL
+    loaded = no_warning(wrapped(before))
+    assert loaded.interrupt_mode == "message"
+    assert loaded.metadata["debugger"] is True
+    # The form of the first versions, else this test would show nothing.
+    with pytest.raises(DeprecationWarning, match="restarter_original_argv"):
+        no_warning(spec_shapes.OLDER["python3"])
+
+
+@pytest.mark.parametrize(
+    ("version", "promised"),
+    [
+        ("5.5", "5.4"),
+        ("5.6.1", "5.4"),
+        ("6.0", "5.4"),
+        ("5.10", "5.4"),
+        ("5.4", "5.4"),
+        ("5.3", "5.3"),
+        ("5", "5"),
+        ("", ""),
+        (None, None),
+        (5.5, "5.4"),
+        (["5.5"], ["5.5"]),
+    ],
+)
+def test_no_handshake_is_promised(version: object, promised: object) -> None:
+    """From 5.5 on a client may start a kernel as JEP 66 has it."""
+    spec = {"argv": ["{connection_file}"], "kernel_protocol_version": version}
+    before = json.dumps(spec, indent=1).encode()
+    between = wrapped(before)
+    assert json.loads(between)["kernel_protocol_version"] == promised
+    assert unwrapped(between) == before
+    bare = kernelspec.patched({"argv": ["{connection_file}"]}, START)
+    assert "kernel_protocol_version" not in bare
+
+
+@pytest.mark.parametrize(
+    ("word", "noted", "more", "told"),
+    [
+        ("python3", None, {}, "python3"),  # an absolute path to it
+        ("python", "python3", {}, "python3"),
+        ("python3", None, {"language": "Python"}, "python3"),
+        ("python3", None, {"language": "R"}, None),
+        ("gone/python3", None, {}, None),  # VS Code hides it then
+        ("R", None, {}, None),
+        ("python", None, {}, None),
+        ("python3", None, {"metadata": {"interpreter": {"path": "/x"}}}, "/x"),
+        ("ipr/python3", None, {}, None),  # argv says so already
+    ],
+)
+def test_vs_code_is_told_whose_environment_it_is(
+    tmp_path: Path, word: str, noted: str | None, more: dict[str, Any], told: str | None
+) -> None:
+    (tmp_path / "ipr").mkdir()
+    for name in ("python3", "R", "ipr/python3"):
+        (tmp_path / name).write_text("")
+    (tmp_path / "ipr" / "python").symlink_to("python3")
+
+    def path(name: str | None) -> str | None:
+        return None if name is None else os.path.join(tmp_path, name)
+
+    first = word if word == "python" else path(word)
+    argv = [first, "-m", "k", "{connection_file}"]
+    spec = {"argv": argv, "language": "python", "metadata": {}, **more}
+    new = kernelspec.patched(spec, [str(tmp_path / "ipr" / "python")], (), path(noted))
+    metadata = new["metadata"]
+    assert isinstance(metadata, dict)
+    assert metadata.get("interpreter", {}).get("path") == path(told)
+    new["argv"] = [*START, *PLACE]
+    assert kernelspec.restored(new) == spec
+
+
+def test_the_layout_of_the_new_fields_is_that_of_the_file() -> None:
+    lines = wrapped(spec_shapes.IPYKERNEL).decode().splitlines()
+    assert lines[:4] == ["{", ' "argv": [', '  "/opt/ipr/bin/python",', '  "-P",']
+    # The lines of what moves, moved as far as its key.
+    at = lines.index('   "restarter_original_argv": [')
+    assert lines[at + 1 : at + 3] == ['    "python",', '    "-m",']
+    assert lines[at - 1] == '  "ipr": {'
+    one_line = wrapped(spec_shapes.BASH_KERNEL)
+    assert b"\n" not in one_line
+    assert b'"-f", "{connection_file}", "--resource-dir"' in one_line
+    assert wrapped(b'{"argv":["x","{connection_file}"],"language":"x"}').startswith(
+        b'{"argv":["/opt/ipr/bin/python","-P","-m","ipr","-f",'
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        b'{"argv": ["k", "{connection_file}"]}',
+        b'{"argv":["{connection_file}"]}',
+        b'  {\n\t"argv"\t:\t[\t"{connection_file}"\t]\n}  \n\n',
+        b'{\r\n  "argv": [\r\n    "{connection_file}"\r\n  ],\r\n  "a": 1\r\n}\r\n',
+        b'{"a": 1.00, "b": 1E5, "c": "\\u00e9\\/", "argv": ["{connection_file}"]}',
+        b'{"argv": ["\\u007bconnection_file}"], "display_name": "\xc3\xa9"}',
+        b'{"x": {"argv": ["no"]}, "argv": ["{connection_file}"], "y": [[], {}]}',
+        # The last one counts, as for every JSON reader.
+        b'{"argv": ["a"], "b": 1, "argv": ["{connection_file}"]}',
+        b'{"interrupt_mode": "SIGNAL", "argv": ["{connection_file}"], "env": {}}',
+        b'{"argv": ["{connection_file}"], "a": NaN, "interrupt_mode": "message"}',
+        b'{"argv": ["{connection_file}"], "metadata": {"a" : [ NaN,1e400 ]}}',
+        b'{"argv": ["{connection_file}"], "metadata": { }}',
+        b'{\n"argv": ["{connection_file}"],\n\n "metadata"\n:\n{\n}\n}',
+        b'{"metadata": {"a": 1, "a": 2,\n"b": {}}, "argv":\n["{connection_file}"]}',
+        b'{"metadata": 1, "argv": ["{connection_file}"], "metadata": {"x": 1.0}}',
+        b'{\n\t"argv": [\n\n"{connection_file}"\n\t\t\t]\n,"metadata": {}\n}',
+        b'{"kernel_protocol_version": "\\u0035.5", "argv": ["{connection_file}"]}',
+    ],
+)
+def test_odd_files_come_back_byte_for_byte(before: bytes) -> None:
+    between = wrapped(before)
+    assert json.loads(between)["argv"] == [*START, *PLACE]
+    assert json.loads(between)["interrupt_mode"] == "message"
+    assert unwrapped(between) == before
+
+
+def test_a_path_that_is_not_utf8_survives() -> None:
+    start = [os.fsdecode(b"/opt/\xff/python"), "-m", "ipr"]
+    for data in (spec_shapes.BASH_KERNEL, spec_shapes.SLURM):
+        text, spec = kernelspec.decoded(data)
+        between = kernelspec.rewritten(text, kernelspec.patched(spec, start)).encode()
+        assert os.fsencode(json.loads(between)["argv"][0]) == b"/opt/\xff/python"
+        assert unwrapped(between) == data
+
+
+keys = st.text(max_size=6) | st.sampled_from(["language", "codemirror_mode", "name"])
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+specs = st.fixed_dictionaries(
+    {
+        "argv": st.lists(
+            st.sampled_from(["a", "--f={connection_file}", "é", "\ud800"]), max_size=3
+        ).map(lambda words: [*words, "{connection_file}"])
+        | st.lists(st.text(max_size=3), max_size=1)
+    },
+    optional={
+        "display_name": st.text(max_size=8),
+        "language": st.text(max_size=8),
+        "interrupt_mode": st.sampled_from(["signal", "message", "Message"]),
+        "env": st.dictionaries(st.text(max_size=4), st.text(max_size=4), max_size=2),
+        "metadata": st.dictionaries(
+            keys | st.sampled_from(["interpreter", "kernel_provisioner"]),
+            anything,
+            max_size=3,
+        ),
+        "kernel_protocol_version": st.sampled_from(["5.5", "5.3", "6.0.1", "x"]),
+    },
+)
+layouts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
+    {
+        "indent": st.sampled_from([None, 0, 1, 2, 4, "\t"]),
+        "ensure_ascii": st.booleans(),
+        "separators": st.sampled_from([None, (",", ":"), (" , ", " : "), (",\n", ":")]),
+        "sort_keys": st.booleans(),
+    }
+)
+
+
+@st.composite
+def files(draw: st.DrawFn) -> bytes:
+    """A kernel.json in one of the ways to write it down."""
+    more = st.dictionaries(st.text(max_size=4), anything, max_size=3)
+    spec = {**draw(more), **draw(specs)}
+    if draw(st.integers(0, 9)) == 9:
+        spec["restarter_original_argv"] = ["x"]
+    order = draw(st.permutations(list(spec)))
+    text = json.dumps({key: spec[key] for key in order}, **draw(layouts))
+    text = draw(st.sampled_from(["", " ", "\n"])) + text
+    text += draw(st.sampled_from(["", "\n", " \n"]))
+    return text.encode(errors="surrogatepass")
+
+
+@settings(max_examples=250, deadline=None)
+@example(spec_shapes.IPYKERNEL)
+@given(files())
+def test_whatever_jupyter_accepts_comes_back(before: bytes) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            KernelSpec(resource_dir="/x", **json.loads(before.decode()))
+    except Exception:
+        assume(False)
+    _, spec = kernelspec.decoded(before)
+    if kernelspec.fault(spec) or kernelspec.obstacle(spec):
+        # What cannot be installed on is not touched.
+        assert (
+            spec["argv"] == []
+            or "restarter_original_argv" in spec
+            or not any("{connection_file}" in word for word in spec["argv"])  # type: ignore[attr-defined]
+        )
+        event("cannot be installed on")
+        return
+    event("installed")
+    between = wrapped(before)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        KernelSpec(resource_dir="/x", **json.loads(between))
+    assert unwrapped(between) == before
+    # And once more, from what it made itself.
+    assert wrapped(unwrapped(between)) == between
+
+
+def older(data: bytes) -> bytes:
+    """Wrap as the first versions of ipr did: the fields at the top level."""
+    text, spec = kernelspec.decoded(data)
+    new: dict[str, object] = {}
+    for key, value in spec.items():
+        new[key] = value
+        if key == "argv":
+            new |= {"argv": [*START, *PLACE], "restarter_original_argv": value}
+            if "interrupt_mode" not in spec:
+                new["interrupt_mode"] = "message"
+        elif key == "interrupt_mode":
+            new |= {key: "message", "restarter_original_interrupt_mode": value}
+    moved: dict[jsontext.Path, list[jsontext.Path]] = {
+        (f"restarter_original_{key}",): [(key,)] for key in ("argv", "interrupt_mode")
+    }
+    return jsontext.spliced(text, new, moved).encode()
+
+
+@settings(max_examples=150, deadline=None)
+@example(spec_shapes.IPYKERNEL)
+@given(files())
+def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
+    """Taken off at once, and after it was brought up to date."""
+    try:
+        _, spec = kernelspec.decoded(before)
+    except kernelspec.SpecError:
+        assume(False)
+    assume(not kernelspec.fault(spec) and not kernelspec.obstacle(spec))
+    between = older(before)
+    assert unwrapped(between) == before
+    found = specfolders.Kernelspec("k", "/k", between, *kernelspec.decoded(between))
+    newer = specplan.trial(found, specplan.Wish())
+    assert unwrapped(newer) == before
+
+
+def test_unchanged_when_written_by_another_program_in_between() -> None:
+    # An editor that lays the file out anew: the JSON and its order come back.
+    between = json.dumps(json.loads(wrapped(spec_shapes.IJULIA)), indent=3).encode()
+    assert in_order(unwrapped(between)) == in_order(spec_shapes.IJULIA)
+    # Or one that sorts the keys.
+    text = json.dumps(json.loads(wrapped(spec_shapes.IJULIA)), sort_keys=True)
+    assert json.loads(unwrapped(text.encode())) == json.loads(spec_shapes.IJULIA)
+
+
+def test_the_earlier_package_is_undone() -> None:
+    back = unwrapped(spec_shapes.EARLIER)
+    expected = json.loads(spec_shapes.IRKERNEL)
+    # It never touched this field, so it is not ours to take away.
+    assert json.loads(back) == {**expected, "interrupt_mode": "message"}
+    far = unwrapped(spec_shapes.EARLIER_FAR_SIDE)
+    assert far == spec_shapes.REMOTE_IKERNEL
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        (["/p", "-P", "-m", "ipr", *PLACE], ("around", "/p", ())),
+        (["/p", "-m", "ipr", *PLACE, "--no-exec"], ("around", "/p", ("--no-exec",))),
+        (["/p", "-X", "dev", "-m", "ipr", *PLACE], ("around", "/p", ())),
+        (["/p", "-c", spec_shapes.WITHOUT_P, *PLACE], ("around", "/p", ())),
+        (["/p", "-m", "inplace_restarter", "-f", "x"], ("earlier", "/p", ())),
+        (
+            ["srun", "-n1", "/p", "-P", "-m", "ipr", *PLACE, "--", "k"],
+            ("inside", "/p", ()),
+        ),
+        (["/p", "-m", "ipython", "-m", "ipr"], None),
+        (["srun", "/p", "-m", "ipr"], None),
+        (["bash", "-c", "ipr"], None),
+        (["/p", "-c"], None),
+    ],
+)
+def test_wrapping(argv: list[str], expected: tuple[object, ...] | None) -> None:
+    found = kernelspec.wrapping({"argv": argv, "restarter_original_argv": ["k"]})
+    if found is None:
+        assert expected is None
+    else:
+        assert (found.kind, found.python, found.options) == expected
+
+
+@pytest.mark.parametrize(
+    ("spec", "words"),
+    [
+        ([], "not a JSON object"),
+        ({}, "no argv"),
+        ({"argv": []}, "argv is empty"),
+        ({"argv": "x"}, "not a list of strings"),
+        ({"argv": ["x", 1]}, "not a list of strings"),
+        ({"argv": None}, "not a list of strings"),
+        ({"argv": ["x"], "interrupt_mode": "never"}, "interrupt_mode"),
+        ({"argv": ["x"], "interrupt_mode": None}, "interrupt_mode"),
+        ({"argv": ["x"], "env": []}, "env is not an object"),
+        ({"argv": ["x"], "display_name": 3}, "display_name is not a string"),
+    ],
+)
+def test_faults(spec: object, words: str) -> None:
+    assert words in str(kernelspec.fault(spec))
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ({"restarter_original_argv": ["y"]}, "restarter_original_argv"),
+        ({"restarter_interpreter": "/p"}, "restarter_interpreter"),
+        ({"metadata": {"ipr": {}}}, "metadata.ipr"),
+        (
+            {"metadata": {"kernel_provisioner": {"provisioner_name": "cloud"}}},
+            "'cloud'",
+        ),
+        ({"argv": ["x"]}, "{connection_file}"),
+    ],
+)
+def test_obstacles(extra: dict[str, object], words: str) -> None:
+    spec: dict[str, object] = {"argv": ["x", "{connection_file}"], **extra}
+    assert words in str(kernelspec.obstacle(spec))
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {},
+        {"metadata": {}},
+        {"metadata": {"kernel_provisioner": {}}},
+        {"metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}},
+    ],
+)
+def test_no_obstacle(extra: dict[str, object]) -> None:
+    assert kernelspec.obstacle({"argv": ["--f={connection_file}"], **extra}) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ({}, "is missing"),
+        ({"restarter_original_argv": None}, "not a list of strings"),
+        ({"restarter_original_argv": "R"}, "not a list of strings"),
+        ({"restarter_original_argv": []}, "not a list of strings"),
+        ({"restarter_original_argv": [*START, *PLACE]}, "starts ipr once more"),
+    ],
+)
+def test_what_cannot_be_restored(field: dict[str, object], words: str) -> None:
+    with pytest.raises(kernelspec.SpecError, match=words):
+        kernelspec.restored({"argv": [*START, *PLACE], **field})
+
+
+def test_a_command_behind_dashes_is_somebodys_own_work() -> None:
+    with pytest.raises(kernelspec.SpecError, match="by hand"):
+        kernelspec.restored({"argv": [*START, *PLACE, "--", "kernel"]})
+
+
+def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
+    folder = tmp_path / "share" / "jupyter" / "kernels" / "k"
+    folder.mkdir(parents=True)
+    (tmp_path / "bin").mkdir()
+    for name in ("python3", "python3.11"):
+        (tmp_path / "bin" / name).write_text("")
+        (tmp_path / "bin" / name).chmod(0o755)
+
+    def found(word: str) -> str | None:
+        return kernelspec.bare_interpreter([word], str(folder))
+
+    assert found("python3") == str(tmp_path / "bin" / "python3")
+    assert found("python") == str(tmp_path / "bin" / "python3")
+    assert found("python3.11") == str(tmp_path / "bin" / "python3.11")
+    assert found("python3.9") is None
+    assert found("/usr/bin/python3") is None
+    assert found("pythonic") is None
+    assert kernelspec.bare_interpreter(["python3"], str(tmp_path / "k")) is None
+
+
+def test_starter() -> None:
+    assert kernelspec.starter("p") == ["p", "-P", "-m", "ipr"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "is empty"),
+        (b" \n", "is empty"),
+        (b'{\n"argv": [\n', "not valid JSON (line 3)"),
+        (b'{"argv": []} x', "not valid JSON (line 1)"),
+        (b'\xef\xbb\xbf{"argv": []}', "byte order mark"),
+        (b'{\n"a": "\xff"}', "not UTF-8 (line 2)"),
+        (b"[]", "not a JSON object"),
+        (b'"argv"', "not a JSON object"),
+        (b'{"a": ' + b"[" * 200000 + b"]" * 200000 + b"}", "nested too deeply"),
+    ],
+)
+def test_what_cannot_be_read(data: bytes, words: str) -> None:
+    with pytest.raises(kernelspec.SpecError) as caught:
+        kernelspec.decoded(data)
+    assert words in str(caught.value)

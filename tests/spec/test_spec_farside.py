@@ -1,0 +1,235 @@
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+
+import pytest
+
+from ipr.spec import farside, kernelspec
+from tests.spec import spec_shapes
+
+START = ["/ipr/python", "-P", "-m", "ipr"]
+PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
+KERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "srun",
+        "/usr/bin/srun -Q",
+        "srun -n1 -c 2 --mem 4G",
+        "srun -n 1 --mem=4G --pty",
+        "srun -QuvX -J name --exclusive --gres gpu:1",
+        "srun -vn 1 -N1-1 -K1 -I60 -t 2:00:00 -p gpu",
+        "srun --job-name x --no-kill --overlap --jobid 12 --x11",
+        "srun --parti gpu --time-min 3 --kill-on-bad-exit=1 --",
+        "srun --export=ALL,FOO=1 --cpu-bind none --nice -w node1 -A acct",
+    ],
+)
+def test_where_the_words_of_srun_end(words: str) -> None:
+    launcher = words.split()
+    assert farside.launcher_end([*launcher, *KERNEL]) == len(launcher)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("srun --frobnicate python {connection_file}", "--frobnicate"),
+        ("srun -n1 -y python {connection_file}", "-y"),
+        ("srun --no 2 python {connection_file}", "--no"),  # --nodes or --no-kill
+        ("srun -n1 --multi-prog file", "multi-prog"),
+        ("srun -n1 a : -n1 b {connection_file}", "more than one"),
+        ("srun -n1", "nothing is left"),
+        ("python -m ipykernel", "no launcher that"),
+    ],
+)
+def test_what_is_not_known_about_srun(words: str, why: str) -> None:
+    with pytest.raises(farside.CannotPlace, match=why):
+        farside.launcher_end(words.split())
+
+
+def test_the_user_knows_better() -> None:
+    argv = ["qrsh", "-l", "h_rt=1:0:0", "-now", "n", *KERNEL]
+    assert farside.launcher_end(argv, after=5) == 5
+    assert farside.launcher_end(argv, pattern=r"qrsh( -\S+ \S+)*?(?= python)") == 5
+    assert farside.launcher_end(argv, pattern=r"qrsh -l \S+ -now n ") == 5
+    for after in (0, -1, len(argv), 99):
+        with pytest.raises(farside.CannotPlace):
+            farside.launcher_end(argv, after=after)
+    for pattern, why in (
+        ("srun", "does not match"),
+        ("qr", "within a word"),
+        (".*", "nothing is left"),
+    ):
+        with pytest.raises(farside.CannotPlace, match=why):
+            farside.launcher_end(argv, pattern=pattern)
+
+
+def test_behind_srun() -> None:
+    spec = json.loads(spec_shapes.SLURM)
+    new = kernelspec.patched_inside(spec, START, ["--abandoned-timeout", "3600"])
+    assert new["argv"] == [
+        *["srun", "-Q", "-n1", "--time=2:00:00", "-J", "jupyter-kernel"],
+        *START,
+        *PLACE,
+        *["--interrupt-mode", "message", "--abandoned-timeout", "3600", "--"],
+        *["/opt/envs/analysis/bin/python", "-m", "ipykernel_launcher"],
+        *["-f", "{inner_connection_file}"],
+    ]
+    wrapping = kernelspec.wrapping(new)
+    assert wrapping is not None
+    assert wrapping.kind == "inside"
+    assert wrapping.options[:2] == ("--interrupt-mode", "message")
+    assert kernelspec.restored(new) == spec
+
+
+def test_the_launcher_must_not_have_the_connection_file() -> None:
+    spec = {"argv": ["start", "{connection_file}", "now"]}
+    with pytest.raises(kernelspec.SpecError, match="nothing says"):
+        kernelspec.patched_inside(spec, START, after=2)
+
+
+def kernel_cmd(command: str, **how: object) -> str:
+    """Wrap the command of a remote_ikernel spec; it must come back from it too."""
+    argv = ["p", "-m", "remote_ikernel", "--kernel_cmd", command, "{connection_file}"]
+    spec = {"argv": argv, "remote_ikernel_argv": []}
+    new = kernelspec.patched_inside(spec, ["py", "-m", "ipr"], **how)  # type: ignore[arg-type]
+    assert kernelspec.restored(new) == spec
+    wrapping = kernelspec.wrapping(new)
+    assert wrapping is not None
+    assert (wrapping.kind, wrapping.python) == ("inside", "py")
+    words = new["argv"]
+    assert isinstance(words, list)
+    assert words[:4] == argv[:4]
+    assert words[5:] == argv[5:]
+    text: str = words[4]
+    return text
+
+
+OWN = "py -m ipr -f {host_connection_file} --"
+INNER = "'{{inner_connection_file}}'"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            "python -m ipykernel_launcher -f {host_connection_file}",
+            f"{OWN} python -m ipykernel_launcher -f {INNER}",
+        ),
+        (
+            ". ~/env/bin/activate && A=1 exec python -f={host_connection_file} >l",
+            f". ~/env/bin/activate && A=1 exec {OWN} python -f={INNER} >l",
+        ),
+        (
+            "module load R; R -e 'IR::main()' {host_connection_file} 2>&1 | tee log",
+            f"module load R; {OWN} R -e 'IR::main()' {INNER} 2>&1 | tee log",
+        ),
+        (
+            'bash -c "module load R; kernel {host_connection_file}"',
+            f'{OWN} bash -c "module load R; kernel {{{{inner_connection_file}}}}"',
+        ),
+        (
+            "cd $(dirname {host_connection_file}); k '{host_connection_file}' &",
+            f"cd $(dirname {{host_connection_file}}); {OWN} k {INNER} &",
+        ),
+        (
+            'k "\\"" {host_connection_file}; true',
+            f'{OWN} k "\\"" {INNER}; true',
+        ),
+        (
+            "srun -n1 -c 2 k {host_connection_file}",
+            f"srun -n1 -c 2 {OWN} k {INNER}",
+        ),
+        (
+            "k {connection_file}",
+            f"py -m ipr -f {{connection_file}} -- k {INNER}",
+        ),
+    ],
+)
+def test_in_front_of_a_command_of_remote_ikernel(before: str, after: str) -> None:
+    assert kernel_cmd(before) == after
+
+
+def test_a_launcher_on_the_far_side() -> None:
+    command = "singularity exec image.sif k {host_connection_file}"
+    wrapped = f"singularity exec image.sif {OWN} k {INNER}"
+    assert kernel_cmd(command, after=3) == wrapped
+    assert kernel_cmd(command, pattern=r"singularity exec \S+") == wrapped
+
+
+def test_options_and_quoting() -> None:
+    text = kernel_cmd("k {host_connection_file}", options=["--log-level", "a b{c}"])
+    assert text.startswith(
+        "py -m ipr -f {host_connection_file} --log-level 'a b{{c}}' -- k "
+    )
+
+
+def test_no_place_in_a_command_of_remote_ikernel() -> None:
+    with pytest.raises(kernelspec.SpecError, match=r"does not say \{host_conn"):
+        kernel_cmd("ipython kernel")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "printf '%s\\n' python -f {host_connection_file}",
+        'A=1 printf "%s\\n" "x {host_connection_file}"; true',
+        "true && printf '%s\\n' --f={host_connection_file} \"a'b\" 'c\"d'",
+    ],
+)
+def test_what_a_real_shell_makes_of_it(command: str) -> None:
+    """As remote_ikernel does: format it, and type it into a shell."""
+    start = kernelspec.starter("far python")
+    argv = ["-m", "remote_ikernel", "--kernel_cmd", command, "{connection_file}"]
+    new = kernelspec.patched_inside({"argv": argv}, start)
+    # The server fills in what it knows in the whole of argv.
+    field = re.compile(r"\{([A-Za-z0-9_]+)\}")
+    served = [
+        field.sub(
+            lambda match: {"connection_file": "/served"}.get(match[1], match[0]), w
+        )
+        for w in new["argv"]  # type: ignore[attr-defined]
+    ]
+    line = served[3].format(host_connection_file="./rik.json", ci={})
+    # Only the interpreter is missing here: a function takes its place.
+    line = line.replace("'far python'", "show")
+    show = 'show() { for word in "$@"; do printf "<%s>" "$word"; done; }\n'
+    out = subprocess.run(
+        ["bash", "-c", show + line], capture_output=True, text=True, check=True
+    ).stdout
+    words = re.findall("<(.*?)>", out, re.DOTALL)
+    assert words[:3] == ["-P", "-m", "ipr"]
+    assert words[3:6] == ["-f", "./rik.json", "--"]
+    plain = command.split("&& ")[-1].removeprefix("A=1 ").partition(";")[0]
+    inner = plain.replace("{host_connection_file}", "{inner_connection_file}")
+    assert words[6:] == shlex.split(inner)
+
+
+@pytest.mark.parametrize(
+    ("line", "commands"),
+    [
+        ("a b", [["a", "b"]]),
+        ("a;b&&c||d|e&f\ng", [["a"], ["b"], ["c"], ["d"], ["e"], ["f"], ["g"]]),
+        ("(a; b)", [["a"], ["b"]]),
+        ("A=1 B='x y' a b", [["a", "b"]]),
+        ("if a; then b; fi", [["a"], ["b"], ["fi"]]),
+        ("a 2>&1 >x &>y", [["a", "2>&1", ">x", "&>y"]]),
+        ("a 'b c' \"d 'e'\" f\\ g", [["a", "b c", "d 'e'", "f g"]]),
+        ("a $(b c) d", [["a", "$(b c)", "d"]]),
+        ("a # b; c\nd", [["a"], ["d"]]),
+        ("a 'open", [["a", "open"]]),
+        ('a "open', [["a", "open"]]),
+        ("", []),
+        (" ; ) ", []),
+    ],
+)
+def test_shell_commands(line: str, commands: list[list[str]]) -> None:
+    found = farside.shell_commands(line)
+    assert [[word.value for word in words] for words in found] == commands
+    for words in found:
+        for word in words:
+            assert line[word.start : word.end].strip() == line[word.start : word.end]
