@@ -4,6 +4,7 @@ becomes of the cells before and after it, and what is kept.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -388,7 +389,9 @@ def test_a_death_that_nobody_reports(client: Client) -> None:
         assert error_of(client, cell)["ename"] == "DeadKernelError"
         assert client.value("1 + 1") == "2"
     finally:
-        os.kill(guardian, signal.SIGCONT)
+        # The daemon woke it, and it has ended.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(guardian, signal.SIGCONT)
 
 
 def test_a_folder_that_was_removed(client: Client, place: Place) -> None:
@@ -415,7 +418,12 @@ def test_what_the_daemon_did_not_start(place: Place) -> None:
     client = Kernel(place, place.spec(spec)).client()
     with open(pid_file) as file:
         helper = int(file.read())
-    broken = place.plain_spec(["/no/such/kernel"])
+    # Nobody can tell before it is executed.
+    program = os.path.join(place.work, "kernel")
+    with open(program, "w") as file:
+        file.write("#!/no/such/interpreter\n")
+    os.chmod(program, 0o755)
+    broken = place.plain_spec([program])
     restart = client.execute(f"%restart --kernel {broken}")
     client.finish(restart)
     assert error_of(client, restart)["ename"] == "KernelStartError"

@@ -8,15 +8,13 @@ import logging
 import os
 import time
 
-import pytest
+import dotenv
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipr.kernel import envfile
 from ipr.kernel.envfile import BadLine, parse
 from tests.case import Case
-
-dotenv = pytest.importorskip("dotenv")
 
 PIECES = ["A", "B", "=", "${A}", "${", "}", ":", "-", ":-", "\n", "\r", " ", "'", '"']
 PIECES += ["\\", "#", "x", "export ", "${HOME}", "${NONE:-d}", "é", "\t", "\f"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -10,7 +9,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
@@ -26,10 +24,6 @@ from ipr.kernel.surroundings import (
     read_env_file,
 )
 from tests.case import Case
-
-needs_dotenv = pytest.mark.skipif(
-    importlib.util.find_spec("dotenv") is None, reason="no python-dotenv here"
-)
 
 LAUNCH = Launch((sys.executable,), env=(("A", "spec"),))
 FIRST = Surroundings(LAUNCH)
@@ -148,7 +142,6 @@ class ChangedTests(SurroundingsCase):
             self.wrong(Changes(cwd=missing)), f"--cwd: there is no folder {missing}"
         )
 
-    @needs_dotenv
     def test_env_file(self) -> None:
         """In the new folder; what the line itself sets counts more."""
         self.file("x.env", "A=file\nB=file\n")
@@ -264,7 +257,6 @@ class EnvFileTests(SurroundingsCase):
     def read(self, path: str) -> str:
         return str(self.raised(WrongChange, read_env_file, path, {}))
 
-    @needs_dotenv
     def test_file(self) -> None:
         """As python-dotenv reads it, against the kernel's own environment."""
         path = self.file("x.env", "A=1\nexport B='two words'\nC=${A}${HOME}\n")
@@ -273,7 +265,6 @@ class EnvFileTests(SurroundingsCase):
             {"A": "1", "B": "two words", "C": "1/h"},
         )
 
-    @needs_dotenv
     def test_wrong_line(self) -> None:
         """The line is named."""
         path = self.file("x.env", "A=1\n=2\n")
