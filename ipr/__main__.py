@@ -113,13 +113,14 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     from twisted.internet import reactor as some_reactor
 
     from ipr.boot import signals
-    from ipr.daemon import clock, notebooklog
+    from ipr.daemon import clock
+    from ipr.daemon.log import to_stderr
     from ipr.daemon.service import CannotListen, Daemon
     from ipr.kernel.process import Stderr
 
     reactor: Any = some_reactor
     clock.make_monotonic(reactor)
-    log = notebooklog.to_stderr(Stderr())
+    log = to_stderr(Stderr())
     log.set_level(values["log_level"])
     log.begin()
 

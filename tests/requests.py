@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ipr.jupyter.wire import Envelope, Signer
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import Envelope
 from ipr.relay.request import Request
 
 KEY = b"the key of the connection file"

@@ -20,7 +20,8 @@ from twisted.internet.defer import Deferred, succeed
 
 from ipr.boot import signals
 from ipr.boot.early import Plan
-from ipr.daemon import clock, notebooklog
+from ipr.daemon import clock
+from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile
 
 #: Ctrl-Z stops the program that the terminal shows, and "fg" goes on with it.
@@ -57,7 +58,7 @@ class ByHand(Service):
         reactor: Any = some_reactor
         clock.make_monotonic(reactor)
         Service.startService(self)
-        log = notebooklog.Log(lambda _text: None)
+        log = Log(lambda _text: None)
         log.set_level(self._values["log_level"])
         log.join()
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred
 
 from ipr.boot.options import level
-from ipr.daemon.notebooklog import Log
+from ipr.daemon.log import Log
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import magics, messages
 from ipr.jupyter.magichelp import HELP

@@ -26,16 +26,16 @@ import twisted
 from ipr.boot import guardian, private
 from ipr.boot.connection import Outer
 from ipr.boot.early import Plan
-from ipr.daemon import allocation
+from ipr.daemon import slurm
 from ipr.daemon.commands import IprCommands
-from ipr.daemon.notebooklog import Log
+from ipr.daemon.log import Log
 from ipr.daemon.status import Row, size, span
 from ipr.daemon.watch import Watch
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.magics import Changes
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Signer
+from ipr.jupyter.signing import Signer
 from ipr.kernel import memory
 from ipr.kernel.generation import Generation, Starter
 from ipr.kernel.process import Ended, Stderr, end_all
@@ -224,7 +224,7 @@ class Daemon:
 
     def status(self) -> Deferred[list[Row]]:
         """Tell how the daemon stands."""
-        return allocation.described(self.reactor, os.environ).addCallback(self._rows)
+        return slurm.described(self.reactor, os.environ).addCallback(self._rows)
 
     def _rows(self, allocation: str) -> list[Row]:
         restarter, relay = self.restarter, self.relay
@@ -357,7 +357,7 @@ class Daemon:
         return bool(relay.subscribers > 0 or relay.ledger.executing or relay.gate.held)
 
     def _abandoned(self, why: str) -> None:
-        giving = allocation.give_back(self.reactor, os.environ)
+        giving = slurm.give_back(self.reactor, os.environ)
         giving.addCallback(lambda _result: self.shut_down(why))
 
     def _leave(self) -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import JSON, Frame, Signer, dumps
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import JSON, Frame, dumps
 
 PROTOCOL_VERSION = "5.3"
 

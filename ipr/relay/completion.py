@@ -10,7 +10,8 @@ from contextlib import suppress
 
 from ipr.jupyter import magichelp, magics, messages
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import CONTENT, Envelope, Malformed, Signer
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import CONTENT, Envelope, Malformed
 from ipr.relay.answers import Reply
 from ipr.relay.request import Request
 from ipr.relay.voice import Voice

@@ -14,7 +14,8 @@ from contextlib import suppress
 from twisted.logger import Logger
 
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Envelope, Frame, Malformed, Signer
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import Envelope, Frame, Malformed
 from ipr.lifecycle.causes import failure
 from ipr.lifecycle.machine import Cause, Ending
 from ipr.lifecycle.ports import Kernel

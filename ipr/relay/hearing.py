@@ -12,6 +12,7 @@ from contextlib import suppress
 
 from twisted.logger import Logger
 
+from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import (
     CONTENT,
     DELIMITER,
@@ -19,7 +20,6 @@ from ipr.jupyter.wire import (
     Envelope,
     Frame,
     Malformed,
-    Signer,
     id_of,
     quick_count,
     split,

@@ -13,14 +13,13 @@ from twisted.logger import Logger
 
 from ipr.jupyter import magics, messages
 from ipr.jupyter.messages import Failure
+from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import (
     CONTENT,
     SIGNATURE,
     Envelope,
     Frame,
     Malformed,
-    Replays,
-    Signer,
     split,
 )
 from ipr.relay import completion

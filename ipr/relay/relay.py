@@ -27,7 +27,8 @@ from functools import partial
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Envelope, Signer
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.causes import failure
 from ipr.lifecycle.machine import Cause
 from ipr.lifecycle.ports import Kernel

@@ -43,7 +43,8 @@ def ipr_channels(route: str, front: str, back: str, *, verify: bool) -> None:
     _install_reactor()
     from twisted.internet import reactor
 
-    from ipr.jupyter.wire import Signer, split
+    from ipr.jupyter.signing import Signer
+    from ipr.jupyter.wire import split
     from ipr.sockets.channels import FRONT_THREAD, INNER_THREAD, Channel, Factory
 
     factory = Factory(reactor)

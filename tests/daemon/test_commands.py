@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from ipr.daemon.commands import IprCommands
-from ipr.daemon.notebooklog import Log
+from ipr.daemon.log import Log
 from ipr.daemon.status import Row
 from ipr.jupyter import messages
 from ipr.jupyter.magichelp import HELP

@@ -8,7 +8,8 @@ from typing import Any
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Signer, dumps, split
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import dumps, split
 from ipr.lifecycle.machine import Cause, Ending
 from ipr.relay.relay import Relay
 from tests.case import Case

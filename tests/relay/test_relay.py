@@ -12,7 +12,8 @@ from twisted.logger import globalLogPublisher
 
 from ipr.jupyter import magics, messages
 from ipr.jupyter.magics import Changes, Ipr
-from ipr.jupyter.wire import Malformed, Signer, split
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import Malformed, split
 from ipr.lifecycle.machine import Cause, Ending
 from ipr.relay import answers
 from ipr.relay.answers import Steps

@@ -6,7 +6,7 @@ import logging
 
 from twisted.logger import Logger, LogLevel, LogPublisher, globalLogPublisher
 
-from ipr.daemon.notebooklog import Log, to_stderr
+from ipr.daemon.log import Log, to_stderr
 from tests.case import Case
 from tests.fakes import Records
 
