@@ -31,8 +31,9 @@ from tests.e2e.harness import Json, Place
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 #: The bound of a wait for something that the screen is to show, in seconds.
 PATIENCE = 30.0
-#: How the tests' kernelspec is called, and what the user sees of it.
-SPEC, DISPLAY_NAME = "wrapped", "Python 3 (in place)"
+#: How the tests' kernelspec is called, and what the user sees of it: install changes no
+#: display name.
+SPEC, DISPLAY_NAME = "wrapped", "Python 3 (ipykernel)"
 #: One whose inner kernel cannot start, for want of this command.
 BROKEN_SPEC, MISSING_COMMAND = "broken", "/nowhere/python"
 
