@@ -4,6 +4,7 @@ left, neither processes nor the connection files of its kernels.
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -13,7 +14,6 @@ from collections.abc import Iterator
 
 import psutil
 import pytest
-from jupyter_client.connect import write_connection_file
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place, until
@@ -170,7 +170,12 @@ def test_a_job_that_never_had_a_client_ends(slurm: Slurm, place: Place) -> None:
 
 def test_requeue(slurm: Slurm, place: Place) -> None:
     """A batch job: the kernel ends and comes back, at the same address."""
-    connection_file, _ = write_connection_file(os.path.join(place.runtime, "k.json"))
+    for line in recipes.commands(kernels.PAGE, "batch-connection-file"):
+        recipes.carry_out(place, line)
+    connection_file = os.path.join(place.runtime, "k.json")
+    os.rename(os.path.join(place.work, "k.json"), connection_file)
+    with open(connection_file) as file:
+        assert json.load(file)["key"]
     daemon = shlex.join([sys.executable, *harness.interpreter_options(), "-m", "ipr"])
     script = recipes.block(kernels.PAGE, "kernel.sh")
     script = script.replace(f"{sys.executable} -P -m ipr", daemon)
