@@ -60,7 +60,7 @@ def main(argv: list[str]) -> int:
     except options.BadOption as error:
         return _complain(error, 2)
 
-    from ipr.boot import guardian, private
+    from ipr.boot import guardian, places
 
     guardian.note_origin()
     guardian.spare_children()
@@ -68,18 +68,18 @@ def main(argv: list[str]) -> int:
     # It settles while we import and read what it shall run; should we be killed,
     # it removes what we made.
     beside = os.path.dirname(os.path.abspath(values["connection_file"]))
-    places = private.places(beside)
-    forked = guardian.try_fork(places)
-    from ipr.boot import connection, early
+    folders = places.fresh(beside)
+    forked = guardian.try_fork(folders)
+    from ipr.boot import connection, first
 
-    early.forget_made_up_locale()
+    first.forget_made_up_locale()
     try:
         outer = connection.read(values["connection_file"])
     except connection.BadConnectionFile as error:
         guardian.dismiss(forked)
         return _complain(error, 1)
-    planned = early.plan(values, command, outer, appended)
-    planned = early.prepare(planned, values["inner_transport"], places, forked)
+    planned = first.plan(values, command, outer, appended)
+    planned = first.prepare(planned, values["inner_transport"], folders, forked)
 
     # From here on the inner kernel's own start hides what we import.
     return _run(planned, values, parent)
@@ -99,9 +99,9 @@ def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], lis
         return values, [], []
     # Late: most command lines are just what "ipr-spec install" wrote.
     from ipr.boot import argv as whose
-    from ipr.boot import launch
+    from ipr.boot import kernels
 
-    words, appended = whose.part(argv, launch.written_argv)
+    words, appended = whose.part(argv, kernels.written_argv)
     values, command = options.parse(words, version)
     return values, command, appended
 

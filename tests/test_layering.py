@@ -384,8 +384,8 @@ class LoadedTests(Case):
         )
         return set(done.stdout.decode().split())
 
-    def test_early(self) -> None:
-        """All of the early rooms together load nothing heavy."""
+    def test_boot_loads_nothing_heavy(self) -> None:
+        """All modules of boot together."""
         found = self.loaded(f"import ipr.{', ipr.'.join(rooms()['boot'])}")
         tops = {name.partition(".")[0] for name in found}
         heavy = {"attr", "attrs", "twisted", "zmq", "txzmq", "jupyter_core", "asyncio"}

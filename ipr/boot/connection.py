@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import os
 
-from ipr.boot import private
-from ipr.boot.spare import NamedTuple, dumps, loads
+from ipr.boot import places, private
+from ipr.boot.light import NamedTuple, dumps, loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ CURVE_KEY_LENGTH = 40
 _Z85 = frozenset(
     "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#"
 )
-
-#: Where the inner kernels' ports begin.
-LOWEST_PORT = 10000
 
 
 class BadConnectionFile(ValueError):
@@ -181,8 +178,11 @@ def _text(raw: dict[str, Any], field: str, default: str, name: str) -> str:
 
 def fresh(ip: str = "127.0.0.1") -> dict[str, Any]:
     """Make up the content of an outer connection file, for use by hand."""
+    from ipr.boot import ports
+
+    free = ports.free(CHANNELS, ip)
     return {
-        **{f"{channel}_port": port for channel, port in free_ports(ip).items()},
+        **{f"{channel}_port": port for channel, port in free.items()},
         "ip": ip,
         "key": os.urandom(16).hex(),
         "transport": "tcp",
@@ -199,50 +199,7 @@ def write_private(path: str, raw: dict[str, Any]) -> None:
     private.write_private(path, dumps(raw))
 
 
-def free_ports(ip: str = "127.0.0.1") -> dict[str, int]:
-    """Find ports that are free now; somebody may take them before the kernel."""
-    # Late: it costs 13 ms, and an ipykernel on this machine gets no ports.
-    import contextlib
-    import socket
-
-    family = socket.AF_INET6 if ":" in ip else socket.AF_INET
-    top = _first_ephemeral()
-    with contextlib.ExitStack() as stack:
-        ports = {}
-        for channel in CHANNELS:
-            probe = stack.enter_context(socket.socket(family))
-            _bind_somewhere(probe, ip, top)
-            ports[channel] = probe.getsockname()[1]
-    return ports
-
-
-def _bind_somewhere(probe: Any, ip: str, top: int) -> None:
-    for _ in range(20 if top > LOWEST_PORT + 1000 else 0):
-        span = top - LOWEST_PORT
-        port = LOWEST_PORT + int.from_bytes(os.urandom(4), "big") % span
-        try:
-            probe.bind((ip, port))
-        except OSError:
-            continue
-        return
-    probe.bind((ip, 0))
-
-
-def _first_ephemeral() -> int:
-    """Give the first port that the system takes for outgoing connections.
-
-    A socket that tries again and again to reach a port from there, as ours do
-    while a kernel waits in a queue, is one day given that very port to try
-    from, and is then connected to itself: for good, and in the kernel's way.
-    """
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            return int(file.read().split()[0])
-    except (OSError, ValueError, IndexError):
-        return 0
-
-
-def make_inner(outer: Outer, way: str, places: Sequence[str]) -> Inner:
+def make_inner(outer: Outer, way: str, folders: Sequence[str]) -> Inner:
     """Make the connection file for the next inner kernel.
 
     Key and signature scheme are the outer ones, so that what passes need
@@ -252,12 +209,12 @@ def make_inner(outer: Outer, way: str, places: Sequence[str]) -> Inner:
     :param way: ``"ipc"``, Unix sockets in the private folder; ``"tcp"`` on
         127.0.0.1; ``"curve"``, that encrypted, so that other users of the node
         cannot listen.
-    :param places: where the folder may lie; from :func:`folders_for`.
+    :param folders: where the private folder may lie; from :func:`folders_for`.
     :raises OSError: when there is no place to write it.
     """
     advice = "set TMPDIR to a folder that only you can write"
-    trouble = OSError("; ".join([*private.refused(), advice]))
-    for path in places:
+    trouble = OSError("; ".join([*places.refused(), advice]))
+    for path in folders:
         try:
             folder = private.make(path)
         except OSError as error:
@@ -277,7 +234,7 @@ def make_inner(outer: Outer, way: str, places: Sequence[str]) -> Inner:
 
 def folders_for(outer: Outer) -> list[str]:
     """Give where the private folder of its next inner kernel may be made."""
-    return private.places(os.path.dirname(outer.path))
+    return places.fresh(os.path.dirname(outer.path))
 
 
 def _filled(folder: private.Folder, outer: Outer, way: str) -> Inner:
@@ -286,8 +243,11 @@ def _filled(folder: private.Folder, outer: Outer, way: str) -> Inner:
         transport, ip = "ipc", os.path.join(folder.path, "c")
         ports = dict(zip(CHANNELS, range(1, 6), strict=True))
     else:
+        # Late: an ipykernel on this machine gets no ports.
+        from ipr.boot import ports as free_ports
+
         transport, ip = "tcp", "127.0.0.1"
-        ports = free_ports()
+        ports = free_ports.free(CHANNELS, ip)
     raw = {
         name: value
         for name, value in outer.raw.items()

@@ -8,7 +8,7 @@ the first inner kernel is spawned: no attrs here.
 
 from __future__ import annotations
 
-from ipr.boot.spare import NamedTuple
+from ipr.boot.light import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,40 +1,25 @@
-"""Private folders: where they may lie, how they are made, locked and removed.
+"""Private folders: how they are made, locked and removed.
 
 Knows that nobody else may read what is in one, nor put something else in its
-place, whoever may write where it lies. Must not know what is in it. Both the
-daemon and a guardian use it, and a guardian imports it by itself: so it
-imports only what is there anyway, and ``fcntl`` for a lock.
+place, whoever may write where it lies. Must not know what is in it, nor where it
+lies (see `places`). Both the daemon and a guardian use it, and a guardian imports
+it by itself: so it imports no other module of this package, only what is there
+anyway, and ``fcntl`` for a lock.
 
 A folder is opened once, and what is done to it is done by that descriptor: a
-name leads wherever the owner of the folder above it wants it to. A kernel,
-however, is told names, and finds its connection file by one. So a folder is
-made only where every folder on the way belongs to us or to root and others
-cannot rename what is in it.
+name leads wherever the owner of the folder above it wants it to.
 
-Sources: ``openat(2)``, ``unlink(2)``, ``inode(7)`` on the sticky bit;
-``unix(7)`` for the length of a socket's path; ``user_namespaces(7)`` for
-owners that are not mapped.
+Sources: ``openat(2)``, ``unlink(2)``.
 """
 
 # Not ``from __future__ import annotations``: that is a module, too.
 
 import errno
 import os
-import stat
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-#: Longest path of a Unix socket: sun_path holds 108 bytes with its NUL.
-LONGEST_SOCKET_PATH = 107
-
-#: What is put behind a folder's path at most to get that of a socket in it.
-_LONGEST_NAME = len("/c-5")
-
-#: Seconds for which an empty folder without a lock is left alone: it may have
-#: been made this moment, and be locked the next.
-STALE_AGE = 5.0
+    from collections.abc import Iterator
 
 #: How much is removed at most, and how deep. It happens in the event loop, and
 #: a kernel that fills its connection's folder has no claim to have it cleared.
@@ -220,162 +205,3 @@ def _unlink_folder(folder: int, name: str) -> None:
             os.rmdir(name, dir_fd=above)
     finally:
         os.close(above)
-
-
-# --- where they may lie -----------------------------------------------------
-
-
-def places(beside: str = "") -> list[str]:
-    """Give where a private folder may be made, the best first.
-
-    All have the same name, which is new.
-
-    :param beside: a folder that serves as well when the usual ones do not.
-    """
-    name = f"{prefix()}{os.urandom(4).hex()}"
-    found = []
-    for base in bases(beside):
-        path = os.path.join(base, name)
-        if len(os.fsencode(path)) + _LONGEST_NAME <= LONGEST_SOCKET_PATH:
-            found.append(path)
-    return found
-
-
-def prefix() -> str:
-    """Give how the names of this machine's private folders begin.
-
-    TMPDIR may be shared by machines that do not see each other's locks.
-    """
-    name = os.fsencode(os.uname().nodename)
-    return f"ipr-{int.from_bytes(name, 'big') % 65521:04x}"
-
-
-def bases(beside: str = "") -> list[str]:
-    """Give the folders that are safe to put one in, without links, each once."""
-    return list(dict.fromkeys(base for base, why in _judged(beside) if not why))
-
-
-def refused(beside: str = "") -> list[str]:
-    """Say which of the folders that come before the first safe one are not.
-
-    One sentence each.
-    """
-    found = []
-    for base, why in _judged(beside):
-        if not why:
-            break
-        found.append(f"no private folder is made in {base}: {why}")
-    return found
-
-
-def _judged(beside: str) -> "Iterator[tuple[str, str]]":
-    named = (os.environ.get("XDG_RUNTIME_DIR", ""), os.environ.get("TMPDIR", ""))
-    for base in (*named, "/tmp", "/var/tmp", beside, working_folder()):
-        # JSON and libzmq must be able to hold it.
-        if not base.startswith("/") or not _is_text(base):
-            continue
-        try:
-            real = os.path.realpath(base, strict=True)
-            why = danger(real)
-        except OSError:
-            continue
-        if _is_text(real):
-            yield real, why
-
-
-def danger(path: str) -> str:
-    """Say how others could replace what lies in a folder; ``""`` if they cannot.
-
-    :param path: absolute and without links, as ``os.path.realpath`` gives it.
-    :raises OSError: when it is not there.
-    """
-    at = path
-    while True:
-        about = os.lstat(at)
-        if not stat.S_ISDIR(about.st_mode):
-            return f"{at} is not a folder"
-        if about.st_uid not in (0, os.geteuid()) and not _is_unmapped(about.st_uid):
-            return f"{at} belongs to another user (uid {about.st_uid})"
-        if about.st_mode & 0o022 and not about.st_mode & stat.S_ISVTX:
-            return (
-                f"others can rename what is in {at}"
-                f" (mode {about.st_mode & 0o7777:04o}, no sticky bit)"
-            )
-        if at == "/":
-            return ""
-        at = os.path.dirname(at)
-
-
-def _is_unmapped(uid: int) -> bool:
-    """Say whether a number stands for root outside of our user namespace.
-
-    In a container that maps only its user, as Apptainer's, all of the system's
-    own folders seem to belong to nobody.
-    """
-    try:
-        with open("/proc/self/uid_map", encoding="ascii") as file:
-            maps = [line.split() for line in file]
-        with open("/proc/sys/kernel/overflowuid", encoding="ascii") as file:
-            nobody = int(file.read())
-    except (OSError, ValueError):
-        return False
-    # Outside of any, all of the 2^32 - 1 are mapped to themselves.
-    return uid == nobody and maps != [["0", "0", "4294967295"]]
-
-
-def working_folder() -> str:
-    """Give the working directory; ``""`` when it has been removed."""
-    try:
-        return os.getcwd()
-    except OSError:
-        return ""
-
-
-def _is_text(path: str) -> bool:
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-# --- what others left -------------------------------------------------------
-
-
-def remove_stale(where: "Sequence[str]" = (), age: float = STALE_AGE) -> int:
-    """Remove folders whose daemon was killed together with its guardian.
-
-    A node's epilog, or srun's end, kills all of a job at once: then nobody is
-    left to clean up. A folder that can be locked has no daemon.
-
-    :param where: folders to look in; those that are safe, if none is given.
-    :param age: seconds; empty ones that are younger are left alone.
-    :returns: how many were removed.
-    """
-    import re
-    import time
-
-    ours = re.compile(rf"{prefix()}[0-9a-f]{{8}}")
-    removed = 0
-    for base in where or bases():
-        try:
-            names = os.listdir(base)
-        except OSError:
-            continue
-        for name in filter(ours.fullmatch, names):
-            folder = find(os.path.join(base, name))
-            if folder is None:
-                continue
-            # It is locked before anything is put into it.
-            young = time.time() - os.fstat(folder.descriptor).st_ctime < age
-            try:
-                if young and not os.listdir(folder.descriptor):
-                    continue
-                folder.lock()
-                folder.remove()
-                removed += 1
-            except OSError:
-                continue
-            finally:
-                folder.close()
-    return removed

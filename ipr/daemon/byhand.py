@@ -19,7 +19,7 @@ from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
 
 from ipr.boot import signals
-from ipr.boot.early import Plan
+from ipr.boot.first import Plan
 from ipr.daemon import clock
 from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile

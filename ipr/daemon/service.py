@@ -23,9 +23,9 @@ from twisted.logger import Logger
 
 import ipr
 import twisted
-from ipr.boot import guardian, private
+from ipr.boot import guardian, places
 from ipr.boot.connection import Outer
-from ipr.boot.early import Plan
+from ipr.boot.first import Plan
 from ipr.daemon import slurm
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.log import Log
@@ -394,7 +394,7 @@ def _tidy(outer: Outer) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(10_000, 20, 100)
-    private.remove_stale(private.bases(os.path.dirname(outer.path)))
+    places.remove_stale(places.bases(os.path.dirname(outer.path)))
 
 
 def _new_id() -> str:

@@ -16,7 +16,7 @@ from twisted.application.service import IService
 from twisted.python import usage
 
 import ipr
-from ipr.boot import connection, early, guardian, options
+from ipr.boot import connection, first, guardian, options
 from ipr.daemon.ownfile import OwnFile
 
 
@@ -91,7 +91,7 @@ def makeService(config: Options) -> IService:
     :raises SystemExit: it cannot be done, and one sentence has said why.
     """
     guardian.note_origin()
-    early.forget_made_up_locale()
+    first.forget_made_up_locale()
     values = config.settings()
     path = values["connection_file"]
     made: OwnFile | None = None
@@ -104,7 +104,7 @@ def makeService(config: Options) -> IService:
         raise _complaint(error, 1) from None
     if not (config.command or values["kernel"] or values["resource_dir"]):
         values["kernel"] = "python3"
-    planned = early.plan(values, list(config.command), outer)
+    planned = first.plan(values, list(config.command), outer)
     if planned.launch is None:
         if made:
             made.remove()

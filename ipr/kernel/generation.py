@@ -12,9 +12,9 @@ from typing import Any
 
 from twisted.logger import Logger
 
-from ipr.boot import connection, early, private
+from ipr.boot import connection, first, places
 from ipr.boot.connection import Inner, Outer
-from ipr.boot.early import Prepared
+from ipr.boot.first import Prepared
 from ipr.boot.launch import Launch
 from ipr.kernel import process
 from ipr.kernel.process import Adopted, Ended, InnerProcess
@@ -129,7 +129,7 @@ class Starter:
         self._transport = transport
         self._stderr = stderr
         self._prepared = prepared
-        for sentence in private.refused():
+        for sentence in places.refused():
             _log.warn("{sentence}; set TMPDIR to a folder of yours", sentence=sentence)
 
     def start(
@@ -160,20 +160,20 @@ class Starter:
             started(pid)
 
         running = InnerProcess(self._reactor, b"", has_started, ended, self._stderr)
-        places: list[str] = []
+        folders: list[str] = []
         if prepared is None:
             # The guardian first: it removes what is made from here on, should we
             # be killed.
-            places = connection.folders_for(self._outer)
-            process.spawn(self._reactor, running, folders=places)
+            folders = connection.folders_for(self._outer)
+            process.spawn(self._reactor, running, folders=folders)
         else:
             Adopted(self._reactor, running, prepared.started)
         inner: Inner | None = None
         order = b""
         try:
             if prepared is None:
-                way = early.way(launch, self._transport)
-                inner = connection.make_inner(self._outer, way, places)
+                way = first.way(launch, self._transport)
+                inner = connection.make_inner(self._outer, way, folders)
                 command = tuple(launch.command(inner.path, cwd))
                 order = process.order(command, environment, cwd, inner.folder)
             else:

@@ -16,10 +16,10 @@ import attrs
 from twisted.internet import defer
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from ipr.boot import launch as launching
-from ipr.boot import plainfile
-from ipr.boot.launch import Launch, NoCommand
-from ipr.boot.private import working_folder
+from ipr.boot import kernels, plainfile
+from ipr.boot.kernels import NoCommand
+from ipr.boot.launch import Launch
+from ipr.boot.places import working_folder
 from ipr.jupyter.magics import Changes
 from ipr.kernel import apart, envfile, envmodules, startable
 
@@ -205,14 +205,14 @@ def kernel(name: str) -> Launch:
     :raises WrongChange: when there is none, or more than one, or it is broken.
     """
     wanted = name.lower()
-    there = launching.names()
+    there = kernels.names()
     if wanted not in map(str.lower, there):
         known = sorted(other for other in there if other.lower().startswith(wanted))
         if len(known) > 1:
             raise WrongChange(f"--kernel: {name!r} may be {' or '.join(known)}")
         name = known[0] if known and wanted != "python3" else name
     try:
-        return launching.by_name(name)
+        return kernels.by_name(name)
     except NoCommand as error:
         raise WrongChange(f"--kernel: {error}") from None
 

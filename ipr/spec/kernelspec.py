@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import attrs
 
 from ipr.boot import launch
-from ipr.boot.launch import (
+from ipr.boot.kernels import (
     ADDED,
     INTERPRETER,
     KEPT,

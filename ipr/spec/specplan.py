@@ -17,7 +17,8 @@ from collections.abc import Sequence
 
 import attrs
 
-from ipr.boot.launch import INTERPRETER, Launch, kept
+from ipr.boot.kernels import INTERPRETER, kept
+from ipr.boot.launch import Launch
 from ipr.spec import kernelspec, specfolders
 from ipr.spec.kernelspec import SpecError
 from ipr.spec.specfolders import Kernelspec

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import json
 import os
 import shutil
 import socket
 import stat
-import unittest
 from typing import Any
 
 import zmq
 
-from ipr.boot import connection, private
+from ipr.boot import connection, places, private
 from ipr.boot.connection import CHANNELS, BadConnectionFile, Inner, Outer
 from tests.case import Case
 
@@ -196,6 +194,15 @@ class ReadTests(Case):
         ):
             self.assertEqual(self.wrong(raw), text)
 
+    def test_usable(self) -> None:
+        """The lowest port there is can be used; 0 and less cannot."""
+        raw = content(shell_port=1)
+        self.assertEqual(connection.parsed(raw, "").ports["shell"], 1)
+        for port in (0, -1):
+            self.raised(
+                BadConnectionFile, connection.parsed, content(shell_port=port), ""
+            )
+
 
 class MakeTests(Case):
     def setUp(self) -> None:
@@ -348,7 +355,7 @@ class MakeTests(Case):
         gone = self.folder()
         os.chdir(gone)
         os.rmdir(gone)
-        self.assertEqual(private.working_folder(), "")
+        self.assertEqual(places.working_folder(), "")
         self.made()
 
     def test_nothing_is_left_when_it_fails(self) -> None:
@@ -356,38 +363,6 @@ class MakeTests(Case):
         self.outer = self.outer._replace(raw={**self.outer.raw, "key": object()})
         self.raised(TypeError, self.made)
         self.assertEqual(os.listdir(self.base), [])
-
-
-class PortsTests(Case):
-    def test_free(self) -> None:
-        """Five that can be bound, IPv6 too."""
-        for ip, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
-            with contextlib.ExitStack() as stack:
-                probe = stack.enter_context(socket.socket(family))
-                try:
-                    probe.bind((ip, 0))
-                except OSError:
-                    continue  # A machine without IPv6.
-                for port in connection.free_ports(ip).values():
-                    stack.enter_context(socket.socket(family)).bind((ip, port))
-
-    def test_not_where_connections_come_from(self) -> None:
-        """A socket that tries a port for long must never get it to try from."""
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            first = int(file.read().split()[0])
-        if first <= connection.LOWEST_PORT + 1000:
-            raise unittest.SkipTest("this machine takes nearly every port for that")
-        for port in connection.free_ports().values():
-            self.assertTrue(connection.LOWEST_PORT <= port < first, port)
-
-    def test_usable(self) -> None:
-        """The lowest port there is can be used; 0 and less cannot."""
-        raw = content(shell_port=1)
-        self.assertEqual(connection.parsed(raw, "").ports["shell"], 1)
-        for port in (0, -1):
-            self.raised(
-                BadConnectionFile, connection.parsed, content(shell_port=port), ""
-            )
 
 
 class WritePrivateTests(Case):

@@ -1,9 +1,9 @@
-"""Starts the first inner kernel before anything heavy is imported.
+"""The first inner kernel: what it is, and how it is started.
 
-Knows the order in which that must happen: an interrupt must not end us from
-the first instruction on, and the kernel's own start, which takes half a
-second, hides ours. Must not import attrs, Twisted or ZeroMQ, nor anything
-that does.
+Knows the order: guardian, private folder, connection file, command. ``python -m ipr``
+starts it before anything heavy is imported, since the kernel's own start takes half a
+second and hides ours; ``twistd`` only plans it here. Must not know the kernels that
+come after it, nor import attrs, Twisted or ZeroMQ.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import os
 
 from ipr.boot import connection, guardian
 from ipr.boot.connection import Inner, Outer
-from ipr.boot.launch import Launch, NoCommand, find
-from ipr.boot.spare import NamedTuple
+from ipr.boot.kernels import NoCommand, find
+from ipr.boot.launch import Launch
+from ipr.boot.light import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def plan(
 def prepare(
     planned: Plan,
     transport: str,
-    places: Sequence[str],
+    folders: Sequence[str],
     forked: tuple[int, int, int, int] | None,
 ) -> Plan:
     """Start the first inner kernel.
@@ -121,7 +122,7 @@ def prepare(
     A kernel that cannot be started is a problem in the plan, for the notebook
     to show.
 
-    :param places: where its private folder may be made; the guardian knows them.
+    :param folders: where its private folder may be made; the guardian knows them.
     :param forked: as :func:`ipr.boot.guardian.try_fork` gives it; gone when no kernel
         is started. Without it there is another try, which says why.
     """
@@ -130,11 +131,11 @@ def prepare(
         guardian.dismiss(forked)
         return planned
     try:
-        forked = forked or guardian.fork(places)
+        forked = forked or guardian.fork(folders)
     except OSError as error:
         return planned._replace(problem=str(error))
     try:
-        inner = connection.make_inner(planned.outer, way(launch, transport), places)
+        inner = connection.make_inner(planned.outer, way(launch, transport), folders)
     except OSError as error:
         guardian.dismiss(forked)
         problem = f"no place for the inner connection file: {error}"

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 from unittest import mock
 
-from ipr.boot import connection, early, guardian, options
+from ipr.boot import connection, first, guardian, options
 from ipr.boot.launch import Launch
 from tests.case import Case
 
@@ -23,7 +23,7 @@ class PlanTests(Case):
         path = os.path.join(self.folder(), "kernel.json")
         connection.write_private(path, connection.fresh())
         values = dict(options.parse(["-f", path], "")[0])
-        made = early.plan(
+        made = first.plan(
             values, ["k", path], connection.read(path), ["--odd", f"--at={path}"]
         )
         assert made.launch is not None
@@ -40,7 +40,7 @@ class LocaleTests(Case):
         with open(path, "wb") as file:
             file.write(given)
         self.environment(LC_CTYPE=ours)
-        early.forget_made_up_locale(path)
+        first.forget_made_up_locale(path)
         return os.environ.get("LC_CTYPE")
 
     def test_made_up(self) -> None:
@@ -55,7 +55,7 @@ class LocaleTests(Case):
 
     def test_nobody_can_tell(self) -> None:
         self.environment(LC_CTYPE="C.UTF-8")
-        early.forget_made_up_locale("/not/there")
+        first.forget_made_up_locale("/not/there")
         self.assertEqual(os.environ["LC_CTYPE"], "C.UTF-8")
 
 
@@ -71,20 +71,20 @@ class PrepareTests(Case):
         self.outer = connection.read(path)
         self.places = connection.folders_for(self.outer)
 
-    def prepare(self, launch: Launch | None, **forked: Any) -> early.Plan:
+    def prepare(self, launch: Launch | None, **forked: Any) -> first.Plan:
         """Do what the entry does, with a guardian of the test's own."""
         if not forked:
             forked = {"forked": guardian.fork(self.places)}
             self.guardian = forked["forked"][0]
-        before = early.Plan(self.outer, launch, "" if launch else "none", None)
-        return early.prepare(before, "ipc", self.places, **forked)
+        before = first.Plan(self.outer, launch, "" if launch else "none", None)
+        return first.prepare(before, "ipc", self.places, **forked)
 
     def nothing_is_left(self) -> None:
         """The guardian is gone and reaped, and there is no folder."""
         self.raised(ChildProcessError, os.waitpid, self.guardian, os.WNOHANG)
         self.assertEqual(os.listdir(self.base), [])
 
-    def ends_well(self, plan: early.Plan) -> None:
+    def ends_well(self, plan: first.Plan) -> None:
         """The kernel runs ``true``; the folder goes with it."""
         assert plan.prepared is not None
         self.guardian = plan.prepared.started[0]

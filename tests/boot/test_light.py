@@ -11,11 +11,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ipr.boot import spare
+from ipr.boot import light
 from tests.case import Case
 
 
-class Light(spare.NamedTuple):
+class Light(light.NamedTuple):
     """Of ours."""
 
     first: int
@@ -81,18 +81,18 @@ class JsonTests(Case):
     @given(_VALUES, st.sampled_from([None, 2]))
     def test_reads_as_json_does(self, value: Any, indent: int | None) -> None:
         text = json.dumps(value, indent=indent)
-        self.assertEqual(repr(spare.loads(text)), repr(json.loads(text)))
+        self.assertEqual(repr(light.loads(text)), repr(json.loads(text)))
 
     @given(st.text(st.sampled_from('{}[]",:\\ \n\t1-.eEtrufalsn\x00é')))
     def test_complains_as_json_does(self, text: str) -> None:
-        self.assertEqual(outcome(spare.loads, text), outcome(json.loads, text))
+        self.assertEqual(outcome(light.loads, text), outcome(json.loads, text))
 
     def test_nested_too_deeply(self) -> None:
         """Bad input like any other."""
         for text in ("[" * 200_000, '{"a":' * 200_000):
-            error = self.raised(ValueError, spare.loads, text)
+            error = self.raised(ValueError, light.loads, text)
             self.assertEqual(str(error), "it is nested too deeply")
 
     @given(st.dictionaries(st.text(), _VALUES))
     def test_writes_as_json_does(self, value: dict[str, Any]) -> None:
-        self.assertEqual(spare.dumps(value), json.dumps(value, indent=2))
+        self.assertEqual(light.dumps(value), json.dumps(value, indent=2))
