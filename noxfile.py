@@ -27,7 +27,9 @@ UNIT = (
 PURE = (
     "ipr/jupyter/*.py",
     "ipr/lifecycle/causes.py",
+    "ipr/lifecycle/limits.py",
     "ipr/lifecycle/machine.py",
+    "ipr/lifecycle/transitions.py",
     "ipr/relay/answers.py",
     "ipr/relay/ledger.py",
     "ipr/relay/turntable.py",

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from ipr.jupyter import magics
 from ipr.jupyter.wire import Envelope, Frame, Malformed, split
 from ipr.kernel.process import Ended
-from ipr.lifecycle.machine import Cause
+from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.ports import Kernel, Received
 from ipr.relay.cells import Cell
 from ipr.sockets.channels import ChannelClosed

@@ -29,8 +29,10 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
 from ipr.jupyter.wire import Frame, split
 from ipr.kernel.process import Ended
-from ipr.lifecycle import machine
-from ipr.lifecycle.machine import Cause, Limits
+from ipr.lifecycle import effects as fx
+from ipr.lifecycle import events, machine, states
+from ipr.lifecycle.causes import Cause, Ending
+from ipr.lifecycle.limits import Limits
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
@@ -99,7 +101,7 @@ class PureRooms(RuleBasedStateMachine):
         self.ledger = Ledger()
         self.heard: dict[str, Heard] = {}
         self.held: list[Request] = []
-        self.cause = Cause(machine.Ending.DIED, "")
+        self.cause = Cause(Ending.DIED, "")
         self.numbers = count()
 
     # --- what happens -------------------------------------------------------
@@ -151,11 +153,11 @@ class PureRooms(RuleBasedStateMachine):
     def something_happens(self, data: st.DataObject) -> None:
         self.feed(data.draw(st.sampled_from(list(machine_world.possible(self.world)))))
 
-    @precondition(lambda self: isinstance(self.world.state, machine.Starting))
+    @precondition(lambda self: isinstance(self.world.state, states.Starting))
     @rule()
     def kernel_is_ready(self) -> None:
         if not self.world.exited:
-            self.feed(machine.Ready(self.world.kernel))
+            self.feed(events.Ready(self.world.kernel))
 
     @rule(data=st.data())
     def late_news(self, data: st.DataObject) -> None:
@@ -169,11 +171,11 @@ class PureRooms(RuleBasedStateMachine):
 
     # --- the least of a shell -----------------------------------------------
 
-    def feed(self, event: machine.Event) -> None:
+    def feed(self, event: events.Event) -> None:
         _, effects = machine.step(self.world.state, event, self.limits)
         self.world = machine_world.after(self.world, event, self.limits)
         for effect in effects:
-            if isinstance(effect, machine.Finish):
+            if isinstance(effect, fx.Finish):
                 self.ledger.presume_started()
                 for left in self.ledger.unfinished():
                     why = Failure("Gone", effect.cause.text)
@@ -182,11 +184,11 @@ class PureRooms(RuleBasedStateMachine):
                 assert not len(self.ledger), "requests of no generation"
                 assert not self.ledger.inputs, "questions of no cell"
                 assert not self.ledger.executing, "cells of no kernel"
-            elif isinstance(effect, machine.Release):
+            elif isinstance(effect, fx.Release):
                 held, self.held = self.held, []
                 for made in held:
                     self.forward(made)
-            elif isinstance(effect, machine.Refuse | machine.Exit):
+            elif isinstance(effect, fx.Refuse | fx.Exit):
                 held, self.held = self.held, []
                 for made in held:
                     self.refuse(made)
@@ -225,7 +227,7 @@ class PureRooms(RuleBasedStateMachine):
         """A shutdown, whenever it comes, ends it; and then all are answered."""
         if not hasattr(self, "world"):
             return
-        self.feed(machine.ShutdownAsked(self.world.state.generation))
+        self.feed(events.ShutdownAsked(self.world.state.generation))
         for _ in range(20):
             if self.world.left:
                 break
@@ -497,9 +499,7 @@ class WholeShell(RuleBasedStateMachine):
         self.come_up()
 
     @precondition(
-        lambda self: isinstance(
-            self.restarter.state, machine.Halting | machine.Draining
-        )
+        lambda self: isinstance(self.restarter.state, states.Halting | states.Draining)
     )
     @rule(up=st.sampled_from([True, True, True, False]))
     def restart_takes_its_way(self, up: bool) -> None:
@@ -612,9 +612,9 @@ class WholeShell(RuleBasedStateMachine):
     def nobody_waits_for_nothing(self) -> None:
         """Where a kernel runs, or none is coming, nothing is kept back."""
         state = self.restarter.state
-        if isinstance(state, machine.Dead):
+        if isinstance(state, states.Dead):
             assert self.relay.restarts.waiting or not self.relay.gate.held
-        if isinstance(state, machine.Running):
+        if isinstance(state, states.Running):
             assert self.relay.restarts.waiting or not self.relay.gate.held
             waiting = self.relay.restarts.turns.head
             if waiting and waiting.settled:
@@ -701,7 +701,7 @@ class LiveShell(WholeShell):
 
     @invariant()
     def nobody_waits_in_a_dead_kernel(self) -> None:
-        if isinstance(self.restarter.state, machine.Dead) and self.relay.refusing:
+        if isinstance(self.restarter.state, states.Dead) and self.relay.refusing:
             waiting = self.relay.restarts.turns.head
             assert waiting is None or not waiting.settled
 
@@ -728,12 +728,12 @@ class LiveShell(WholeShell):
                 self.changer.settle()
             kernel, state = self.kernel, self.restarter.state
             if kernel is not None and not kernel.exited:
-                if isinstance(state, machine.Starting):
+                if isinstance(state, states.Starting):
                     self.come_up()
-                elif isinstance(state, machine.Running):
+                elif isinstance(state, states.Running):
                     while kernel.got:
                         self.kernel_ends_its_first_cell()
-                elif isinstance(state, machine.Halting):
+                elif isinstance(state, states.Halting):
                     kernel.exited = True
                     kernel.ended(Ended(0))
             self.clock.advance(0.1)

@@ -40,7 +40,8 @@ from ipr.kernel import memory
 from ipr.kernel.generation import Generation, Starter
 from ipr.kernel.process import Ended, Stderr, end_all
 from ipr.kernel.surroundings import Surroundings, changed, rebased
-from ipr.lifecycle.machine import Cause, Ending, Leave, Limits
+from ipr.lifecycle.causes import Cause, Ending
+from ipr.lifecycle.limits import Leave, Limits
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay.relay import Relay
 from ipr.sockets.channels import Factory

@@ -7,5 +7,5 @@ end, in words for a person.
 
 Must not know messages, files or argv.
 
-Pure: machine, causes.
+Pure: causes, limits, states, events, effects, transitions, machine.
 """

@@ -1,18 +1,18 @@
-"""Says in words why an inner kernel is gone.
+"""Why an inner kernel ended, in words and in numbers.
 
-Knows exit codes, signals and how to tell a person. Must not know how the
-facts were found.
+Knows exit codes, signals and how to tell a person. Must not know how the facts were
+found, nor what follows from them.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+from enum import Enum
 
 import attrs
 
 from ipr.jupyter.messages import Failure
-from ipr.lifecycle.machine import Cause, Ending
 
 #: bash(1), "EXIT STATUS": a command that a signal ended exits with this plus its
 #: number; srun, uv and others do the same.
@@ -20,12 +20,83 @@ _SHELLS_SIGNAL = 128
 
 _GOING_DOWN = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
+
+class Ending(Enum):
+    """How an inner kernel came to its end."""
+
+    ASKED = "restarted"
+    DIED = "died"
+    NEVER_STARTED = "could not start"
+    SHUT_DOWN = "shut down"
+
+
 _NAMES = {
     Ending.ASKED: "KernelRestarted",
     Ending.DIED: "DeadKernelError",
     Ending.NEVER_STARTED: "KernelStartError",
     Ending.SHUT_DOWN: "KernelShutDown",
 }
+
+
+@attrs.frozen
+class Figures:
+    """The end of a kernel for programs.
+
+    :ivar signal: the number of the signal that ended it, or 0.
+    :ivar exit_code: of a kernel that exited by itself, else None.
+    :ivar peak_kib: its peak resident memory, KiB; 0 when unknown.
+    :ivar out_of_memory: the cgroup's OOM killer fired while it ran, and it was
+        killed.
+    """
+
+    signal: int = 0
+    exit_code: int | None = None
+    peak_kib: int = 0
+    out_of_memory: bool = False
+
+
+UNKNOWN = Figures()
+
+
+@attrs.frozen
+class Cause:
+    """Why there is no inner kernel (any more), in words for a person.
+
+    :ivar text: one sentence, without full stop.
+    :ivar details: more lines, such as the tail of its stderr.
+    :ivar hopeless: another try would end the same (command not found).
+    :ivar terminated: by SIGTERM, SIGINT or SIGHUP: the whole job may be
+        about to end.
+    :ivar excused: it died of an interrupt before it was ready: that is not a
+        failed start.
+    :ivar followed: another kernel is on its way.
+    :ivar deaths: how many in a row it took until it is left dead; 0 when it is not,
+        or for another reason.
+    :ivar remedy: what to do, in words, when none follows.
+    """
+
+    ending: Ending
+    text: str
+    details: tuple[str, ...] = ()
+    hopeless: bool = False
+    terminated: bool = False
+    excused: bool = False
+    figures: Figures = UNKNOWN
+    followed: bool = False
+    deaths: int = 0
+    remedy: str = "run %restart to start a new one"
+
+
+RESTARTED = Cause(Ending.ASKED, "the kernel was restarted")
+SHUT_DOWN = Cause(Ending.SHUT_DOWN, "the kernel was shut down")
+
+#: Why ipr terminates a kernel with wrong signatures.
+IMPOSTOR = (
+    "its messages are not signed with the connection file's key: it signs them wrongly,"
+    " or another program has taken its ports"
+)
+#: A process stuck in the file system, or a guardian that was stopped.
+STUCK = "the kernel does not respond and cannot be killed"
 
 
 @attrs.frozen
@@ -56,26 +127,39 @@ class Facts:
 
 def cause(facts: Facts) -> Cause:
     """Put the facts into words."""
-    details: list[str] = []
     number, code = 0, None
+    early = "" if facts.ready else " before it was ready"
     if facts.status is None:
         text = f"the kernel could not be started: {facts.problem}"
         if facts.ready:
-            text = f"the kernel is gone: {facts.problem}"
+            text = f"the kernel died: {facts.problem}"
     elif facts.because:
-        text = f"the kernel was ended by ipr because {facts.because}"
+        text = f"the kernel was terminated by ipr because {facts.because}"
     elif os.WIFSIGNALED(facts.status):
         number = os.WTERMSIG(facts.status)
-        text = f"the kernel was killed by {_signal(number)}"
+        text = f"the kernel was killed by {_signal(number)}{early}"
         if facts.out_of_memory:
             text += ": the job ran out of memory (the cgroup's OOM killer fired)"
     else:
         code = os.waitstatus_to_exitcode(facts.status)
-        text = f"the kernel exited with code {code}"
+        text = f"the kernel exited with code {code}{early}"
         if code > _SHELLS_SIGNAL and (name := _name(code - _SHELLS_SIGNAL)):
-            text += f", by which a launcher or a shell says that {name} ended it"
-    if not facts.ready and facts.status is not None and not facts.because:
-        text += " before it was ready"
+            text += f": its launcher or shell reports {name}"
+    return Cause(
+        Ending.DIED if facts.ready else Ending.NEVER_STARTED,
+        text,
+        _details(facts),
+        hopeless=facts.status is None and not facts.ready,
+        terminated=number in _GOING_DOWN and not facts.because,
+        excused=facts.interrupted and not facts.ready,
+        figures=Figures(
+            number, code, facts.peak_kib, bool(number) and facts.out_of_memory
+        ),
+    )
+
+
+def _details(facts: Facts) -> tuple[str, ...]:
+    details: list[str] = []
     if facts.peak_kib:
         details.append(f"peak memory: {facts.peak_kib / 1024:.0f} MiB")
     if facts.command and not facts.ready:
@@ -83,43 +167,33 @@ def cause(facts: Facts) -> Cause:
     if facts.tail:
         details.append("its last lines on stderr:")
         details.extend(f"    {line}" for line in facts.tail)
-    return Cause(
-        Ending.DIED if facts.ready else Ending.NEVER_STARTED,
-        text,
-        tuple(details),
-        hopeless=facts.status is None and not facts.ready,
-        terminated=number in _GOING_DOWN and not facts.because,
-        excused=facts.interrupted and not facts.ready,
-        signal=number,
-        exit_code=code,
-        peak_kib=facts.peak_kib,
-        out_of_memory=bool(number) and facts.out_of_memory,
-    )
+    return tuple(details)
 
 
 def failure(cause: Cause, *, dead: bool = False) -> Failure:
     """Make the error that a cell shows.
 
-    :param dead: nothing will restart it but ``%restart``: say so.
+    :param dead: only ``%restart`` starts another kernel: say so.
     """
     text = cause.text
     name = _NAMES[cause.ending]
     details = cause.details
     if dead and cause.deaths:
         text = (
-            f"this cell did not run: the kernel died {_times(cause.deaths)} in a row,"
-            f" at last because {text}; {cause.remedy}"
+            f"this cell did not run: the kernel died {_times(cause.deaths)} in a row;"
+            f" the last time, {text}; {cause.remedy}"
         )
     elif dead:
         text = f"{text}; {cause.remedy}"
     elif cause.ending is Ending.DIED and cause.followed:
-        details = ("A new kernel is started; all variables are gone.", *details)
+        details = ("The kernel is restarting; all variables are gone.", *details)
+    figures = cause.figures
     facts = (
         ("cause", cause.text),
-        ("signal", cause.signal or None),
-        ("exit_code", cause.exit_code),
-        ("peak_kib", cause.peak_kib or None),
-        ("oom", cause.out_of_memory),
+        ("signal", figures.signal or None),
+        ("exit_code", figures.exit_code),
+        ("peak_kib", figures.peak_kib or None),
+        ("oom", figures.out_of_memory),
     )
     return Failure(name, text, (f"{name}: {text}", *details), facts)
 

@@ -1,6 +1,6 @@
 """What the restarter needs of those around it.
 
-Knows names and types only. Must not know who is behind them.
+Knows names and types only. Must not know who implements them.
 """
 
 from __future__ import annotations
@@ -11,10 +11,12 @@ from typing import Protocol
 from twisted.internet.interfaces import IDelayedCall
 
 from ipr.jupyter.wire import Frame
+from ipr.kernel.process import Ended
+from ipr.lifecycle.causes import Cause
 
 
 class Clock(Protocol):
-    """What keeps time: a reactor, or a clock that a test moves."""
+    """A reactor, or a clock that a test moves."""
 
     def seconds(self) -> float:
         """Monotonic seconds."""
@@ -59,7 +61,7 @@ class Kernel(Protocol):
         """Whether none of its sockets was ever closed: nobody can take its place."""
 
     def listen(self, received: Received) -> None:
-        """From here on, deliver what it says."""
+        """Deliver its messages from here on."""
 
     def send(self, channel: str, body: list[Frame]) -> None:
         """Send to it; without identities."""
@@ -77,7 +79,43 @@ class Kernel(Protocol):
         """SIGKILL to everything of it."""
 
     def drain(self, done: Callable[[], None]) -> None:
-        """Read what it still said, then call ``done``."""
+        """Read its last messages, then call ``done``."""
 
     def close(self) -> None:
         """Close its sockets, remove its files."""
+
+
+class Messenger(Protocol):
+    """Who is told of what becomes of the inner kernel: the relay."""
+
+    def opened(self, kernel: Kernel) -> None:
+        """A new inner kernel is coming up."""
+
+    def hold(self, *, coming: bool) -> None:
+        """There is none for now; whether another one is coming."""
+
+    def finish(self, generation: int, cause: Cause) -> None:
+        """Answer its unanswered requests."""
+
+    def release(self, generation: int) -> None:
+        """It is ready."""
+
+    def refuse(self, cause: Cause) -> None:
+        """None is coming."""
+
+    def end(self, cause: Cause) -> None:
+        """The daemon goes."""
+
+    def ask_to_go(self) -> None:
+        """Interrupt its running cell, then send it a shutdown_request."""
+
+    def phase(self, text: str) -> None:
+        """Show what the restart is doing."""
+
+
+#: Starts a generation: its number, then what is called when its channel is
+#: lost, when it runs, when it ended. Raises OSError or ValueError.
+Start = Callable[
+    [int, Callable[[str], None], Callable[[int], None], Callable[[Ended], None]],
+    Kernel,
+]

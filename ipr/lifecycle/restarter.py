@@ -1,81 +1,39 @@
 """The imperative shell around the machine.
 
-Knows how to perform each effect that :mod:`ipr.lifecycle.machine` returns, and keeps
-its timers. Must not decide anything itself, and must not know files, argv or
-the global reactor.
+Knows how to perform each effect that :mod:`ipr.lifecycle.machine` returns. Must not
+decide anything itself, and must not know files, argv or the global reactor.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import assert_never
 
 import attrs
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
-from ipr.kernel.process import Ended
-from ipr.lifecycle import causes, machine
-from ipr.lifecycle.machine import (
-    After,
-    Cancel,
-    Cause,
-    Ending,
-    Event,
-    Leave,
-    Limits,
-    State,
-)
-from ipr.lifecycle.ports import Clock, Kernel
-
-
-class Messenger(Protocol):
-    """What the restarter tells the relay."""
-
-    def opened(self, kernel: Kernel) -> None:
-        """A new inner kernel is coming up."""
-
-    def hold(self, *, coming: bool) -> None:
-        """There is none for now; whether another one is coming."""
-
-    def finish(self, generation: int, cause: Cause) -> None:
-        """Answer what it left unanswered."""
-
-    def release(self, generation: int) -> None:
-        """It is ready."""
-
-    def refuse(self, cause: Cause) -> None:
-        """None is coming."""
-
-    def end(self, cause: Cause) -> None:
-        """The daemon goes."""
-
-    def ask_to_go(self) -> None:
-        """Interrupt what it runs, then tell it to end."""
-
-    def phase(self, text: str) -> None:
-        """Show what the restart is doing."""
-
-
-#: Starts a generation: its number, then what is called when its channel is
-#: lost, when it runs, when it ended. Raises OSError or ValueError.
-Start = Callable[
-    [int, Callable[[str], None], Callable[[int], None], Callable[[Ended], None]],
-    Kernel,
-]
+from ipr.lifecycle import effects as fx
+from ipr.lifecycle import events, machine
+from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
+from ipr.lifecycle.current import Current
+from ipr.lifecycle.history import History
+from ipr.lifecycle.limits import Leave, Limits
+from ipr.lifecycle.ports import Clock, Kernel, Messenger, Start
+from ipr.lifecycle.states import PUBLIC_NAMES, Dead, Starting, State, Stopped
+from ipr.lifecycle.timers import Timers
 
 
 class Restarter:
-    """Feeds the machine and does what it says.
+    """Feeds the machine and performs its effects.
 
     :param clock: for the timers.
     :param limits: the machine's numbers.
     :param messenger: the relay.
-    :param start: makes a generation.
+    :param start: makes an inner kernel.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
     :param leave: called once, when the daemon may end.
-    :param remedy: says what to do about a cause for which no kernel follows.
+    :param remedy: returns what to do about a cause for which no kernel follows.
     """
 
     def __init__(
@@ -88,58 +46,42 @@ class Restarter:
         leave: Callable[[], None],
         remedy: Callable[[Cause], str] = lambda cause: cause.remedy,
     ) -> None:
-        self._clock = clock
-        self.limits = limits
+        self.state: State = Stopped(0)
+        self.history = History()
+        self._limits = limits
         self._messenger = messenger
-        self._start = start
-        self._oom_kills = oom_kills
-        self._oom_before = 0
         self._leave = leave
         self._remedy = remedy
-        self._timers: dict[type[Event], IDelayedCall] = {}
-        self._events: deque[Event] = deque()
+        self._current = Current(start, oom_kills)
+        self._timers = Timers(clock, self.feed)
+        self._events: deque[events.Event] = deque()
         self._stepping = False
-        self.kernel: Kernel | None = None
-        self.state: State = machine.Stopped(0)
-        #: When each generation began and why the one before it ended, newest
-        #: last: (seconds since the epoch of the clock, generation, reason).
-        self.history: deque[tuple[float, int, str]] = deque(maxlen=100)
-        self._last_cause = "first start"
-        self._perform: dict[type, Callable[[Any], None]] = {
-            machine.Spawn: self._spawn,
-            machine.AskToGo: self._ask_to_go,
-            machine.Terminate: self._terminate,
-            machine.Kill: self._kill,
-            machine.Drain: self._drain,
-            machine.Finish: self._finish,
-            machine.Hold: self._hold,
-            machine.Release: self._release,
-            machine.Refuse: self._refuse,
-            machine.Exit: self._exit,
-            machine.After: self._after,
-            machine.Cancel: self._cancel,
-        }
+
+    @property
+    def kernel(self) -> Kernel | None:
+        """The inner kernel, if there is one."""
+        return self._current.kernel
 
     # --- what others call ---------------------------------------------------
 
     def begin(self) -> None:
         """Start generation 1."""
-        self.state, effects = machine.first(self.limits)
+        self.state, effects = machine.first(self._limits)
         self._stepping = True
         try:
             # A start that fails at once is an event: it comes after these.
-            self._do(effects)
+            self._perform_all(effects)
         finally:
             self._stepping = False
         self._take_events()
 
     def restart(self, *, urgent: bool) -> None:
         """A %restart has its turn."""
-        self.feed(machine.RestartAsked(self.state.generation, urgent))
+        self.feed(events.RestartAsked(self.state.generation, urgent))
 
     def shut_down(self, how: Leave = Leave.REQUESTED) -> None:
         """End the inner kernel, then the daemon."""
-        self.feed(machine.ShutdownAsked(self.state.generation, how))
+        self.feed(events.ShutdownAsked(self.state.generation, how))
 
     def signal(self, number: int) -> None:
         """Send a signal to the inner kernel, if there is one."""
@@ -148,22 +90,22 @@ class Restarter:
 
     def ready(self, generation: int) -> None:
         """The inner kernel answers, and its iopub is heard."""
-        if isinstance(self.state, machine.Starting):
-            self.feed(machine.Ready(generation))
+        if isinstance(self.state, Starting):
+            self.feed(events.Ready(generation))
 
     def distrust(self, generation: int) -> None:
-        """What that inner kernel says is not signed with our key."""
-        self.feed(machine.Impostor(generation))
+        """Messages of that inner kernel are not signed with our key."""
+        self.feed(events.Impostor(generation))
 
     def now(self) -> float:
-        """Monotonic seconds."""
-        return self._clock.seconds()
+        """Return monotonic seconds."""
+        return self._timers.now()
 
     def public_state(self) -> str:
-        """``running``, ``restarting``, ``dead`` or ``stopped``."""
-        return machine.PUBLIC_NAMES[type(self.state)]
+        """Return ``running``, ``restarting``, ``dead`` or ``stopped``."""
+        return PUBLIC_NAMES[type(self.state)]
 
-    def feed(self, event: Event) -> None:
+    def feed(self, event: events.Event) -> None:
         """Take one event; those that its effects cause come after it."""
         self._events.append(event)
         if not self._stepping:
@@ -175,35 +117,62 @@ class Restarter:
             while self._events:
                 event = self._events.popleft()
                 before = self.state
-                self.state, effects = machine.step(before, event, self.limits)
+                self.state, effects = machine.step(before, event, self._limits)
                 _log.debug(
                     "{event}: {before} -> {after}",
                     event=event,
                     before=before,
                     after=self.state,
                 )
-                self._do(effects)
+                self._perform_all(effects)
         finally:
             self._stepping = False
 
     # --- effects ------------------------------------------------------------
 
-    def _do(self, effects: machine.Effects) -> None:
+    def _perform_all(self, effects: fx.Effects) -> None:
         for effect in effects:
             try:
-                self._perform[type(effect)](effect)
+                self._perform(effect)
             except Exception:
                 # The effects after it are what keeps clients from hanging.
                 _log.failure("Could not perform {effect}", effect=effect)
 
-    def _spawn(self, effect: machine.Spawn) -> None:
-        generation = effect.generation
+    def _perform(self, effect: fx.Effect) -> None:
+        match effect:
+            case fx.After():
+                self._timers.set(effect)
+            case fx.Cancel():
+                self._timers.cancel(effect.kind)
+            case fx.Spawn():
+                self._spawn(effect.generation)
+            case fx.AskToGo() | fx.Terminate() | fx.Kill() | fx.Drain():
+                self._stop(effect)
+            case fx.Finish():
+                self._finish(effect)
+            case fx.Hold():
+                self._messenger.hold(coming=effect.coming)
+            case fx.Release():
+                if self.kernel is not None:
+                    self.kernel.ready = True
+                self._messenger.release(effect.generation)
+            case fx.Refuse():
+                remedy = self._remedy(effect.cause)
+                self._messenger.refuse(attrs.evolve(effect.cause, remedy=remedy))
+            case fx.Exit():
+                try:
+                    self._messenger.end(SHUT_DOWN)
+                finally:
+                    self._leave()
+            case _:
+                assert_never(effect)
+
+    def _spawn(self, generation: int) -> None:
         self._messenger.phase("starting a new kernel ...")
-        self.history.append((self._clock.seconds(), generation, self._last_cause))
-        self._oom_before = self._oom_kills()
+        self.history.began(self.now(), generation)
 
         def lost(channel: str) -> None:
-            self.feed(machine.ChannelLost(generation, channel))
+            self.feed(events.ChannelLost(generation, channel))
 
         def started(pid: int) -> None:
             _log.info(
@@ -213,119 +182,54 @@ class Restarter:
             )
             self._messenger.phase(f"starting a new kernel, pid {pid} ...")
 
-        def ended(how: Ended) -> None:
-            self._ended(generation, how)
+        def ended(cause: Cause) -> None:
+            self.feed(events.Exited(generation, cause))
 
-        try:
-            self.kernel = self._start(generation, lost, started, ended)
-        except Exception as error:
-            if not isinstance(error, OSError | ValueError):
-                # ZeroMQ, for instance, has errors of its own. Whoever waits
-                # must be told all the same.
-                _log.failure("Could not start {generation}", generation=generation)
-            self.kernel = None
-            cause = Cause(
-                Ending.NEVER_STARTED,
-                f"the kernel could not be started: {error}",
-                hopeless=True,
-            )
-            self.feed(machine.Exited(generation, cause))
-            return
-        self._messenger.opened(self.kernel)
+        kernel = self._current.start(generation, lost, started, ended)
+        if kernel is not None:
+            self._messenger.opened(kernel)
 
-    def _ended(self, generation: int, how: Ended) -> None:
+    def _stop(self, effect: fx.AskToGo | fx.Terminate | fx.Kill | fx.Drain) -> None:
         kernel = self.kernel
-        if kernel is None or kernel.generation != generation:
-            return
-        facts = causes.Facts(
-            how.status,
-            how.problem,
-            ready=kernel.ready,
-            because=kernel.killed_because,
-            out_of_memory=self._oom_kills() > self._oom_before,
-            peak_kib=how.peak_kib,
-            tail=how.tail,
-            command=kernel.command,
-            interrupted=kernel.interrupted,
-        )
-        cause = causes.cause(facts)
-        if how.left:
-            _log.error("Could not kill {left}", left=how.left)
-        self.feed(machine.Exited(generation, cause))
+        match effect:
+            case fx.AskToGo():
+                pid = 0 if kernel is None else kernel.pid
+                self._messenger.phase(f"stopping the kernel, pid {pid} ...")
+                self._messenger.ask_to_go()
+            case fx.Terminate():
+                if kernel is not None:
+                    kernel.terminate(effect.because)
+            case fx.Kill():
+                if kernel is not None:
+                    kernel.kill()
+            case fx.Drain():
+                drained = events.Drained(effect.generation)
+                if kernel is None:
+                    self.feed(drained)
+                else:
+                    kernel.drain(lambda: self.feed(drained))
+            case _:
+                assert_never(effect)
 
-    def _ask_to_go(self, effect: machine.AskToGo) -> None:
-        pid = self.kernel.pid if self.kernel is not None else 0
-        self._messenger.phase(f"stopping the kernel, pid {pid} ...")
-        self._messenger.ask_to_go()
-
-    def _terminate(self, effect: machine.Terminate) -> None:
-        if self.kernel is not None:
-            self.kernel.terminate(effect.because)
-
-    def _kill(self, effect: machine.Kill) -> None:
-        if self.kernel is not None:
-            self.kernel.kill()
-
-    def _drain(self, effect: machine.Drain) -> None:
-        drained = machine.Drained(effect.generation)
-        if self.kernel is None:
-            self.feed(drained)
-        else:
-            self.kernel.drain(lambda: self.feed(drained))
-
-    def _finish(self, effect: machine.Finish) -> None:
-        self._last_cause = effect.cause.text
-        if effect.cause.ending in (Ending.DIED, Ending.NEVER_STARTED):
+    def _finish(self, effect: fx.Finish) -> None:
+        cause = effect.cause
+        self.history.ended(cause.text)
+        if cause.ending in (Ending.DIED, Ending.NEVER_STARTED):
             _log.warn(
                 "Inner kernel {generation}: {cause}",
                 generation=effect.generation,
-                cause="; ".join((effect.cause.text, *effect.cause.details)),
+                cause="; ".join((cause.text, *cause.details)),
             )
-        kernel, self.kernel = self.kernel, None
+        kernel = self._current.take()
         # The state is the next one already.
-        followed = not isinstance(self.state, machine.Dead | machine.Stopped)
-        cause = attrs.evolve(effect.cause, followed=followed)
+        followed = not isinstance(self.state, Dead | Stopped)
         try:
-            self._messenger.finish(effect.generation, cause)
+            self._messenger.finish(
+                effect.generation, attrs.evolve(cause, followed=followed)
+            )
         finally:
             if kernel is not None:
                 kernel.close()
-
-    def _hold(self, effect: machine.Hold) -> None:
-        self._messenger.hold(coming=effect.coming)
-
-    def _release(self, effect: machine.Release) -> None:
-        if self.kernel is not None:
-            self.kernel.ready = True
-        self._messenger.release(effect.generation)
-
-    def _refuse(self, effect: machine.Refuse) -> None:
-        cause = effect.cause
-        self._messenger.refuse(attrs.evolve(cause, remedy=self._remedy(cause)))
-
-    def _exit(self, effect: machine.Exit) -> None:
-        for timer in self._timers.values():
-            timer.cancel()
-        self._timers.clear()
-        try:
-            self._messenger.end(Cause(Ending.SHUT_DOWN, "the kernel was shut down"))
-        finally:
-            self._leave()
-
-    def _after(self, effect: After) -> None:
-        kind = type(effect.event)
-        self._cancel(Cancel(kind))
-
-        def due() -> None:
-            del self._timers[kind]
-            self.feed(effect.event)
-
-        self._timers[kind] = self._clock.callLater(effect.seconds, due)
-
-    def _cancel(self, effect: Cancel) -> None:
-        timer = self._timers.pop(effect.kind, None)
-        if timer is not None:
-            timer.cancel()
 
 
 _log = Logger()

@@ -16,8 +16,7 @@ from twisted.logger import Logger
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Envelope, Frame, Malformed
-from ipr.lifecycle.causes import failure
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending, failure
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.completion import Merging
 from ipr.relay.errands import Errands

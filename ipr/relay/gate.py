@@ -14,8 +14,7 @@ from twisted.logger import Logger
 
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope, id_of
-from ipr.lifecycle.causes import failure
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending, failure
 from ipr.relay import answers
 from ipr.relay.conversation import Conversation
 from ipr.relay.request import Request

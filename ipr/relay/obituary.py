@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending
 
 
 class Obituary:

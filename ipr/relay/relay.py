@@ -29,8 +29,7 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Envelope
-from ipr.lifecycle.causes import failure
-from ipr.lifecycle.machine import Cause
+from ipr.lifecycle.causes import Cause, failure
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.cells import Begun
 from ipr.relay.conversation import Conversation

@@ -131,7 +131,7 @@ def test_death_under_a_cell(kernel: Kernel) -> None:
     client = kernel.client()
     cell = client.run("import os, signal; os.kill(os.getpid(), signal.SIGKILL)")
     (reply,) = client.replies(cell)
-    assert "A new kernel is started; all" in "\n".join(reply.content["traceback"])
+    assert "The kernel is restarting; all" in "\n".join(reply.content["traceback"])
     assert client.text(client.run("1"), "stderr") == ""
 
 

@@ -14,7 +14,8 @@ import re
 import sys
 from pathlib import Path
 
-from ipr.lifecycle.machine import PUBLIC_NAMES, Limits
+from ipr.lifecycle.limits import Limits
+from ipr.lifecycle.states import PUBLIC_NAMES
 from tests.lifecycle.machine_world import all_worlds
 
 PICTURE = Path(__file__).parents[2] / "docs" / "images" / "states.svg"

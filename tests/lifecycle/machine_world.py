@@ -9,20 +9,18 @@ each of them makes sense; :func:`possible` gives the events that can come.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import assert_never
 
 import attrs
 
-from ipr.lifecycle import machine
-from ipr.lifecycle.machine import (
-    After,
-    Cancel,
-    Cause,
-    Ending,
-    Event,
-    Limits,
-    State,
-    step,
-)
+from ipr.lifecycle import effects as fx
+from ipr.lifecycle import events, machine, states
+from ipr.lifecycle.causes import Cause, Ending
+from ipr.lifecycle.effects import After, Cancel
+from ipr.lifecycle.events import Event
+from ipr.lifecycle.limits import Leave, Limits
+from ipr.lifecycle.machine import step
+from ipr.lifecycle.states import State
 
 DIED = Cause(Ending.DIED, "the kernel died")
 TERMINATED = Cause(Ending.DIED, "SIGTERM", terminated=True)
@@ -34,7 +32,7 @@ IN_ITS_LIFE = (DIED, TERMINATED)
 BEFORE_READY = (NEVER_STARTED, EXCUSED, HOPELESS)
 
 #: Events that somebody outside wants.
-ASKED = (machine.RestartAsked, machine.ShutdownAsked)
+ASKED = (events.RestartAsked, events.ShutdownAsked)
 
 
 class Nonsense(AssertionError):
@@ -90,24 +88,27 @@ def after(world: World, event: Event, limits: Limits) -> World:
     if timer is not None and timer.event == event:
         rest = tuple(other for other in world.timers if other is not timer)
         world = attrs.evolve(world, timers=rest)
-    if isinstance(event, machine.Exited):
+    if isinstance(event, events.Exited):
         world = attrs.evolve(world, exited=True)
-    if isinstance(event, machine.Drained):
+    if isinstance(event, events.Drained):
         world = attrs.evolve(world, draining=False)
     state, effects = step(world.state, event, limits)
     return _performed(attrs.evolve(world, state=state), effects)
 
 
-def _performed(world: World, effects: machine.Effects) -> World:
+def _performed(world: World, effects: fx.Effects) -> World:
     for effect in effects:
         world = _perform(world, effect)
     for timer in world.timers:
-        if timer.event.generation != world.state.generation:
+        if (
+            timer.event.generation != world.state.generation
+            or type(timer.event) not in machine.TIMERS[type(world.state)]
+        ):
             raise Nonsense(f"{timer} is left over in {world.state}")
     return world
 
 
-def _perform(world: World, effect: object) -> World:
+def _perform(world: World, effect: fx.Effect) -> World:
     if isinstance(effect, After):
         if effect.seconds <= 0:
             raise Nonsense(f"{effect} is no wait")
@@ -115,44 +116,43 @@ def _perform(world: World, effect: object) -> World:
         return attrs.evolve(world, timers=_ordered((*kept, effect)))
     if isinstance(effect, Cancel):
         return attrs.evolve(world, timers=_without(world.timers, effect.kind))
-    assert isinstance(effect, machine.Effect)
     g = effect.generation
-    if isinstance(effect, machine.Spawn):
+    if isinstance(effect, fx.Spawn):
         if world.kernel or g != world.newest + 1:
             raise Nonsense(f"{effect} beside {world.kernel} after {world.newest}")
         return attrs.evolve(
             world, kernel=g, newest=g, exited=False, doomed=False, refusing=False
         )
-    if isinstance(effect, machine.Exit):
+    if isinstance(effect, fx.Exit):
         if world.kernel:
             raise Nonsense(f"{effect} with {world.kernel} open")
-        return attrs.evolve(world, timers=(), left=True)
-    if isinstance(effect, machine.Refuse):
+        return attrs.evolve(world, left=True)
+    if isinstance(effect, fx.Refuse):
         if world.kernel:
             raise Nonsense(f"{effect} with {world.kernel} open")
         return attrs.evolve(world, holding=False, refusing=True)
-    if isinstance(effect, machine.Hold):
+    if isinstance(effect, fx.Hold):
         if world.holding:
             raise Nonsense(f"{effect} twice")
         return attrs.evolve(world, holding=True)
     # All others do something with the inner kernel: it must be there.
     if g != world.kernel:
         raise Nonsense(f"{effect} while {world.kernel} is the one")
-    if isinstance(effect, machine.Finish):
+    if isinstance(effect, fx.Finish):
         if not world.holding:
             raise Nonsense(f"{effect} while requests pass")
         return attrs.evolve(world, kernel=0, draining=False)
-    if isinstance(effect, machine.Release):
+    if isinstance(effect, fx.Release):
         if not world.holding or world.exited:
             raise Nonsense(f"{effect} of {world}")
         return attrs.evolve(world, holding=False)
-    if isinstance(effect, machine.Drain):
+    if isinstance(effect, fx.Drain):
         return attrs.evolve(world, draining=True)
-    if isinstance(effect, machine.Kill | machine.Terminate):
+    if isinstance(effect, fx.Kill | fx.Terminate):
         return attrs.evolve(world, doomed=True)
-    if isinstance(effect, machine.AskToGo):
+    if isinstance(effect, fx.AskToGo):
         return world
-    raise Nonsense(f"nobody knows {effect}")
+    assert_never(effect)
 
 
 def _without(timers: tuple[After, ...], kind: type[Event]) -> tuple[After, ...]:
@@ -166,16 +166,16 @@ def _ordered(timers: tuple[After, ...]) -> tuple[After, ...]:
 def possible(world: World) -> Iterator[Event]:
     """Give the events that the shell could feed now."""
     g = world.state.generation
-    yield machine.RestartAsked(g)
-    yield machine.RestartAsked(g, urgent=True)
-    for how in machine.Leave:
-        yield machine.ShutdownAsked(g, how)
+    yield events.RestartAsked(g)
+    yield events.RestartAsked(g, urgent=True)
+    for how in Leave:
+        yield events.ShutdownAsked(g, how)
     yield from forced(world)
     if world.kernel:
-        yield machine.ChannelLost(world.kernel, "shell")
-        yield machine.Impostor(world.kernel)
-    if isinstance(world.state, machine.Starting) and not world.exited:
-        yield machine.Ready(world.kernel)
+        yield events.ChannelLost(world.kernel, "shell")
+        yield events.Impostor(world.kernel)
+    if isinstance(world.state, states.Starting) and not world.exited:
+        yield events.Ready(world.kernel)
 
 
 def forced(world: World) -> Iterator[Event]:
@@ -184,14 +184,14 @@ def forced(world: World) -> Iterator[Event]:
         yield timer.event
     if world.kernel and not world.exited:
         causes: tuple[Cause, ...] = (DIED,)
-        if isinstance(world.state, machine.Starting):
+        if isinstance(world.state, states.Starting):
             causes = BEFORE_READY
-        elif isinstance(world.state, machine.Running):
+        elif isinstance(world.state, states.Running):
             causes = IN_ITS_LIFE
         for cause in causes:
-            yield machine.Exited(world.kernel, cause)
+            yield events.Exited(world.kernel, cause)
     if world.draining:
-        yield machine.Drained(world.kernel)
+        yield events.Drained(world.kernel)
 
 
 def alike(world: World) -> World:

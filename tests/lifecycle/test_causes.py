@@ -6,8 +6,7 @@ import signal
 from typing import Any
 
 from ipr.jupyter.messages import Failure
-from ipr.lifecycle.causes import Facts, cause, failure
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending, Facts, Figures, cause, failure
 from tests.case import Case
 
 
@@ -21,7 +20,11 @@ class CauseTests(Case):
         """It ran, and exited."""
         self.assertEqual(
             cause(Facts(exited(3), ready=True)),
-            Cause(Ending.DIED, "the kernel exited with code 3", exit_code=3),
+            Cause(
+                Ending.DIED,
+                "the kernel exited with code 3",
+                figures=Figures(exit_code=3),
+            ),
         )
 
     def test_exit_before_ready(self) -> None:
@@ -36,7 +39,7 @@ class CauseTests(Case):
                     "its last lines on stderr:",
                     "    No module",
                 ),
-                exit_code=1,
+                figures=Figures(exit_code=1),
             ),
         )
 
@@ -56,22 +59,19 @@ class CauseTests(Case):
                 Ending.DIED,
                 "the kernel was killed by SIGSEGV (Segmentation fault)",
                 ("peak memory: 2 MiB", "its last lines on stderr:", "    a", "    b"),
-                signal=signal.SIGSEGV,
-                peak_kib=2048,
+                figures=Figures(signal.SIGSEGV, peak_kib=2048),
             ),
         )
 
     def test_signal_of_a_launcher(self) -> None:
         """A shell or srun in front of it exits with 128 and the signal's number."""
         for code, text in (
-            (137, "137, by which a launcher or a shell says that SIGKILL (Killed)"),
-            (139, "139, by which a launcher or a shell says that SIGSEGV"),
+            (137, "137: its launcher or shell reports SIGKILL (Killed)"),
+            (139, "139: its launcher or shell reports SIGSEGV (Segmentation fault)"),
         ):
             found = cause(Facts(exited(code), ready=True))
-            self.assertTrue(
-                found.text.startswith(f"the kernel exited with code {text}"), found
-            )
-            self.assertEqual((found.signal, found.exit_code), (0, code))
+            self.assertEqual(found.text, f"the kernel exited with code {text}")
+            self.assertEqual((found.figures.signal, found.figures.exit_code), (0, code))
         for code in (128, 255):
             self.assertEqual(
                 cause(Facts(exited(code), ready=True)).text,
@@ -82,11 +82,11 @@ class CauseTests(Case):
         """What the words say is there as numbers, too."""
         found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
         self.assertEqual(
-            (found.signal, found.exit_code, found.peak_kib, found.out_of_memory),
-            (signal.SIGKILL, None, 7, True),
+            found.figures, Figures(signal.SIGKILL, peak_kib=7, out_of_memory=True)
         )
         # Somebody else ran out of memory meanwhile.
-        self.assertFalse(cause(Facts(exited(1), out_of_memory=True)).out_of_memory)
+        found = cause(Facts(exited(1), out_of_memory=True))
+        self.assertFalse(found.figures.out_of_memory)
 
     def test_core_dump(self) -> None:
         """A dumped core sets another bit of the status."""
@@ -118,7 +118,7 @@ class CauseTests(Case):
         found = cause(Facts(signal.SIGKILL, because="it was not ready within 60 s"))
         self.assertEqual(
             found.text,
-            "the kernel was ended by ipr because it was not ready within 60 s",
+            "the kernel was terminated by ipr because it was not ready within 60 s",
         )
         again = cause(Facts(signal.SIGTERM, ready=True, because="of something"))
         self.assertEqual((found.terminated, again.terminated), (False, False))
@@ -154,7 +154,7 @@ class CauseTests(Case):
         """It ran, and nobody knows how it ended: that is worth another try."""
         self.assertEqual(
             cause(Facts(None, "its guardian process was killed", ready=True)),
-            Cause(Ending.DIED, "the kernel is gone: its guardian process was killed"),
+            Cause(Ending.DIED, "the kernel died: its guardian process was killed"),
         )
 
     def test_excused(self) -> None:
@@ -206,8 +206,8 @@ class FailureTests(Case):
         found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
         self.assertEqual(
             found.evalue,
-            "this cell did not run: the kernel died six times in a row, at last"
-            " because it was killed; run %restart to start a new one",
+            "this cell did not run: the kernel died six times in a row; the"
+            " last time, it was killed; run %restart to start a new one",
         )
         found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
         self.assertIn("died 12 times in a row", found.evalue)
@@ -224,7 +224,7 @@ class FailureTests(Case):
             found.traceback,
             (
                 "DeadKernelError: why",
-                "A new kernel is started; all variables are gone.",
+                "The kernel is restarting; all variables are gone.",
                 "more",
             ),
         )

@@ -7,53 +7,58 @@ import inspect
 
 import attrs
 
-from ipr.lifecycle import machine
-from ipr.lifecycle.machine import (
-    CLEAN,
+from ipr.lifecycle import events, machine, states, transitions
+from ipr.lifecycle.causes import (
+    IMPOSTOR,
+    RESTARTED,
+    SHUT_DOWN,
+    STUCK,
+    Cause,
+    Ending,
+)
+from ipr.lifecycle.effects import (
     After,
-    Aim,
     AskToGo,
     Cancel,
-    Cause,
-    ChannelLost,
-    Dead,
     Drain,
-    DrainDue,
-    Drained,
-    Draining,
-    Ending,
-    Event,
     Exit,
-    Exited,
     Finish,
-    GoneDue,
-    Halting,
     Hold,
-    Impostor,
     Kill,
-    KillDue,
-    Ladder,
-    Leave,
-    Limits,
-    NoTransition,
-    PauseDue,
-    Pausing,
-    Ready,
     Refuse,
     Release,
-    RestartAsked,
-    Running,
-    ShutdownAsked,
     Spawn,
+    Terminate,
+)
+from ipr.lifecycle.events import (
+    ChannelLost,
+    DrainDue,
+    Drained,
+    Event,
+    Exited,
+    GoneDue,
+    Impostor,
+    KillDue,
+    PauseDue,
+    Ready,
+    RestartAsked,
+    ShutdownAsked,
     StableDue,
     StartDue,
+    TerminateDue,
+)
+from ipr.lifecycle.limits import CLEAN, Ladder, Ladders, Leave, Limits, Tally
+from ipr.lifecycle.machine import NoTransition, step
+from ipr.lifecycle.states import (
+    Aim,
+    Dead,
+    Draining,
+    Halting,
+    Pausing,
+    Running,
     Starting,
     State,
     Stopped,
-    Tally,
-    Terminate,
-    TerminateDue,
-    step,
 )
 from tests.case import Case
 from tests.lifecycle import machine_world
@@ -76,23 +81,22 @@ LIMITS = Limits(
     drain_time=0.3,
     job_grace=1.1,
     gone_time=5,
-    polite=Ladder(1.6, 0.9),
-    urgent=Ladder(0.5, 0.3),
-    requested=Ladder(50, 7),
-    terminated=Ladder(0, 17),
-    leaving=Ladder(0.8, 0.2),
+    ladders=Ladders(
+        polite=Ladder(1.6, 0.9),
+        urgent=Ladder(0.5, 0.3),
+        requested=Ladder(50, 7),
+        terminated=Ladder(0, 17),
+        quickly=Ladder(0.8, 0.2),
+    ),
 )
-RESTARTED = Cause(Ending.ASKED, "the kernel was restarted")
-SHUT_DOWN = Cause(Ending.SHUT_DOWN, "the kernel was shut down")
 BAD = Tally(2, 1)
-IMPOSTOR = machine._IMPOSTOR
 NOT_READY = Cause(Ending.NEVER_STARTED, IMPOSTOR)
 
 
 class MachineCase(Case):
     def step(
         self, state: State, event: Event, limits: Limits = LIMITS
-    ) -> machine.Outcome:
+    ) -> transitions.Outcome:
         return step(state, event, limits)
 
     def spawned(self, g: int) -> tuple[Spawn, After]:
@@ -146,13 +150,12 @@ class StartingTests(MachineCase):
 
     def test_stuck(self) -> None:
         """What does not even go at SIGKILL is left behind; it counts as a death."""
-        told = "the kernel does not answer, and it cannot be killed"
         for state, ending, failures in (
             (Starting(3, CLEAN), Ending.NEVER_STARTED, 1),
             (Running(3, CLEAN), Ending.DIED, 0),
         ):
             after, effects = self.step(state, GoneDue(3))
-            cause = Cause(ending, told)
+            cause = Cause(ending, STUCK)
             tally = Tally(1, failures)
             self.assertEqual(after, Draining(3, tally, Aim.RESTART, cause))
             self.assertEqual(effects[-2:], self.drains(3))
@@ -367,18 +370,11 @@ class HaltingTests(MachineCase):
                 (self.restarting, RESTARTED),
                 (self.leaving, SHUT_DOWN),
             ):
-                self.assertEqual(
-                    self.step(state, event),
-                    (
-                        Draining(3, CLEAN, state.aim, cause),
-                        (
-                            Cancel(TerminateDue),
-                            Cancel(KillDue),
-                            Cancel(GoneDue),
-                            *self.drains(3),
-                        ),
-                    ),
-                )
+                after, effects = self.step(state, event)
+                self.assertEqual(after, Draining(3, CLEAN, state.aim, cause))
+                rungs = (TerminateDue, KillDue, GoneDue)
+                over = [Cancel(kind) for kind in rungs if type(event) is not kind]
+                self.assertEqual(effects, (*over, *self.drains(3)))
 
     def test_ladder(self) -> None:
         """SIGTERM, SIGKILL, and then not for ever."""
@@ -427,7 +423,6 @@ class HaltingTests(MachineCase):
                     halting[how],
                     (
                         Cancel(TerminateDue),
-                        Cancel(KillDue),
                         Terminate(3),
                         After(kill, KillDue(3)),
                     ),
@@ -457,14 +452,15 @@ class HaltingTests(MachineCase):
 
 
 class DrainingTests(MachineCase):
-    def after(self, state: State, limits: Limits = LIMITS) -> machine.Outcome:
-        """Give what follows, which is the same for both ends of the draining."""
+    def after(self, state: State, limits: Limits = LIMITS) -> transitions.Outcome:
+        """Return what follows, which is the same for both ends of the draining."""
+        following, effects = self.step(state, DrainDue(3), limits)
         drained = self.step(state, Drained(3), limits)
-        self.assertEqual(self.step(state, DrainDue(3), limits), drained)
-        return drained
+        self.assertEqual(drained, (following, (Cancel(DrainDue), *effects)))
+        return following, effects
 
-    def done(self, cause: Cause) -> tuple[Cancel, Finish]:
-        return Cancel(DrainDue), Finish(3, cause)
+    def done(self, cause: Cause) -> tuple[Finish]:
+        return (Finish(3, cause),)
 
     def test_restarted(self) -> None:
         """First the old requests are finished, then the new kernel is spawned."""
@@ -486,8 +482,8 @@ class DrainingTests(MachineCase):
         for deaths in (2, 3):
             state, effects = self.after(Draining(3, Tally(deaths), Aim.RESTART, DIED))
             self.assertEqual(state, Pausing(4, Tally(deaths)))
-            self.assertEqual(effects[:2], self.done(DIED))
-            pauses.append(effects[2:])
+            self.assertEqual(effects[:1], self.done(DIED))
+            pauses.append(effects[1:])
         self.assertEqual(
             pauses, [(After(0.5, PauseDue(4)),), (After(1.0, PauseDue(4)),)]
         )
@@ -522,7 +518,7 @@ class DrainingTests(MachineCase):
         """A limit is how many are allowed, not the first too many."""
         for tally, cause in ((Tally(3, 0), DIED), (Tally(1, 1), NEVER_STARTED)):
             state, _ = self.after(Draining(3, tally, Aim.RESTART, cause))
-            self.assertEqual(machine.PUBLIC_NAMES[type(state)], "restarting")
+            self.assertEqual(states.PUBLIC_NAMES[type(state)], "restarting")
 
     def test_restart_without_autorestart(self) -> None:
         """What was asked for happens even so."""
@@ -618,10 +614,10 @@ class PausingAndDeadTests(MachineCase):
 
 
 def kinds(base: type) -> list[type]:
-    """Give all classes of the machine's that are a kind of ``base``."""
+    """Return all events that are a kind of ``base``."""
     return [
         found
-        for _, found in inspect.getmembers(machine, inspect.isclass)
+        for _, found in inspect.getmembers(events, inspect.isclass)
         if issubclass(found, base) and found is not base
     ]
 
@@ -667,7 +663,7 @@ class RulesTests(MachineCase):
     def test_names_for_users(self) -> None:
         """Every state has one of the four names that users know."""
         self.assertEqual(
-            [machine.PUBLIC_NAMES[type(state)] for state in STATES],
+            [states.PUBLIC_NAMES[type(state)] for state in STATES],
             ["restarting", "running", *["restarting"] * 3, "dead", "stopped"],
         )
 
@@ -690,12 +686,13 @@ class RulesTests(MachineCase):
             (limits.restart_limit, limits.stable_start_time, limits.start_timeout),
             (5, 10, 60),
         )
-        last = limits.leaving.terminate + limits.leaving.kill + limits.drain_time
+        ladders = limits.ladders
+        last = sum(attrs.astuple(ladders.quickly)) + limits.drain_time
         self.assertTrue(last < 2, last)
         # jupyter_client's shutdown_wait_time is 5 s, Slurm's KillWait 30 s; both
         # have sent SIGKILL before the kernel's time is over, or leave us 10 s.
-        self.assertTrue(limits.requested.terminate > 5)
-        self.assertEqual(limits.terminated, Ladder(0, 20))
+        self.assertTrue(ladders.requested.terminate > 5)
+        self.assertEqual(ladders.terminated, Ladder(0, 20))
 
 
 #: Rows for events that the shell keeps to itself: it asks for the state before
@@ -751,6 +748,32 @@ class EveryWayTests(Case):
         }
         self.assertEqual(used & KEPT_BY_THE_SHELL, set())
         self.assertEqual(used | KEPT_BY_THE_SHELL, set(machine.TABLE))
+
+    def test_no_cancel_is_useless(self) -> None:
+        """Each takes back a timer that is set, if not each time then some time."""
+        useful: dict[tuple[type, type, type], bool] = {}
+        for limits, worlds in self.worlds:
+            for world, ways in worlds.items():
+                for event in ways:
+                    for effect in step(world.state, event, limits)[1]:
+                        if isinstance(effect, Cancel):
+                            row = type(world.state), type(event), effect.kind
+                            is_set = world.timer(effect.kind) is not None
+                            useful[row] = useful.get(row, False) or is_set
+        self.assertEqual([row for row, used in useful.items() if not used], [])
+
+    def test_each_timer_is_some_states(self) -> None:
+        """``TIMERS`` names no state's timer that is never set there."""
+        owned = {
+            (state, kind) for state, kinds in machine.TIMERS.items() for kind in kinds
+        }
+        used = {
+            (type(world.state), type(timer.event))
+            for _, worlds in self.worlds
+            for world in worlds
+            for timer in world.timers
+        }
+        self.assertEqual(used, owned)
 
     def test_something_is_always_awaited(self) -> None:
         """In no state would it sit for ever with nothing coming."""

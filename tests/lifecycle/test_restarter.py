@@ -7,9 +7,10 @@ import signal
 import attrs
 
 from ipr.kernel.process import Ended
-from ipr.lifecycle import machine
-from ipr.lifecycle.machine import Dead, Leave, Limits, Running, Starting, Stopped, Tally
+from ipr.lifecycle import causes, states
+from ipr.lifecycle.limits import Leave, Limits, Tally
 from ipr.lifecycle.restarter import Restarter
+from ipr.lifecycle.states import Dead, Running, Starting, Stopped
 from tests.case import Case
 from tests.fakes import Done, FakeKernel, FakeMessenger, FakeStart
 
@@ -145,13 +146,13 @@ class StartTests(RestarterCase):
         self.clock.advance(LIMITS.start_timeout)
         because = "it was not ready within 60 s"
         self.assertEqual(self.took(), [("kernel 1", "SIGTERM", because)])
-        self.clock.advance(LIMITS.polite.kill)
+        self.clock.advance(LIMITS.ladders.polite.kill)
         self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
         self.kernel.ended(KILLED)
         self.drain()
         self.assertEqual(
             self.took()[1],
-            ("finish", 1, f"the kernel was ended by ipr because {because}"),
+            ("finish", 1, f"the kernel was terminated by ipr because {because}"),
         )
 
 
@@ -208,7 +209,7 @@ class DeathTests(RestarterCase):
         self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
         self.drain()
         state = self.restarter.state
-        assert isinstance(state, machine.Starting)
+        assert isinstance(state, states.Starting)
         self.assertEqual(state.tally, Tally(1, 1))
         self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
         self.drain()
@@ -216,8 +217,8 @@ class DeathTests(RestarterCase):
         assert isinstance(state, Dead)
         self.assertEqual(
             state.cause,
-            machine.Cause(
-                machine.Ending.NEVER_STARTED,
+            causes.Cause(
+                causes.Ending.NEVER_STARTED,
                 "the kernel exited with code 1 before it was ready",
                 (
                     "peak memory: 2 MiB",
@@ -225,8 +226,7 @@ class DeathTests(RestarterCase):
                     "its last lines on stderr:",
                     "    No module named x",
                 ),
-                exit_code=1,
-                peak_kib=2048,
+                figures=causes.Figures(exit_code=1, peak_kib=2048),
             ),
         )
 
@@ -283,23 +283,23 @@ class DeathTests(RestarterCase):
         self.kernel.lost("shell")
         because = "it closed its shell channel"
         self.assertEqual(self.took(), [("kernel 1", "SIGTERM", because)])
-        self.clock.advance(LIMITS.polite.kill)
+        self.clock.advance(LIMITS.ladders.polite.kill)
         self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
         self.kernel.ended(KILLED)
         self.drain()
         self.assertEqual(
             self.took()[2],
-            ("finish", 1, f"the kernel was ended by ipr because {because}"),
+            ("finish", 1, f"the kernel was terminated by ipr because {because}"),
         )
 
     def test_two_channels_lost(self) -> None:
         """They are told again and again; what the first one began goes on."""
         self.run_kernel()
         self.kernel.lost("shell")
-        self.clock.advance(LIMITS.polite.kill / 2)
+        self.clock.advance(LIMITS.ladders.polite.kill / 2)
         self.kernel.lost("iopub")
         self.took()
-        self.clock.advance(LIMITS.polite.kill / 2)
+        self.clock.advance(LIMITS.ladders.polite.kill / 2)
         self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
         for _ in range(4):
             self.assertEqual(self.restarter.state.generation, 1)

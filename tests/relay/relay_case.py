@@ -10,7 +10,7 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import dumps, split
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.relay import Relay
 from tests.case import Case
 from tests.fakes import (

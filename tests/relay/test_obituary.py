@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.obituary import Obituary
 from tests.case import Case
 

@@ -14,7 +14,7 @@ from ipr.jupyter import magics, messages
 from ipr.jupyter.magics import Changes, Ipr
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Malformed, split
-from ipr.lifecycle.machine import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending, Figures
 from ipr.relay import answers
 from ipr.relay.answers import Steps
 from ipr.relay.conversation import NOTICE_TIME
@@ -1041,7 +1041,7 @@ class FinishTests(RelayCase):
     def test_facts_for_programs(self) -> None:
         """Who reads replies need not read prose."""
         self.execute("m1")
-        cause = Cause(Ending.DIED, "it died", signal=9, out_of_memory=True)
+        cause = Cause(Ending.DIED, "it died", figures=Figures(9, out_of_memory=True))
         self.relay.finish(1, cause)
         (reply,) = [frames for where, frames in self.front.frames if where == "shell"]
         self.assertEqual(
