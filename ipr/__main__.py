@@ -116,7 +116,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     from ipr.daemon import clock
     from ipr.daemon.log import to_stderr
     from ipr.daemon.service import CannotListen, Daemon
-    from ipr.kernel.process import Stderr
+    from ipr.kernel.stderr import Stderr
 
     reactor: Any = some_reactor
     clock.make_monotonic(reactor)

@@ -38,7 +38,9 @@ from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.kernel import memory
 from ipr.kernel.generation import Generation, Starter
-from ipr.kernel.process import Ended, Stderr, end_all
+from ipr.kernel.guardians import end_all
+from ipr.kernel.process import Ended
+from ipr.kernel.stderr import Stderr
 from ipr.kernel.surroundings import Surroundings, changed, rebased
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.lifecycle.limits import Leave, Limits

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
+
+from ipr.kernel.reactor import Threads
 
 T = TypeVar("T")
 
 
-def run(reactor: Any, seconds: float, call: Callable[[], T]) -> Deferred[T]:
+def run(reactor: Threads, seconds: float, call: Callable[[], T]) -> Deferred[T]:
     """Call ``call`` in a thread of its own.
 
     :param seconds: after which nobody waits for it any more.
@@ -27,12 +30,12 @@ def run(reactor: Any, seconds: float, call: Callable[[], T]) -> Deferred[T]:
     """
     result: Deferred[T] = Deferred()
 
-    def told(value: Any) -> None:
+    def told(value: T | Failure) -> None:
         # A Deferred whose time is over ignores one call after it.
         result.callback(value)
 
     def work() -> None:
-        value: Any
+        value: T | Failure
         try:
             value = call()
         except BaseException:
@@ -40,5 +43,5 @@ def run(reactor: Any, seconds: float, call: Callable[[], T]) -> Deferred[T]:
         reactor.callFromThread(told, value)
 
     threading.Thread(target=work, name="ipr-apart", daemon=True).start()
-    result.addTimeout(seconds, reactor)
+    result.addTimeout(seconds, cast(IReactorTime, reactor))
     return result

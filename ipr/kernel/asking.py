@@ -1,4 +1,4 @@
-"""What other programs say: squeue, or a site's login shell.
+"""Answers of other programs: squeue, or a site's login shell.
 
 Knows how to run one under a guardian of its own, so that nothing of it is left
 when the answer has come, when nobody waits for it any more, or when the daemon
@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import cast
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 
-from ipr.kernel import process
+from ipr.boot import guardian
+from ipr.kernel import guardians
 from ipr.kernel.process import Ended, InnerProcess
+from ipr.kernel.reactor import Asking, Clock
 
 _STDOUT = 1
 
@@ -41,8 +44,8 @@ class Answer:
 class _Asked(InnerProcess):
     """A program whose stdout is kept."""
 
-    def __init__(self, clock: Any, order: bytes, answered: Deferred[Answer]) -> None:
-        super().__init__(clock, order, _nothing, self._answer, _nothing)
+    def __init__(self, clock: Clock, answered: Deferred[Answer]) -> None:
+        super().__init__(clock, _nothing, self._answer, _nothing)
         self._answered = answered
         self._output: list[bytes] = []
 
@@ -64,7 +67,7 @@ class _Asked(InnerProcess):
 
 
 def ask(
-    reactor: Any,
+    reactor: Asking,
     argv: Sequence[str],
     environment: Mapping[str, str],
     seconds: float,
@@ -83,13 +86,14 @@ def ask(
     running: list[_Asked] = []
     answered: Deferred[Answer] = Deferred(partial(_kill, running))
     try:
-        order = process.order(argv, environment, cwd, "")
-        running.append(_Asked(reactor, order, answered))
-        process.spawn_asked(reactor, running[0])
+        order = guardian.encode_order(argv, environment, cwd)
+        running.append(_Asked(reactor, answered))
+        guardians.spawn_asked(reactor, running[0])
+        running[0].give(order)
     except (OSError, ValueError) as error:
         answered.errback(NoAnswer(str(error)))
         return answered
-    answered.addTimeout(seconds, reactor)
+    answered.addTimeout(seconds, cast(IReactorTime, reactor))
     return answered
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Generator, Mapping, Sequence
 
 from twisted.internet.defer import Deferred, inlineCallbacks
 
-from ipr.kernel.asking import ask
+from ipr.kernel.asking import Answer, ask
+from ipr.kernel.reactor import Asking
 
 #: Seconds that a site's login shell may take.
 MODULE_TIME = 120.0
@@ -41,24 +41,16 @@ class NotLoaded(Exception):
     """They could not be loaded; the text says why."""
 
 
+@inlineCallbacks
 def load(
-    reactor: Any, modules: Sequence[str], environment: Mapping[str, str], cwd: str
-) -> Deferred[dict[str, str | None]]:
+    reactor: Asking, modules: Sequence[str], environment: Mapping[str, str], cwd: str
+) -> Generator[Deferred[Answer], Answer, dict[str, str | None]]:
     """Load environment modules in a login shell.
 
     :param environment: in which they are loaded.
     :returns: fires with what that changes: names and values, None for those taken
         out; fails with :class:`NotLoaded`, which holds what the shell said.
     """
-    # The decorator makes a Deferred of it.
-    made: Deferred[dict[str, str | None]] = _load(reactor, modules, environment, cwd)
-    return made
-
-
-@inlineCallbacks
-def _load(
-    reactor: Any, modules: Sequence[str], environment: Mapping[str, str], cwd: str
-) -> Any:
     wanted = " ".join(modules)
     try:
         command = login_shell(modules)

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from twisted.logger import Logger
 
-from ipr.boot import connection, first, places
+from ipr.boot import connection, first, guardian, places
 from ipr.boot.connection import Inner, Outer
 from ipr.boot.first import Prepared
 from ipr.boot.launch import Launch
-from ipr.kernel import process
-from ipr.kernel.process import Adopted, Ended, InnerProcess
+from ipr.kernel import guardians
+from ipr.kernel.process import Ended, InnerProcess
+from ipr.kernel.reactor import Reactor
 from ipr.sockets.channels import Factory
 from ipr.sockets.inner import InnerSide, Received
 
@@ -25,7 +25,7 @@ from ipr.sockets.inner import InnerSide, Received
 class Generation:
     """The inner kernel with this number.
 
-    :ivar pid: of the kernel; 0 until it runs.
+    :ivar interrupt_mode: ``"signal"`` or ``"message"``.
     :ivar command: its command line, filled in.
     :ivar ready: whether it has come to be ready.
     :ivar interrupted: whether it was sent an interrupt before.
@@ -35,28 +35,28 @@ class Generation:
     def __init__(
         self,
         generation: int,
-        launch: Launch,
+        interrupt_mode: str,
         command: tuple[str, ...],
+        process: InnerProcess,
         inner: Inner,
         side: InnerSide,
     ) -> None:
         self.generation = generation
-        self.launch = launch
+        self.interrupt_mode = interrupt_mode
         self.command = command
-        self.pid = 0
         self.ready = False
         self.interrupted = False
         self.killed_because = ""
-        self.process: InnerProcess | None = None
+        self._process = process
         self._inner = inner
         self._side = side
         #: Send to the kernel; without identities.
         self.send = side.send
 
     @property
-    def interrupt_mode(self) -> str:
-        """``"signal"`` or ``"message"``."""
-        return self.launch.interrupt_mode
+    def pid(self) -> int:
+        """Its process; 0 until it runs."""
+        return self._process.pid
 
     @property
     def heard(self) -> bool:
@@ -74,8 +74,7 @@ class Generation:
 
     def signal(self, number: int) -> None:
         """Send a signal to its process group; it is kept until the kernel runs."""
-        if self.process is not None:
-            self.process.signal(number)
+        self._process.signal(number)
 
     def signal_interrupt(self) -> None:
         """SIGINT to its process group; it may come before it is ready."""
@@ -90,11 +89,10 @@ class Generation:
 
     def kill(self) -> None:
         """SIGKILL to everything of it."""
-        if self.process is not None:
-            self.process.kill()
+        self._process.kill()
 
     def drain(self, done: Callable[[], None]) -> None:
-        """Read what it still said, then call ``done``."""
+        """Deliver what its sockets still hold, then call ``done``."""
         self._side.drain(done)
 
     def close(self) -> None:
@@ -116,7 +114,7 @@ class Starter:
 
     def __init__(
         self,
-        reactor: Any,
+        reactor: Reactor,
         factory: Factory,
         outer: Outer,
         transport: str,
@@ -154,41 +152,53 @@ class Starter:
         :raises ValueError: when the command cannot be run as it stands.
         """
         prepared, self._prepared = self._prepared, None
-
-        def has_started(pid: int) -> None:
-            made.pid = pid
-            started(pid)
-
-        running = InnerProcess(self._reactor, b"", has_started, ended, self._stderr)
-        folders: list[str] = []
-        if prepared is None:
-            # The guardian first: it removes what is made from here on, should we
-            # be killed.
-            folders = connection.folders_for(self._outer)
-            process.spawn(self._reactor, running, folders=folders)
-        else:
-            Adopted(self._reactor, running, prepared.started)
-        inner: Inner | None = None
+        process = InnerProcess(self._reactor, started, ended, self._stderr)
         order = b""
+        if prepared is None:
+            inner, command, order = self._prepare(process, launch, environment, cwd)
+        else:
+            guardians.Adopted(self._reactor, process, prepared.started)
+            inner, command = prepared.inner, prepared.command
         try:
-            if prepared is None:
-                way = first.way(launch, self._transport)
-                inner = connection.make_inner(self._outer, way, folders)
-                command = tuple(launch.command(inner.path, cwd))
-                order = process.order(command, environment, cwd, inner.folder)
-            else:
-                inner, command = prepared.inner, prepared.command
             side = InnerSide(self._factory, inner, generation, lost)
         except Exception:
-            running.dismiss()
+            process.dismiss()
+            connection.remove_inner(inner)
+            raise
+        made = Generation(
+            generation, launch.interrupt_mode, command, process, inner, side
+        )
+        if order:
+            process.give(order)
+        return made
+
+    def _prepare(
+        self,
+        process: InnerProcess,
+        launch: Launch,
+        environment: Mapping[str, str],
+        cwd: str,
+    ) -> tuple[Inner, tuple[str, ...], bytes]:
+        """Spawn a guardian, make the connection file, fill in the command.
+
+        :returns: the connection, the command, and the guardian's order.
+        """
+        # The guardian first: it removes what is made from here on, should we be
+        # killed.
+        folders = connection.folders_for(self._outer)
+        guardians.spawn(self._reactor, process, folders)
+        inner: Inner | None = None
+        try:
+            way = first.way(launch, self._transport)
+            inner = connection.make_inner(self._outer, way, folders)
+            command = tuple(launch.command(inner.path, cwd))
+            order = guardian.encode_order(command, environment, cwd, inner.folder)
+        except Exception:
+            process.dismiss()
             if inner is not None:
                 connection.remove_inner(inner)
             raise
-        made = Generation(generation, launch, command, inner, side)
-        made.process = running
-        if order:
-            running.give(order)
-        return made
+        return inner, command, order
 
 
 _log = Logger()

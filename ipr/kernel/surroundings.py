@@ -8,7 +8,7 @@ be wrong is found out before the running kernel is touched.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Any
 
@@ -22,6 +22,7 @@ from ipr.boot.launch import Launch
 from ipr.boot.places import working_folder
 from ipr.jupyter.magics import Changes
 from ipr.kernel import apart, envfile, envmodules, startable
+from ipr.kernel.reactor import Reactor
 
 #: Seconds that looking at files may take; a file system may be away.
 FILES_TIME = 10.0
@@ -84,25 +85,17 @@ def rebased(made: Surroundings, base: Surroundings, now: Surroundings) -> Surrou
     )
 
 
+@inlineCallbacks
 def changed(
-    reactor: Any, first: Surroundings, now: Surroundings, changes: Changes
-) -> Deferred[Surroundings]:
+    reactor: Reactor, first: Surroundings, now: Surroundings, changes: Changes
+) -> Generator[Deferred[Any], Any, Surroundings]:
     """Work out what the next kernel starts with.
 
     :param first: as it was before any change, for ``--reset``.
     :param now: as it is.
     :returns: fires with the new ones, or fails with :class:`WrongChange`.
     """
-    # The decorator makes a Deferred of it.
-    made: Deferred[Surroundings] = _changed(reactor, first, now, changes)
-    return made
-
-
-@inlineCallbacks
-def _changed(
-    reactor: Any, first: Surroundings, now: Surroundings, changes: Changes
-) -> Any:
-    made = first if changes.reset else now
+    made: Surroundings = first if changes.reset else now
     _check_words(changes)
     # What touches files may wait for them, and the reactor may not.
     made = yield _apart(reactor, "--kernel and --cwd", partial(_placed, made, changes))
@@ -121,7 +114,9 @@ def _changed(
 
 
 @inlineCallbacks
-def _apart(reactor: Any, what: str, call: Callable[[], Surroundings]) -> Any:
+def _apart(
+    reactor: Reactor, what: str, call: Callable[[], Surroundings]
+) -> Generator[Deferred[Surroundings], Surroundings, Surroundings]:
     try:
         made = yield apart.run(reactor, FILES_TIME, call)
     except defer.TimeoutError:

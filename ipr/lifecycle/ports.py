@@ -34,7 +34,6 @@ Received = Callable[[str, list[Frame]], None]
 class Kernel(Protocol):
     """An inner kernel, as :class:`ipr.kernel.generation.Generation` is one.
 
-    :ivar pid: 0 until it runs.
     :ivar ready: whether it has come to be ready.
     :ivar interrupted: whether it was sent an interrupt before.
     :ivar killed_because: ipr's own reason, if it was ipr that killed it.
@@ -42,11 +41,14 @@ class Kernel(Protocol):
     """
 
     generation: int
-    pid: int
     ready: bool
     interrupted: bool
     killed_because: str
     command: tuple[str, ...]
+
+    @property
+    def pid(self) -> int:
+        """0 until it runs."""
 
     @property
     def interrupt_mode(self) -> str:

@@ -53,8 +53,9 @@ class AskingCase(Case):
         protocol.makeConnection(self.transport)
 
     def ask(self) -> Any:
+        reactor: Any = self.clock
         asked: Deferred[Answer] = asking.ask(
-            self.clock, ["squeue", "-h"], {"A": "b"}, 5.0, "/data"
+            reactor, ["squeue", "-h"], {"A": "b"}, 5.0, "/data"
         )
         return asked
 

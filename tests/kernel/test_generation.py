@@ -177,7 +177,7 @@ def start():
     except OSError:
         stop_after_next_turn()
 def stop_after_next_turn():
-    from ipr.kernel.process import children
+    from ipr.kernel.guardians import children
     def look():
         stop() if not children() else reactor.callLater(0.01, look)
     look()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import signal
 from typing import Any
 
@@ -11,16 +9,12 @@ from twisted.internet.error import ProcessDone, ProcessTerminated
 from twisted.python.failure import Failure
 
 from ipr.boot import guardian
-from ipr.kernel import process
 from ipr.kernel.process import (
     PIPES_TIME,
     SWEEP_AT_ONCE,
     SWEEP_TIME,
-    TAIL_BYTES,
-    TAIL_LINES,
     Ended,
     InnerProcess,
-    Stderr,
 )
 from tests.case import Case
 from tests.fakes import Done
@@ -52,7 +46,7 @@ class ProcessCase(Case):
     def setUp(self) -> None:
         self.clock = self.make_clock()
         self.done: Done = []
-        self.process = self.made(b"")
+        self.process = self.made()
         #: What each sweep is to find; nothing when there is no more.
         self.found: list[int] = []
         typeless: Any = super()
@@ -62,20 +56,18 @@ class ProcessCase(Case):
         self.done.append(("sweep", keep, seconds))
         return self.found.pop(0) if self.found else 0
 
-    def made(self, order: bytes) -> InnerProcess:
+    def made(self) -> InnerProcess:
         return InnerProcess(
             self.clock,
-            order,
             lambda pid: self.done.append(("started", pid)),
             lambda how: self.done.append(("ended", how)),
             lambda data: self.done.append(("stderr", data)),
         )
 
-    def connect(self, made: InnerProcess | None = None) -> InnerProcess:
-        made = made or self.process
-        untyped: Any = made
+    def connect(self) -> InnerProcess:
+        untyped: Any = self.process
         untyped.makeConnection(Transport(self.done))
-        return made
+        return self.process
 
     def report(self, text: bytes) -> None:
         self.process.childDataReceived(REPORT, text)
@@ -85,16 +77,8 @@ class ProcessCase(Case):
 
 
 class OrderTests(ProcessCase):
-    def test_order(self) -> None:
-        """A guardian that was spawned gets its order; one that was forked has it."""
-        self.connect(self.made(b"order"))
-        self.assertEqual(self.done, [("write", guardian.COMMAND_FD, b"order")])
-        self.done.clear()
-        self.connect(self.made(b""))
-        self.assertEqual(self.done, [])
-
-    def test_order_later(self) -> None:
-        """The guardian is there before it is known what it shall run."""
+    def test_order_is_written(self) -> None:
+        """The guardian is there before it is known what to run."""
         self.connect().give(b"order")
         self.assertEqual(self.done, [("write", guardian.COMMAND_FD, b"order")])
 
@@ -131,14 +115,6 @@ class OrderTests(ProcessCase):
         self.process.signal(2)
         self.process.kill()
         self.assertEqual(self.done, [])
-
-    def test_encoded_order(self) -> None:
-        """The order is the guardian's own; what cannot be started raises."""
-        self.assertEqual(
-            process.order(["k"], {"A": "1"}, "/", "/run/x"),
-            guardian.encode_order(["k"], {"A": "1"}, "/", "/run/x"),
-        )
-        self.raised(ValueError, process.order, [], {}, "/", "")
 
 
 class ReportTests(ProcessCase):
@@ -267,140 +243,9 @@ class EndTests(ProcessCase):
         self.process.processEnded(GONE)
         self.assertEqual(self.ends(), [Ended(9, "", 0, ("last words",))])
 
-
-class TailTests(ProcessCase):
-    def said(self, *pieces: bytes) -> tuple[str, ...]:
-        for piece in pieces:
-            self.process.childDataReceived(STDERR, piece)
-        return self.process.tail()
-
-    def test_passes_through(self) -> None:
-        """stderr goes on as it comes, and its lines are kept."""
-        self.assertEqual(self.said(b"one\ntw", b"o\n"), ("one", "two"))
+    def test_stderr(self) -> None:
+        """It goes on as it comes, and its last lines are kept."""
+        self.process.childDataReceived(STDERR, b"one\ntw")
+        self.process.childDataReceived(STDERR, b"o\n")
+        self.assertEqual(self.process.tail(), ("one", "two"))
         self.assertEqual(self.done, [("stderr", b"one\ntw"), ("stderr", b"o\n")])
-
-    def test_unfinished_line(self) -> None:
-        """A last line without its end counts; blanks alone do not."""
-        self.assertEqual(self.said(b"one\ntwo"), ("one", "two"))
-        self.process = self.made(b"")
-        self.assertEqual(self.said(b"one\n  "), ("one",))
-
-    def test_last_lines(self) -> None:
-        """Only so many."""
-        lines = [f"line {number}" for number in range(TAIL_LINES + 5)]
-        text = "".join(f"{line}\n" for line in lines).encode()
-        self.assertEqual(self.said(text), tuple(lines[-TAIL_LINES:]))
-
-    def test_last_bytes(self) -> None:
-        """And not more than so many bytes, with or without line ends."""
-        self.assertEqual(self.said(b"a" * 50_000, b"b" * 50_000), ("b" * TAIL_BYTES,))
-        self.process = self.made(b"")
-        found = self.said(b"\n".join([b"x" * 1000] * 10) + b"\n")
-        self.assertEqual(sum(map(len, found)) + len(found) - 1, TAIL_BYTES)
-
-    def test_no_text(self) -> None:
-        """Bytes that are no UTF-8 are replaced."""
-        self.assertEqual(self.said(b"\xff\n"), ("\ufffd",))
-
-
-class StderrTests(Case):
-    def pipe(self) -> tuple[int, int]:
-        reading, writing = os.pipe()
-        self.addCleanup(os.close, reading)
-        return reading, writing
-
-    def test_writes(self) -> None:
-        """What comes is passed on."""
-        reading, writing = self.pipe()
-        self.addCleanup(os.close, writing)
-        stderr = Stderr(writing)
-        stderr(b"one ")
-        stderr(b"two")
-        self.assertEqual((os.read(reading, 100), stderr.dropped), (b"one two", 0))
-
-    def test_reader_that_does_not_read(self) -> None:
-        """What does not fit is dropped; it never blocks."""
-        reading, writing = self.pipe()
-        self.addCleanup(os.close, writing)
-        size = fcntl.fcntl(writing, 1032)  # F_GETPIPE_SZ
-        stderr = Stderr(writing)
-        stderr(b"x" * (size + 5000))
-        self.assertEqual(stderr.dropped, 5000)
-        os.read(reading, size)
-        stderr(b"again")
-        self.assertEqual((os.read(reading, 100), stderr.dropped), (b"again", 5000))
-
-    def test_reader_that_is_gone(self) -> None:
-        """No fault of ours."""
-        reading, writing = os.pipe()
-        os.close(reading)
-        self.addCleanup(os.close, writing)
-        stderr = Stderr(writing)
-        stderr(b"12345")
-        self.assertEqual(stderr.dropped, 5)
-
-
-class EndAllTests(Case):
-    def end(self, left: frozenset[int]) -> Done:
-        """Give what is done at the end of the daemon."""
-        done: Done = []
-        typeless: Any = super()
-        typeless.patch(process, "children", lambda: left)
-        typeless.patch(os, "kill", lambda *what: done.append(what))
-        typeless.patch(guardian, "sweep", lambda *what: done.append(what))
-        process.end_all()
-        return done
-
-    def test_guardians_that_are_left(self) -> None:
-        """They are killed, and then all that they guarded."""
-        self.assertEqual(
-            self.end(frozenset({7})), [(7, signal.SIGKILL), (frozenset(), 1.0)]
-        )
-
-    def test_usual_end(self) -> None:
-        """There is none."""
-        self.assertEqual(self.end(frozenset()), [])
-
-
-class SpawnTests(Case):
-    def test_spawn(self) -> None:
-        """A guardian with its three pipes; almost nothing of our environment."""
-        done: Done = []
-        blocked: list[set[int]] = []
-
-        class Reactor:
-            def spawnProcess(self, *args: Any, **kwargs: Any) -> None:
-                done.append((args, kwargs))
-                # Until it has a session of its own, it is in our process group.
-                blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
-
-        self.environment(
-            LD_LIBRARY_PATH="/opt/python/lib", PYTHONHOME=None, PYTHONPATH="/mine"
-        )
-        typeless: Any = super()
-        typeless.patch(guardian, "inherited", lambda: {3: 5, 9: 9})
-        typeless.patch(guardian, "_held", None)
-        mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
-        protocol: Any = object()
-        process.spawn(Reactor(), protocol, ["/run/a", "/run/b"])
-        self.assertTrue(blocked[0] >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
-        self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, ()), mask)
-        argv = guardian.command_line({3: 5, 9: 9}, ["/run/a", "/run/b"])
-        self.assertEqual(argv[-2:], ["/run/a", "/run/b"])
-        self.assertEqual(
-            done,
-            [
-                (
-                    (protocol, argv[0], argv),
-                    {
-                        "env": {
-                            "PATH": os.defpath,
-                            "LC_ALL": "C",
-                            # A site's Python may not even start without.
-                            "LD_LIBRARY_PATH": "/opt/python/lib",
-                        },
-                        "childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r", 5: 3, 9: 9},
-                    },
-                )
-            ],
-        )

@@ -56,13 +56,15 @@ class SurroundingsCase(Case):
 
     def result(self, changes: Changes, now: Surroundings = FIRST) -> Surroundings:
         untyped: Any = self
-        made: Deferred[Surroundings] = changed(None, FIRST, now, changes)
+        reactor: Any = None  # nothing waits here
+        made: Deferred[Surroundings] = changed(reactor, FIRST, now, changes)
         found: Surroundings = untyped.successResultOf(made)
         return found
 
     def wrong(self, changes: Changes) -> str:
         untyped: Any = self
-        made = changed(None, FIRST, FIRST, changes)
+        reactor: Any = None
+        made = changed(reactor, FIRST, FIRST, changes)
         return str(untyped.failureResultOf(made, WrongChange).value)
 
 
