@@ -59,7 +59,7 @@ def edges() -> Edges:
 
 
 def drawn(found: Edges) -> str:
-    """Give the picture as SVG."""
+    """Return the picture as SVG."""
     arrows = [
         _edge(pair, found[pair], both=(pair[1], pair[0]) in found)
         for pair in sorted(found)
@@ -126,7 +126,7 @@ def _edge(pair: tuple[str, str], events: set[str], *, both: bool) -> str:
 
 
 def _to_border(ux: float, uy: float) -> float:
-    """Give how far it is from a box's centre to its border in a direction."""
+    """Return how far it is from a box's centre to its border in a direction."""
     across = (BOX_WIDTH / 2) / abs(ux) if ux else math.inf
     down = (BOX_HEIGHT / 2) / abs(uy) if uy else math.inf
     return min(across, down)

@@ -73,13 +73,13 @@ class World:
 
 
 def first(limits: Limits) -> World:
-    """Give the world in its first moment."""
+    """Return the world in its first moment."""
     state, effects = machine.first(limits)
     return _performed(World(state), effects)
 
 
 def after(world: World, event: Event, limits: Limits) -> World:
-    """Give the world after an event.
+    """Return the world after an event.
 
     :raises Nonsense: when an effect cannot be meant.
     :raises ipr.lifecycle.machine.NoTransition: an event that it does not know.
@@ -164,7 +164,7 @@ def _ordered(timers: tuple[After, ...]) -> tuple[After, ...]:
 
 
 def possible(world: World) -> Iterator[Event]:
-    """Give the events that the shell could feed now."""
+    """Return the events that the shell could feed now."""
     g = world.state.generation
     yield events.RestartAsked(g)
     yield events.RestartAsked(g, urgent=True)
@@ -179,7 +179,7 @@ def possible(world: World) -> Iterator[Event]:
 
 
 def forced(world: World) -> Iterator[Event]:
-    """Give those that come without anybody's wish, sooner or later."""
+    """Return those that come without anybody's wish, sooner or later."""
     for timer in world.timers:
         yield timer.event
     if world.kernel and not world.exited:
@@ -195,7 +195,7 @@ def forced(world: World) -> Iterator[Event]:
 
 
 def alike(world: World) -> World:
-    """Give the same moment as if it were that of an early generation.
+    """Return the same moment as if it were that of an early generation.
 
     Generations are only compared, so that two worlds which differ by the
     same number in all of them behave alike: there are finitely many.

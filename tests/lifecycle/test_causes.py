@@ -11,12 +11,12 @@ from tests.case import Case
 
 
 def exited(code: int) -> int:
-    """Give the wait status of an exit code."""
+    """Return the wait status of an exit code."""
     return code << 8
 
 
 class CauseTests(Case):
-    def test_exit_code(self) -> None:
+    def test_exit_tells_the_code(self) -> None:
         """It ran, and exited."""
         self.assertEqual(
             cause(Facts(exited(3), ready=True)),
@@ -27,7 +27,7 @@ class CauseTests(Case):
             ),
         )
 
-    def test_exit_before_ready(self) -> None:
+    def test_exit_before_ready_tells_the_command(self) -> None:
         """The command is told, since it is most likely what is wrong."""
         self.assertEqual(
             cause(Facts(exited(1), tail=("No module",), command=("python", "-m", "x"))),
@@ -43,7 +43,7 @@ class CauseTests(Case):
             ),
         )
 
-    def test_signal(self) -> None:
+    def test_signal_is_told_by_name_with_memory_and_stderr(self) -> None:
         """By its name; with the memory it had and its last lines."""
         self.assertEqual(
             cause(
@@ -63,7 +63,7 @@ class CauseTests(Case):
             ),
         )
 
-    def test_signal_of_a_launcher(self) -> None:
+    def test_code_above_128_tells_the_signal(self) -> None:
         """A shell or srun in front of it exits with 128 and the signal's number."""
         for code, text in (
             (137, "137: its launcher or shell reports SIGKILL (Killed)"),
@@ -78,7 +78,7 @@ class CauseTests(Case):
                 f"the kernel exited with code {code}",
             )
 
-    def test_for_programs(self) -> None:
+    def test_figures_say_the_same_to_programs(self) -> None:
         """What the words say is there as numbers, too."""
         found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
         self.assertEqual(
@@ -88,20 +88,20 @@ class CauseTests(Case):
         found = cause(Facts(exited(1), out_of_memory=True))
         self.assertFalse(found.figures.out_of_memory)
 
-    def test_core_dump(self) -> None:
+    def test_core_dump_does_not_hide_the_signal(self) -> None:
         """A dumped core sets another bit of the status."""
         self.assertEqual(
             cause(Facts(signal.SIGABRT | 0x80, ready=True)).text,
             "the kernel was killed by SIGABRT (Aborted)",
         )
 
-    def test_signal_without_name(self) -> None:
+    def test_signal_without_name_is_told_by_number(self) -> None:
         """Real-time signals have numbers only."""
         self.assertEqual(
             cause(Facts(40, ready=True)).text, "the kernel was killed by signal 40"
         )
 
-    def test_out_of_memory(self) -> None:
+    def test_out_of_memory_is_told_of_killed_kernels_only(self) -> None:
         """Only who was killed can have been killed for that."""
         self.assertEqual(
             cause(Facts(signal.SIGKILL, ready=True, out_of_memory=True)).text,
@@ -113,7 +113,7 @@ class CauseTests(Case):
             "the kernel exited with code 1",
         )
 
-    def test_killed_by_ipr(self) -> None:
+    def test_iprs_own_reason_is_told_in_place_of_the_signal(self) -> None:
         """ipr's own reason is told, not the signal; nor is it the job's end."""
         found = cause(Facts(signal.SIGKILL, because="it was not ready within 60 s"))
         self.assertEqual(
@@ -123,7 +123,7 @@ class CauseTests(Case):
         again = cause(Facts(signal.SIGTERM, ready=True, because="of something"))
         self.assertEqual((found.terminated, again.terminated), (False, False))
 
-    def test_terminated(self) -> None:
+    def test_signals_that_end_jobs_are_marked(self) -> None:
         """SIGTERM, SIGINT and SIGHUP may be the end of the whole job."""
         self.assertEqual(
             [
@@ -138,7 +138,7 @@ class CauseTests(Case):
             [True, True, True, False],
         )
 
-    def test_could_not_start(self) -> None:
+    def test_command_that_cannot_run_is_hopeless(self) -> None:
         """Another try would end the same."""
         self.assertEqual(
             cause(Facts(None, "no such file: /bin/x", command=("/bin/x",))),
@@ -150,14 +150,14 @@ class CauseTests(Case):
             ),
         )
 
-    def test_guardian_killed(self) -> None:
+    def test_death_with_the_guardian_is_worth_another_try(self) -> None:
         """It ran, and nobody knows how it ended: that is worth another try."""
         self.assertEqual(
             cause(Facts(None, "its guardian process was killed", ready=True)),
             Cause(Ending.DIED, "the kernel died: its guardian process was killed"),
         )
 
-    def test_excused(self) -> None:
+    def test_interrupt_excuses_a_death_before_ready_only(self) -> None:
         """An interrupt excuses a death before ready, and none after it."""
         self.assertEqual(
             [
@@ -169,7 +169,7 @@ class CauseTests(Case):
 
 
 class FailureTests(Case):
-    def test_names(self) -> None:
+    def test_each_ending_has_its_name(self) -> None:
         """Each ending has its name; never one that a client takes for its own."""
         self.assertEqual(
             [failure(Cause(ending, "why")).ename for ending in Ending],
@@ -181,7 +181,7 @@ class FailureTests(Case):
             ],
         )
 
-    def test_traceback(self) -> None:
+    def test_traceback_has_name_sentence_and_details(self) -> None:
         """Name, sentence and details."""
         self.assertEqual(
             failure(Cause(Ending.DIED, "why", ("more", "still more"))),
@@ -192,7 +192,7 @@ class FailureTests(Case):
             ),
         )
 
-    def test_dead(self) -> None:
+    def test_dead_tells_the_way_out(self) -> None:
         """Who is told that it stays dead is told the way out."""
         found = failure(Cause(Ending.DIED, "why"), dead=True)
         self.assertEqual(found.evalue, "why; run %restart to start a new one")
@@ -201,7 +201,7 @@ class FailureTests(Case):
             ("DeadKernelError: why; run %restart to start a new one",),
         )
 
-    def test_limit(self) -> None:
+    def test_limit_tells_how_many_died_and_that_the_cell_did_not_run(self) -> None:
         """Cells behind the last death are told that they did not run."""
         found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
         self.assertEqual(
@@ -212,12 +212,12 @@ class FailureTests(Case):
         found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
         self.assertIn("died 12 times in a row", found.evalue)
 
-    def test_remedy(self) -> None:
+    def test_dead_tells_the_remedy_of_the_cause(self) -> None:
         """Where a plain %restart would fail again, what would not."""
         found = failure(Cause(Ending.NEVER_STARTED, "why", remedy="do x"), dead=True)
         self.assertEqual(found.evalue, "why; do x")
 
-    def test_followed(self) -> None:
+    def test_death_that_is_followed_says_so(self) -> None:
         """Who is told why is told what now."""
         found = failure(Cause(Ending.DIED, "why", ("more",), followed=True))
         self.assertEqual(
@@ -238,7 +238,7 @@ class FactsTests(Case):
     def facts(self, **known: Any) -> dict[str, object]:
         return dict(failure(cause(Facts(**known))).facts)
 
-    def test_killed(self) -> None:
+    def test_killed_has_signal_memory_and_oom(self) -> None:
         self.assertEqual(
             self.facts(status=9, ready=True, out_of_memory=True, peak_kib=2048),
             {
@@ -252,13 +252,13 @@ class FactsTests(Case):
             },
         )
 
-    def test_exited(self) -> None:
+    def test_exited_has_the_code(self) -> None:
         found = self.facts(status=3 << 8, ready=True)
         self.assertEqual(
             [found[name] for name in ("signal", "exit_code", "peak_kib", "oom")],
             [None, 3, None, False],
         )
 
-    def test_never_started(self) -> None:
+    def test_never_started_has_neither(self) -> None:
         found = self.facts(status=None, problem="no such file")
         self.assertEqual((found["signal"], found["exit_code"]), (None, None))

@@ -50,7 +50,7 @@ class RestarterCase(Case):
         return self.start.made[-1]
 
     def took(self) -> Done:
-        """Give what was done since the last time, phases aside."""
+        """Return what was done since the last time, phases aside."""
         found = [what for what in self.done if what[0] != "phase"]
         self.done.clear()
         return found
@@ -68,14 +68,14 @@ class RestarterCase(Case):
 
 
 class StartTests(RestarterCase):
-    def test_begin(self) -> None:
+    def test_begin_starts_generation_1(self) -> None:
         """Generation 1 is started, and the relay asks it."""
         self.restarter.begin()
         self.assertEqual(self.took(), [("start", 1), ("opened", 1)])
         self.assertEqual(self.restarter.state, Starting(1))
         self.assertEqual(self.restarter.public_state(), "restarting")
 
-    def test_ready(self) -> None:
+    def test_ready_releases(self) -> None:
         """Ready: the relay passes on; what follows knows that it was ready."""
         self.restarter.begin()
         self.took()
@@ -84,13 +84,13 @@ class StartTests(RestarterCase):
         self.assertTrue(self.kernel.ready)
         self.assertEqual(self.restarter.public_state(), "running")
 
-    def test_ready_twice(self) -> None:
+    def test_second_ready_changes_nothing(self) -> None:
         """The relay may say so more than once."""
         self.run_kernel()
         self.restarter.ready(1)
         self.assertEqual((self.took(), self.restarter.state), ([], Running(1)))
 
-    def test_phases(self) -> None:
+    def test_phases_tell_the_pid_once_it_is_known(self) -> None:
         """Who waits is told what is going on, with the pid once it is known."""
         self.restarter.begin()
         self.kernel.started(4711)
@@ -99,7 +99,7 @@ class StartTests(RestarterCase):
             ["starting a new kernel ...", "starting a new kernel, pid 4711 ..."],
         )
 
-    def test_cannot_start(self) -> None:
+    def test_failed_first_start_is_refused(self) -> None:
         """The very first start fails: it is refused, and nothing stays behind."""
         self.start.failing = ValueError("no command")
         self.restarter.begin()
@@ -110,7 +110,7 @@ class StartTests(RestarterCase):
         self.assertEqual(self.restarter.public_state(), "dead")
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_cannot_start_again(self) -> None:
+    def test_failed_restart_is_refused_and_can_be_tried_again(self) -> None:
         """A restart that fails is refused as well, and can be tried again."""
         self.run_kernel()
         self.start.failing = OSError("no process")
@@ -128,7 +128,7 @@ class StartTests(RestarterCase):
             [("hold", "another is coming"), ("start", 3), ("opened", 3)],
         )
 
-    def test_start_fails_in_a_way_that_nobody_thought_of(self) -> None:
+    def test_unexpected_error_at_start_is_logged_and_refused(self) -> None:
         """It is logged, and refused like any other: nobody waits for ever."""
         self.start.failing = RuntimeError("too many open files")
         self.restarter.begin()
@@ -139,7 +139,7 @@ class StartTests(RestarterCase):
             ("refuse", "the kernel could not be started: too many open files"),
         )
 
-    def test_start_that_takes_too_long(self) -> None:
+    def test_late_start_is_terminated_with_the_reason(self) -> None:
         """It is ended with the reason, and its exit is awaited."""
         self.restarter.begin()
         self.took()
@@ -157,7 +157,7 @@ class StartTests(RestarterCase):
 
 
 class DeathTests(RestarterCase):
-    def test_order(self) -> None:
+    def test_death_holds_drains_finishes_closes_and_starts(self) -> None:
         """Hold, read its last words, answer, close, and then the next one."""
         self.run_kernel()
         self.kernel.ended(Ended(int(signal.SIGSEGV)))
@@ -176,7 +176,7 @@ class DeathTests(RestarterCase):
             ],
         )
 
-    def test_last_words_that_never_end(self) -> None:
+    def test_draining_ends_after_drain_time(self) -> None:
         """They are read for so long and no longer."""
         self.run_kernel()
         self.kernel.ended(KILLED)
@@ -189,7 +189,7 @@ class DeathTests(RestarterCase):
         self.assertEqual(self.took(), [])
         self.assertEqual(self.restarter.state, Starting(2, Tally(1)))
 
-    def test_out_of_memory(self) -> None:
+    def test_out_of_memory_counts_in_this_kernels_life_only(self) -> None:
         """An OOM kill counts when it came in this kernel's life."""
         self.oom_kills = 3
         self.run_kernel()
@@ -203,7 +203,7 @@ class DeathTests(RestarterCase):
         self.drain()
         self.assertIn("ran out of memory", self.took()[2][2])
 
-    def test_facts(self) -> None:
+    def test_cause_has_what_is_known_of_end_and_start(self) -> None:
         """What is known of its end, and of its start, is told."""
         self.restarter.begin()
         self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
@@ -230,7 +230,7 @@ class DeathTests(RestarterCase):
             ),
         )
 
-    def test_interrupted_while_it_started(self) -> None:
+    def test_death_by_interrupt_before_ready_is_no_failure(self) -> None:
         """A kernel that dies of that has not failed."""
         self.restarter.begin()
         self.kernel.interrupted = True
@@ -239,7 +239,7 @@ class DeathTests(RestarterCase):
         self.clock.advance(LIMITS.job_grace)
         self.assertEqual(self.restarter.state, Starting(2))
 
-    def test_pause(self) -> None:
+    def test_second_death_in_a_row_is_followed_by_a_pause(self) -> None:
         """After the second death in a row it waits a moment."""
         self.run_kernel()
         self.kernel.ended(KILLED)
@@ -253,7 +253,7 @@ class DeathTests(RestarterCase):
         self.clock.advance(0.1)
         self.assertEqual(self.took(), [("start", 3), ("opened", 3)])
 
-    def test_limit(self) -> None:
+    def test_stays_dead_past_the_limit(self) -> None:
         """After so many deaths in a row it stays dead, and says why."""
         self.run_kernel()
         for generation in range(1, 7):
@@ -267,7 +267,7 @@ class DeathTests(RestarterCase):
         self.assertEqual(len(self.start.made), 6)
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_stable(self) -> None:
+    def test_stable_kernels_never_reach_the_limit(self) -> None:
         """One that lived for a while starts a new row."""
         self.run_kernel()
         for generation in range(1, 20):
@@ -277,7 +277,7 @@ class DeathTests(RestarterCase):
             self.restarter.ready(generation + 1)
         self.assertEqual(self.restarter.state, Running(20, Tally(1)))
 
-    def test_channel_lost(self) -> None:
+    def test_kernel_that_closed_a_socket_is_terminated(self) -> None:
         """A kernel that closed a socket is ended; that is then a death."""
         self.run_kernel()
         self.kernel.lost("shell")
@@ -292,7 +292,7 @@ class DeathTests(RestarterCase):
             ("finish", 1, f"the kernel was terminated by ipr because {because}"),
         )
 
-    def test_two_channels_lost(self) -> None:
+    def test_second_lost_channel_does_not_delay_the_kill(self) -> None:
         """They are told again and again; what the first one began goes on."""
         self.run_kernel()
         self.kernel.lost("shell")
@@ -309,7 +309,7 @@ class DeathTests(RestarterCase):
         self.clock.advance(LIMITS.drain_time)
         self.assertEqual(self.restarter.state.generation, 2)
 
-    def test_end_of_an_earlier_kernel(self) -> None:
+    def test_reports_of_an_earlier_kernel_change_nothing(self) -> None:
         """Reports of a kernel that is gone change nothing."""
         self.run_kernel()
         first = self.kernel
@@ -321,14 +321,14 @@ class DeathTests(RestarterCase):
         first.lost("iopub")
         self.assertEqual((self.took(), self.restarter.state.generation), ([], 2))
 
-    def test_what_could_not_be_killed(self) -> None:
+    def test_processes_that_could_not_be_killed_do_not_stop_the_restart(self) -> None:
         """It is said, and goes on."""
         self.run_kernel()
         self.kernel.ended(attrs.evolve(KILLED, left=(12, 13)))
         self.drain()
         self.assertEqual(self.restarter.public_state(), "restarting")
 
-    def test_history(self) -> None:
+    def test_history_has_each_start_and_why(self) -> None:
         """When each began, and why the one before it ended."""
         self.run_kernel()
         self.clock.advance(5)
@@ -348,7 +348,7 @@ class RestartTests(RestarterCase):
         super().setUp()
         self.run_kernel()
 
-    def test_healthy(self) -> None:
+    def test_healthy_kernel_is_only_asked_to_go(self) -> None:
         """Asked to go, it goes; nothing stronger is sent."""
         self.restarter.restart(urgent=False)
         self.assertEqual(
@@ -374,12 +374,12 @@ class RestartTests(RestarterCase):
         self.clock.advance(5)
         self.assertEqual(self.took(), [])
 
-    def test_phase(self) -> None:
+    def test_phase_names_the_pid_of_the_kernel_that_goes(self) -> None:
         """Who waits is told which kernel it is that is to go."""
         self.restarter.restart(urgent=False)
         self.assertIn(("phase", "stopping the kernel, pid 1001 ..."), self.done)
 
-    def test_ladder(self) -> None:
+    def test_stuck_kernel_gets_sigterm_then_sigkill_then_is_left(self) -> None:
         """SIGTERM, then SIGKILL, then it goes on without waiting."""
         self.restarter.restart(urgent=False)
         self.took()
@@ -400,7 +400,7 @@ class RestartTests(RestarterCase):
             ],
         )
 
-    def test_now_shortens_the_ladder(self) -> None:
+    def test_restart_now_kills_a_kernel_that_is_going(self) -> None:
         """%restart now, while another one waits for the kernel to go."""
         self.restarter.restart(urgent=False)
         self.took()
@@ -410,7 +410,7 @@ class RestartTests(RestarterCase):
         self.drain()
         self.assertEqual(self.restarter.state, Starting(2))
 
-    def test_asked_from_within(self) -> None:
+    def test_event_from_an_effect_waits_for_the_effects_beside_it(self) -> None:
         """What an effect asks for comes after the effects beside it."""
 
         class Asking(FakeMessenger):
@@ -436,7 +436,7 @@ class RestartTests(RestarterCase):
             ],
         )
 
-    def test_effect_that_fails(self) -> None:
+    def test_failing_effect_is_logged_and_the_others_performed(self) -> None:
         """It is logged; the effects after it are performed all the same."""
         self.messenger.failing = ZeroDivisionError()
         self.restarter.restart(urgent=False)
@@ -455,14 +455,14 @@ class RestartTests(RestarterCase):
         )
         self.messenger.failing = None
 
-    def test_time(self) -> None:
+    def test_now_is_the_clocks(self) -> None:
         """The time is the clock's."""
         self.clock.advance(2.5)
         self.assertEqual(self.restarter.now(), 2.5)
 
 
 class EndTests(RestarterCase):
-    def test_running(self) -> None:
+    def test_shutdown_asks_the_kernel_then_leaves(self) -> None:
         """The kernel is asked to go, on the shortest ladder; then the daemon goes."""
         self.run_kernel()
         self.restarter.shut_down()
@@ -481,7 +481,7 @@ class EndTests(RestarterCase):
         )
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_kernel_that_will_not_go(self) -> None:
+    def test_quick_shutdown_of_a_stuck_kernel_takes_two_seconds(self) -> None:
         """It is over within two seconds, if nobody is left who would wait."""
         self.run_kernel()
         self.restarter.shut_down()
@@ -496,7 +496,7 @@ class EndTests(RestarterCase):
         self.assertEqual(self.took()[-1], ("leave",))
         self.assertTrue(self.clock.seconds() - began < 2)
 
-    def test_dead(self) -> None:
+    def test_shutdown_without_kernel_leaves_at_once(self) -> None:
         """There is nothing to stop."""
         self.start.failing = ValueError("no command")
         self.restarter.begin()
@@ -504,7 +504,7 @@ class EndTests(RestarterCase):
         self.restarter.shut_down()
         self.assertEqual(self.took(), [("end", "the kernel was shut down"), ("leave",)])
 
-    def test_once(self) -> None:
+    def test_leaves_once(self) -> None:
         """Whatever is asked afterwards, it leaves once."""
         self.run_kernel()
         self.restarter.shut_down()
