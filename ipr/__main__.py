@@ -1,9 +1,9 @@
 """``python -m ipr``: the argv of a kernelspec.
 
-Knows the order of the first moments, and the exit codes. An interrupt must
-not end us from the first instruction on, nor any other signal that is meant for
-the kernel; the inner kernel is started before
-anything heavy is imported.
+Knows the order of the first moments, and the exit codes. From the first instruction on
+neither an interrupt nor any other signal that is meant for the kernel may end us; and
+the inner kernel is started before anything heavy is imported. Must not know what the
+daemon does once it runs.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     import signal
     from types import FrameType
     from typing import Any
+
+    from ipr.boot.first import Plan
+    from ipr.daemon.service import Daemon
 else:
     try:
         # The C half of "signal": the other half is enums, 6 ms of them.
@@ -33,10 +36,10 @@ _COMMANDS = frozenset({"list", "install", "remove", "wizard", "wiz", "check"})
 
 
 def main(argv: list[str]) -> int:
-    """Run the daemon, or what ``ipr-spec`` does.
+    """Run the daemon, or do what ``ipr-spec`` does.
 
     :param argv: without the program's name.
-    :returns: the exit code: 0 ended as asked, 1 could not, 2 wrong usage.
+    :returns: the exit code: 0 ended as asked, 1 could not start, 2 wrong usage.
     """
     if argv and argv[0] in _COMMANDS:
         from ipr.spec import spec_cli
@@ -54,35 +57,12 @@ def main(argv: list[str]) -> int:
         values, command, appended = _read(argv, ipr.__version__)
         if not values["connection_file"]:
             raise options.BadOption(
-                "-f CONNECTION_FILE is missing; for a kernel by hand there is"
+                "-f CONNECTION_FILE is missing; to start a kernel by hand, use"
                 " 'twistd -n ipr'"
             )
     except options.BadOption as error:
         return _complain(error, 2)
-
-    from ipr.boot import guardian, places
-
-    guardian.note_origin()
-    guardian.spare_children()
-    guardian.become_subreaper()
-    # It settles while we import and read what it shall run; should we be killed,
-    # it removes what we made.
-    beside = os.path.dirname(os.path.abspath(values["connection_file"]))
-    folders = places.fresh(beside)
-    forked = guardian.try_fork(folders)
-    from ipr.boot import connection, first
-
-    first.forget_made_up_locale()
-    try:
-        outer = connection.read(values["connection_file"])
-    except connection.BadConnectionFile as error:
-        guardian.dismiss(forked)
-        return _complain(error, 1)
-    planned = first.plan(values, command, outer, appended)
-    planned = first.prepare(planned, values["inner_transport"], folders, forked)
-
-    # From here on the inner kernel's own start hides what we import.
-    return _run(planned, values, parent)
+    return _start(values, command, appended, parent)
 
 
 def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], list[str]]:
@@ -106,8 +86,37 @@ def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], lis
     return values, command, appended
 
 
-def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
-    # Nothing of what is imported is garbage. The daemon sets its own terms.
+def _start(
+    values: dict[str, Any], command: list[str], appended: list[str], parent: int
+) -> int:
+    """Start the first inner kernel, then the daemon; return the exit code."""
+    from ipr.boot import guardian, places
+
+    guardian.note_origin()
+    guardian.spare_children()
+    guardian.become_subreaper()
+    # It settles while we import and find out what it is to run; should we be
+    # killed, it removes what we made.
+    beside = os.path.dirname(os.path.abspath(values["connection_file"]))
+    folders = places.fresh(beside)
+    forked = guardian.try_fork(folders)
+    from ipr.boot import connection, first
+
+    first.forget_made_up_locale()
+    try:
+        outer = connection.read(values["connection_file"])
+    except connection.BadConnectionFile as error:
+        guardian.dismiss(forked)
+        return _complain(error, 1)
+    planned = first.plan(values, command, outer, appended)
+    planned = first.prepare(planned, values["inner_transport"], folders, forked)
+
+    # From here on the inner kernel's own start hides what we import.
+    return _run(planned, values, parent)
+
+
+def _run(planned: Plan, values: dict[str, Any], parent: int) -> int:
+    # Nothing of what is imported is garbage. The daemon sets thresholds of its own.
     gc.disable()
     _leave_for_later("http.cookiejar")
     from twisted.internet import reactor as some_reactor
@@ -125,7 +134,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     log.begin()
 
     def over() -> None:
-        # It is decided that we end with code 0, whatever comes on the way.
+        # From here on the exit code is 0, whatever signal comes.
         signal.pthread_sigmask(signal.SIG_BLOCK, (*_ENDING, *signals.caught()))
         if reactor.running:
             reactor.stop()
@@ -135,6 +144,19 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
         daemon.start()
     except (CannotListen, ValueError) as error:
         return _complain(error, 1)
+
+    _hear_signals(reactor, daemon)
+    if not daemon.ended:
+        reactor.run()
+    for number in (*_ENDING, *signals.caught()):
+        # In threads, too.
+        signal.signal(number, signal.SIG_IGN)
+    return 0
+
+
+def _hear_signals(reactor: Any, daemon: Daemon) -> None:
+    """Have the daemon told of every signal, those too that have come already."""
+    from ipr.boot import signals
 
     def pass_on(number: int) -> None:
         reactor.callFromThread(daemon.signal, number)
@@ -146,7 +168,7 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
         # Once the reactor runs: it puts its own handler for SIGTERM in, which
         # would drop every connection before the last replies are out.
         signal.signal(signal.SIGTERM, end)
-        # nohup(1) means us, too.
+        # nohup(1) applies to us, too.
         if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
             signal.signal(signal.SIGHUP, end)
 
@@ -155,19 +177,13 @@ def _run(planned: Any, values: dict[str, Any], parent: int) -> int:
     reactor.callWhenRunning(take_signals)
     for number in dict.fromkeys(signals.early):
         reactor.callWhenRunning(daemon.signal, number)
-    if not daemon.ended:
-        reactor.run()
-    for number in (*_ENDING, *signals.caught()):
-        # In threads, too.
-        signal.signal(number, signal.SIG_IGN)
-    return 0
 
 
 def _leave_for_later(name: str) -> None:
-    """Have a module loaded when something of it is used, if ever.
+    """Have a module loaded when something of it is first used.
 
-    Twisted imports this one to pass it on; with all that it imports itself it
-    takes a tenth of our start and 1.5 MB. The recipe is importlib's own.
+    Twisted imports ``http.cookiejar`` only to pass it on; with all that it imports
+    itself it takes a tenth of our start and 1.5 MB. The recipe is importlib's own.
     """
     parent, _, last = name.rpartition(".")
     spec = importlib.util.find_spec(name)
