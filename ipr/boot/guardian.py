@@ -3,7 +3,8 @@ r"""The parent of one inner kernel: when it or the daemon dies, nothing is left.
 This module knows processes, signals and pipes.  It must not know Jupyter, the
 reactor, why a kernel is started or stopped, or any other module of this
 package but `private`; it imports a handful of built-in modules, because it runs
-before everything else and on the path of each restart.
+before everything else and on the path of each restart.  For the same reason it is
+one file: each restart starts a guardian, and each module more is files to open then.
 
 A *guardian* is a small process between the daemon and one generation of the
 inner kernel.  It lives in a session of its own, so what is sent to the daemon's
@@ -15,15 +16,15 @@ What is below the kernel then falls to the daemon: see `become_subreaper` and
 
 There are two ways to get one:
 
-* `start` forks it from the daemon, before anything heavy is imported; or, in
-  two steps, `fork` and `give`;
+* `fork` forks it from the daemon, before anything heavy is imported, and `give`
+  sends it what to run;
 * `command_line` says how to spawn it, with the pipes at fd 3 and 4 and the
   kernel's stderr at fd 2; what to run is then sent down fd 3 (`encode_order`).
   It may be spawned early and be given its order when the time has come.
 
 Whoever spawns one should block its signals while it does, since until its first
 lines have run the guardian is a plain member of the daemon's process group; the
-guardian empties its signal mask when it has settled.  `start` does so itself.
+guardian empties its signal mask when it has settled.  `fork` does so itself.
 
 On the wire, bytes; numbers are decimal ASCII.
 
@@ -88,7 +89,7 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 else:
     try:
         # The C half of "signal": the other half is enums, 6 ms of them.
@@ -121,7 +122,7 @@ FELL_SECONDS = 3.0
 #: How long it goes on after that when the daemon is gone and nobody else will.
 LONE_SECONDS = 60.0
 
-#: How long `start` keeps off the CPU at most until the kernel's program runs.
+#: How long `give` keeps off the CPU at most until the kernel's program runs.
 #: With two cores or fewer the caller's next imports would take one of them from
 #: the new process, for several times what it needs.
 HEAD_START = 0.03
@@ -225,7 +226,7 @@ def command_line(
 ) -> list[str]:
     """Return the argv that starts a guardian with its pipes at fd 3 and 4.
 
-    :param inherited: what the kernel inherits, as `inherited` gives it.
+    :param inherited: what the kernel inherits, as `inherited` returns it.
     :param folders: as for `fork`.
 
     ``python -I -S guardian.py`` does the same, but a script is compiled anew at
@@ -286,7 +287,7 @@ def to_spawn(
 ) -> tuple[list[str], dict[int, int]]:
     """Return a guardian's argv, and which of our descriptors it needs.
 
-    :param inherited: what the kernel inherits, as `inherited` gives it.
+    :param inherited: what the kernel inherits, as `inherited` returns it.
     :param folders: as for `fork`.
     :return: the descriptors as their number in the guardian, and here; besides
         those up to `REPORT_FD`.
@@ -325,24 +326,6 @@ def encode_order(
     fields += [name + b"=" + value for name, value in order.env.items()]
     payload = b"".join([field + b"\0" for field in fields])
     return b"%d:%b," % (len(payload), payload)
-
-
-def start(
-    argv: "Sequence[str]", env: "Mapping[str, str]", cwd: str = "", remove: str = ""
-) -> tuple[int, int, int, int]:
-    """Fork a guardian off this process and let it start the kernel.
-
-    To be called from the main thread while there is no other.  The parameters
-    are those of `encode_order`.
-
-    :return: as `fork`.
-    :raises ValueError: as `encode_order`.
-    :raises OSError: no pipe or no process could be made.
-    """
-    order = encode_order(argv, env, cwd, remove)
-    started = fork([remove] if remove else ())
-    give(started, order)
-    return started
 
 
 def fork(folders: "Sequence[str]" = ()) -> tuple[int, int, int, int]:
@@ -398,8 +381,8 @@ def give(started: tuple[int, int, int, int], order: bytes) -> None:
 
     Or when it cannot run, or after `HEAD_START`.
 
-    :param started: what `fork` gave.
-    :param order: what `encode_order` gave.
+    :param started: what `fork` returned.
+    :param order: what `encode_order` returned.
     """
     _, command, report, _ = started
     try:
@@ -593,7 +576,7 @@ def _obey(
             said = rest[length + 1 :]
             break
     if order is not None:
-        _guard(order, command, report, daemon, wake, said, inherited)
+        _guard(order, _Daemon(daemon, command, report, wake, said), inherited)
         return
     for path in folders:
         _remove(private.find(path))
@@ -601,20 +584,67 @@ def _obey(
         _tell(report, b"failed 22 the guardian was given an order it cannot read")
 
 
-def _guard(
-    order: Order,
-    command: int,
-    report: int,
-    daemon: int,
-    wake: int,
-    said: bytes,
-    inherited: "Mapping[int, int]",
-) -> None:
-    """Be the guardian of one kernel until nothing of it is left.
+class _Daemon:
+    """The daemon, as a guardian hears it.
 
-    :param wake: fd that is readable after a signal (SIGCHLD, or the daemon's end).
-    :param said: what the daemon said already.
+    :ivar gone: whether it has ended, or closed its pipes.
+    :ivar kills: whether it has said "kill".
+    :ivar lines: what else it has said, and has not been carried out.
     """
+
+    __slots__ = (
+        *("_begun", "_command", "_pid", "_report"),
+        *("gone", "kills", "lines", "wake"),
+    )
+
+    def __init__(
+        self, pid: int, command: int, report: int, wake: int, said: bytes
+    ) -> None:
+        """Make one.
+
+        :param wake: fd that is readable after a signal (SIGCHLD, or the end of the
+            daemon).
+        :param said: what it has said already.
+        """
+        self._pid = pid
+        self._command = command
+        self._report = report
+        self._begun = said
+        self.wake = wake
+        self.gone = self.kills = False
+        self.lines: list[bytes] = []
+        for fd in (command, wake):
+            os.set_blocking(fd, False)
+
+    def watched(self) -> "select.poll":
+        """Return a poll object that wakes up when there may be something to hear."""
+        poll = select.poll()
+        poll.register(self._command, select.POLLIN)
+        poll.register(self.wake, select.POLLIN)
+        return poll
+
+    def hear(self) -> None:
+        """Take all that has come since the last time, without waiting."""
+        _read_some(self.wake)
+        chunk = _read_some(self._command)
+        if chunk == b"" or os.getppid() != self._pid:
+            self.gone = True
+        *lines, self._begun = (self._begun + (chunk or b"")).split(b"\n")
+        self.kills = self.kills or b"kill" in lines
+        self.lines += lines
+
+    def tell(self, line: bytes) -> None:
+        """Report something; when nobody is there to read it, the daemon is gone."""
+        if not _tell(self._report, line):
+            self.gone = True
+
+    def has_hung_up(self) -> bool:
+        """Whether it is gone, or has closed the command pipe by now."""
+        return self.gone or _hung_up(self._command)
+
+
+def _guard(order: Order, daemon: _Daemon, inherited: "Mapping[int, int]") -> None:
+    """Be the guardian of one kernel until nothing of it is left."""
     me = os.getpid()
     # By its name now, by this from here on: names can be given to other things.
     folder = private.find(os.fsdecode(order.remove)) if order.remove else None
@@ -626,68 +656,77 @@ def _guard(
     except OSError as error:
         sentence = f"no process could be made for the kernel: {error.strerror}"
         _remove(folder)
-        _tell(report, b"failed %d %b" % (error.errno or 0, sentence.encode()))
+        daemon.tell(b"failed %d %b" % (error.errno or 0, sentence.encode()))
         return
-    # The kernel has the daemon's descriptors now, and its own idea of where it
-    # is: a guardian that lives for weeks must not pin any of it.
+    _let_go(inherited)
+    _import_resource()
+
+    reason = _attend(kernel, starting, daemon)
+    if reason:
+        if kernel.status is None:
+            os.waitpid(kernel.pid, 0)
+        _remove(folder)
+        daemon.tell(b"failed " + reason)
+        return
+    if not (daemon.gone or daemon.kills):
+        _ask_to_end(kernel, daemon)
+    left = _fell(kernel, daemon.wake, FELL_SECONDS)
+    _remove(folder)
+    if not daemon.gone:
+        if left:
+            names = b" ".join([b"%d" % pid for pid in left[:50]])
+            daemon.tell(b"left " + names)
+        status = signal.SIGKILL if kernel.status is None else kernel.status
+        daemon.tell(b"exited %d %d" % (status, kernel.maxrss))
+    if left and daemon.has_hung_up():
+        _fell(kernel, daemon.wake, LONE_SECONDS)
+
+
+def _attend(kernel: "_Kernel", starting: int, daemon: _Daemon) -> bytes:
+    """Carry out what the daemon says, until it or the kernel has ended, or "kill".
+
+    :param starting: the pipe of `_spawn`.
+    :return: ``ERRNO SENTENCE`` when the kernel's program could not be run.
+    """
+    running = False
+    os.set_blocking(starting, False)
+    poll = daemon.watched()
+    poll.register(starting, select.POLLIN)
+    while True:
+        # All of it in each round, and once before the first wait: the daemon may
+        # have died before we could be told so.  The order matters: when the
+        # kernel has ended, what it wrote before that is there to be read.
+        daemon.hear()
+        over = kernel.has_ended()
+        if not running and (reason := _read_some(starting)) is not None:
+            if reason:
+                return reason
+            running = True
+            poll.unregister(starting)
+            os.close(starting)
+            daemon.tell(b"started %d" % kernel.pid)
+        if over or daemon.gone or daemon.kills:
+            return b""
+        # What is not the kernel yet must not get its signals.
+        if running:
+            for line in daemon.lines:
+                _carry_out(line, kernel)
+            daemon.lines.clear()
+        poll.poll()
+
+
+def _let_go(inherited: "Mapping[int, int]") -> None:
+    """Close what only the kernel needs, and leave its working directory.
+
+    The kernel has the daemon's descriptors now, and its own idea of where it is: a
+    guardian that lives for weeks must not pin any of it.
+    """
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     for fd in (null, *inherited.values()):
         os.close(fd)
     os.chdir("/")
-    _import_resource()
-
-    poll = select.poll()
-    for fd in (starting, command, wake):
-        os.set_blocking(fd, False)
-        poll.register(fd, select.POLLIN)
-    running = gone = over = False
-    while True:
-        # All of it in each round, and once before the first wait: the daemon may
-        # have died before we could be told so.  The order matters: when the
-        # kernel has ended, what it wrote before that is there to be read.
-        _read_some(wake)
-        gone = os.getppid() != daemon
-        over = kernel.has_ended()
-        if not running and (reason := _read_some(starting)) is not None:
-            if reason:
-                if kernel.status is None:
-                    os.waitpid(kernel.pid, 0)
-                _remove(folder)
-                _tell(report, b"failed " + reason)
-                return
-            running = True
-            poll.unregister(starting)
-            os.close(starting)
-            if not _tell(report, b"started %d" % kernel.pid):
-                gone = True
-        chunk = _read_some(command)
-        if chunk == b"":
-            gone = True
-        said += chunk or b""
-        *lines, rest = said.split(b"\n")
-        if gone or over or b"kill" in lines:
-            break
-        # What is not the kernel yet must not get its signals.
-        if running:
-            for line in lines:
-                _carry_out(line, kernel)
-            said = rest
-        poll.poll()
-
-    if over and not gone and b"kill" not in lines:
-        gone = _ask_to_end(kernel, command, daemon, wake, rest)
-    left = _fell(kernel, wake, FELL_SECONDS)
-    _remove(folder)
-    if not gone:
-        if left:
-            names = b" ".join([b"%d" % pid for pid in left[:50]])
-            _tell(report, b"left " + names)
-        status = signal.SIGKILL if kernel.status is None else kernel.status
-        gone = not _tell(report, b"exited %d %d" % (status, kernel.maxrss))
-    if left and (gone or _hung_up(command)):
-        _fell(kernel, wake, LONE_SECONDS)
 
 
 def _import_resource() -> None:
@@ -799,32 +838,23 @@ class _Kernel:
                 self.maxrss = peak // unit
 
 
-def _ask_to_end(
-    kernel: _Kernel, command: int, daemon: int, wake: int, said: bytes
-) -> bool:
+def _ask_to_end(kernel: _Kernel, daemon: _Daemon) -> None:
     """SIGTERM whatever a kernel that has ended left below us; wait for its end.
 
     For `GRACE_SECONDS` at most, and no longer than the daemon lets us.  What is
     started meanwhile is left for `_fell`.
-
-    :param said: what the daemon said already.
-    :return: whether the daemon is gone.
     """
     me = os.getpid()
     if _children(me) == [kernel.pid]:
-        return False  # as usual, nothing: this costs one look at one file
+        return  # as usual, nothing: this costs one look at one file
     kept = frozenset((kernel.pid,))
     left = {pid for pid, _, _ in _hunt(me, kept, signal.SIGTERM)}
     deadline = time.monotonic() + GRACE_SECONDS
-    poll = select.poll()
-    for fd in (wake, command):
-        poll.register(fd, select.POLLIN)
+    poll = daemon.watched()
     while True:
-        _read_some(wake)
-        chunk = _read_some(command)
-        if chunk == b"" or os.getppid() != daemon:
-            return True
-        said += chunk or b""
+        daemon.hear()
+        if daemon.gone:
+            return
         for pid in list(left):
             about = _stat(pid)
             if about is None or about[3] in b"ZX":
@@ -835,8 +865,8 @@ def _ask_to_end(
                 except ChildProcessError:
                     pass
         wait = deadline - time.monotonic()
-        if not left or wait <= 0 or b"kill" in said.split(b"\n")[:-1]:
-            return False
+        if not left or wait <= 0 or daemon.kills:
+            return
         # The end of one whose parent is another one of them wakes nobody, but
         # the end of that other one does.
         poll.poll(wait * 1000 + 1)
@@ -893,19 +923,38 @@ def _hunt(
     A pid could only be reused between our look and our kill if all numbers had
     been used up in between.
     """
+    session = os.getsid(0)
+    groups: set[int] = set()
+    victims: list[tuple[int, int, bytes]] = []
+    for pid, parent, group, its_session, state in _below(root, keep):
+        victims.append((pid, parent, state))
+        _kill(pid, number)
+        if number != signal.SIGKILL:
+            _kill(pid, signal.SIGCONT)
+        elif its_session != session and group not in groups:
+            groups.add(group)
+            _kill(-group, number)
+    return victims
+
+
+def _below(
+    root: int, keep: "Iterable[int]"
+) -> "Iterator[tuple[int, int, int, int, bytes]]":
+    """Yield each process below *root* as soon as it is found, the newest first.
+
+    As (pid, parent, group, session, state); not those in *keep*, nor what is below
+    them.
+    """
     try:
         entries = os.listdir("/proc")
     except OSError:
-        return []  # not Linux, or no /proc: the group was all we could do
+        return  # not Linux, or no /proc: the group was all we could do
     newest = _newest()
     pids = [int(entry) for entry in entries if entry.isdigit()]
     pids.sort(key=lambda pid: (pid > newest, -pid))
 
-    session = os.getsid(0)
     below = {0: False, 1: False, root: True}
     below.update(dict.fromkeys(keep, False))
-    groups: set[int] = set()
-    victims: list[tuple[int, int, bytes]] = []
     for pid in pids:
         # Walk up to a process that we know of.
         path: list[tuple[int, int, int, int, bytes]] = []
@@ -918,20 +967,11 @@ def _hunt(
                 below[at] = False
                 break
             path.append((at, *about))
-            below[at] = False  # for now; also, numbers used anew make no loop
+            below[at] = False  # for now; also, reused numbers make no loop
             at = about[0]
-        verdict = below[at]
-        for one, parent, group, its_session, state in path:
-            below[one] = verdict
-            if verdict:
-                victims.append((one, parent, state))
-                _kill(one, number)
-                if number != signal.SIGKILL:
-                    _kill(one, signal.SIGCONT)
-                elif its_session != session and group not in groups:
-                    groups.add(group)
-                    _kill(-group, number)
-    return victims
+        if below[at]:
+            below.update((one[0], True) for one in path)
+            yield from path
 
 
 def _kill(pid: int, number: int) -> None:

@@ -440,7 +440,10 @@ class _Case(unittest.TestCase):
         return path
 
     def fork(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
-        guarded = _Guarded(*guardian.start(argv, self.env, cwd, remove))
+        order = guardian.encode_order(argv, self.env, cwd, remove)
+        started = guardian.fork([remove] if remove else ())
+        guardian.give(started, order)
+        guarded = _Guarded(*started)
         self.addCleanup(guarded.close)
         return guarded
 
@@ -996,7 +999,7 @@ class _Contract:
 
 
 class ForkedTests(_Contract.Tests):
-    """`guardian.start`: forked off the daemon."""
+    """`guardian.fork`: forked off the daemon."""
 
     def guard(self, argv: Sequence[str], cwd: str = "", remove: str = "") -> _Guarded:
         return self.fork(argv, cwd, remove)
@@ -1046,7 +1049,7 @@ class ForkedTests(_Contract.Tests):
         driver.kill()
         _until_gone("the guardian", pid, PROMISED)
 
-    def test_what_cannot_be_run_is_refused_before_a_process_is_made(self) -> None:
+    def test_an_order_that_cannot_be_run_is_refused(self) -> None:
         for argv, env, remove, words in [
             ([], {}, "", "empty"),
             ([""], {}, "", "empty"),
@@ -1055,9 +1058,8 @@ class ForkedTests(_Contract.Tests):
             (["a"], {"b=c": "d"}, "", "variable"),
             (["a"], {}, "relative/path", "absolute"),
         ]:
-            for refuse in (guardian.start, guardian.encode_order):
-                with self.assertRaisesRegex(ValueError, words):
-                    refuse(argv, env, "", remove)
+            with self.assertRaisesRegex(ValueError, words):
+                guardian.encode_order(argv, env, "", remove)
 
     def test_the_caller_goes_on_alone(self) -> None:
         """The child runs neither the caller's code nor its exit functions."""
@@ -1066,10 +1068,12 @@ class ForkedTests(_Contract.Tests):
             import atexit
             atexit.register(print, "farewell")
             print("unflushed")
+            order = guardian.encode_order(["true"], dict(os.environ))
             try:
-                pid, _, report, _ = guardian.start(["true"], dict(os.environ))
+                pid, _, report, _ = started = guardian.fork()
             finally:
                 print("returned")
+            guardian.give(started, order)
             while os.read(report, 100): pass
             os.waitpid(pid, 0)
             """,
@@ -1176,7 +1180,9 @@ class ForkedTests(_Contract.Tests):
             guardian.note_origin()
             os.dup2(1, 10)  # not given to us
             code = "for fd in 3 4 9 10; do test -e /dev/fd/$fd && echo $fd; done"
-            pid, _, report, _ = guardian.start(["sh", "-c", code], dict(os.environ))
+            pid, _, report, _ = started = guardian.fork()
+            order = guardian.encode_order(["sh", "-c", code], dict(os.environ))
+            guardian.give(started, order)
             while os.read(report, 100): pass
             os.waitpid(pid, 0)
             """,
@@ -1217,7 +1223,8 @@ class ForkedTests(_Contract.Tests):
             answer = os.dup(1)
             for fd in (0, 1, 2): os.close(fd)
             argv = ["sh", "-c", "echo out; echo err >&2; cat; exit 3"]
-            pid, command, report, stderr = guardian.start(argv, dict(os.environ))
+            pid, command, report, stderr = started = guardian.fork()
+            guardian.give(started, guardian.encode_order(argv, dict(os.environ)))
             while chunk := os.read(report, 100): os.write(answer, chunk)
             os.write(answer, os.read(stderr, 100))
             """,
