@@ -51,8 +51,10 @@ FOREIGN: dict[str, set[str]] = {
 
 #: Modules that may import what their room may not, and what for.
 ALSO: dict[str, set[str]] = {
-    # It names libzmq's version, and says which front address is taken.
+    # It says which front address is taken.
     "daemon.service": {"zmq"},
+    # It names the versions of pyzmq and libzmq.
+    "daemon.report": {"zmq"},
     # A pair of keys, where a kernel declares CurveZMQ.
     "boot.connection": {"zmq"},
     # Its neighbour, where it runs alone.

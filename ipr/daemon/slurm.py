@@ -1,4 +1,4 @@
-"""The cluster's side of things: the job that the daemon runs in.
+"""The Slurm job that the daemon runs in.
 
 Knows Slurm's environment variables and commands. Must not know kernels.
 Everything here does nothing where there is no Slurm.
@@ -15,17 +15,18 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 
 from ipr.kernel.asking import Answer, NoAnswer, ask
+from ipr.kernel.reactor import Asking
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
 
 
-def described(reactor: Any, environ: Mapping[str, str]) -> Deferred[str]:
-    """Tell job, node and time left; fires with ``""`` where there is no Slurm."""
+def described(reactor: Asking, environ: Mapping[str, str]) -> Deferred[str]:
+    """Return job, node and time left; fires with ``""`` where there is no Slurm."""
     job = environ.get("SLURM_JOB_ID")
     if not job:
         return succeed("")
-    told = f"job {job} on {environ.get('SLURMD_NODENAME', platform.node())}"
+    told = f"{job} on {environ.get('SLURMD_NODENAME', platform.node())}"
     asking = _asked(reactor, environ, "squeue", "-h", "-j", job, "-o", "%L")
 
     def answered(output: bytes) -> str:
@@ -36,12 +37,12 @@ def described(reactor: Any, environ: Mapping[str, str]) -> Deferred[str]:
     return result
 
 
-def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
+def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:
     """End the job, if nothing else of it runs; fires in any case.
 
     When srun's whole process group was killed, nobody is left to give the
     allocation back when its only step ends. A job with other steps, or a
-    batch script, is somebody's, and stays.
+    batch script, is still in use, and stays.
     """
     job, step = environ.get("SLURM_JOB_ID"), environ.get("SLURM_STEP_ID")
     if not job or not step:
@@ -50,7 +51,7 @@ def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
 
     def told(output: bytes) -> Deferred[Any] | None:
         steps = set(output.decode(errors="replace").split())
-        # A list without our own step is none to act upon.
+        # A list that lacks our own step is not to be relied upon.
         if f"{job}.{step}" not in steps or steps - own:
             return None
         return _asked(reactor, environ, "scancel", job)
@@ -60,7 +61,7 @@ def give_back(reactor: Any, environ: Mapping[str, str]) -> Deferred[None]:
     return result
 
 
-def _asked(reactor: Any, environ: Mapping[str, str], *argv: str) -> Deferred[bytes]:
+def _asked(reactor: Asking, environ: Mapping[str, str], *argv: str) -> Deferred[bytes]:
     asking: Any = ask(reactor, argv, environ, ASKING_TIME)
 
     def answered(answer: Answer) -> bytes:

@@ -143,7 +143,7 @@ def test_ipr_answers_as_the_first_cell(open_notebook: Open) -> None:
     notebook.start(0)
     notebook.wait_for_text(0, "UsageError")
     notebook.start(1)
-    notebook.wait_for_text(1, "kernel no.")
+    notebook.wait_for_text(1, "kernel number")
     notebook.wait_until_still()
     assert notebook.run(2).text == "on"
 

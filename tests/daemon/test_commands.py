@@ -1,13 +1,16 @@
-"""What %ipr does, on a daemon that is a fake."""
+"""What %ipr does, with stand-ins for the parts that it looks at."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import Logger, LogPublisher
 
 from ipr.daemon.commands import IprCommands
+from ipr.daemon.inside import Inside
 from ipr.daemon.log import Log
 from ipr.daemon.status import Row
 from ipr.jupyter import messages
@@ -15,26 +18,28 @@ from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.magics import Help, Ipr
 from ipr.relay.answers import Steps
 from ipr.relay.cells import Cell
-from ipr.relay.ledger import Ledger
 from ipr.relay.request import Request
 from tests.case import Case
 from tests.requests import request
 
 
-class FakeRelay:
-    """What the commands see of the relay."""
+class FakeNotebook:
+    """Where records are shown."""
 
     def __init__(self) -> None:
-        self.ledger = Ledger()
-        self.voice = self
+        self.running: list[Request] = []
         self.whispered: list[tuple[str, str]] = []
 
+    def unfinished(self) -> list[Request]:
+        return self.running
+
     def whisper(self, request: Request, draft: messages.Draft) -> None:
-        self.whispered.append((request.msg_id, str(draft.content["text"])))
+        text = str(draft.content["text"])
+        self.whispered.append((request.msg_id, text.partition(": ")[2]))
 
 
 class FakeRestarter:
-    """What they see of the restarter."""
+    """What the commands see of the restarter."""
 
     def __init__(self) -> None:
         self.kernel: Any = None
@@ -49,26 +54,28 @@ class FakeRestarter:
         self.restarts.append(urgent)
 
 
-class FakeDaemon:
-    """The daemon; its status comes when the test says."""
-
-    def __init__(self) -> None:
-        self.written: list[str] = []
-        self.log = Log(self.written.append)
-        self.relay: Any = FakeRelay()
-        self.restarter: Any = FakeRestarter()
-        self.may_exec = True
-        self.asked: Deferred[list[Row]] = Deferred()
-
-    def status(self) -> Deferred[list[Row]]:
-        return self.asked
-
-
 class CommandsCase(Case):
     def setUp(self) -> None:
-        self.daemon = FakeDaemon()
-        self.commands = IprCommands(self.daemon)
+        self.log = Log(lambda _text: None)
+        self.notebook = FakeNotebook()
+        self.restarter: Any = FakeRestarter()
+        #: The status, which comes when the test says.
+        self.asked: Deferred[list[Row]] = Deferred()
+        self.commands = self.make_commands(self.look_inside)
         self.said: list[Any] = []
+
+    def make_commands(
+        self, look_inside: Callable[[Cell], Inside] | None
+    ) -> IprCommands:
+        return IprCommands(self.log, self.notebook, lambda: self.asked, look_inside)
+
+    def look_inside(self, cell: Cell) -> Inside:
+        relay: Any = self
+        return Inside(cell, self.log, relay, self.restarter, self)
+
+    def record(self, text: str) -> None:
+        """Log something."""
+        Logger(observer=LogPublisher(self.log.observer())).warn(text)
 
     def run_magic(self, magic: Ipr | Help, msg_id: str = "m1") -> None:
         def post(_request: Request, steps: Steps) -> None:
@@ -96,66 +103,66 @@ class CommandsCase(Case):
 
 
 class HelpAndStatusTests(CommandsCase):
-    def test_help(self) -> None:
+    def test_help_of_both_magics(self) -> None:
         """Both topics."""
         for topic in ("restart", "ipr"):
             self.run_magic(Help(topic))
             self.assertEqual(self.texts(), [HELP[topic]])
             self.assertEqual(self.replies(), ["ok "])
 
-    def test_status(self) -> None:
+    def test_status_is_a_table_once_all_is_known(self) -> None:
         """The table, once all is known."""
         self.run_magic(Ipr("status"))
         self.assertEqual(self.said, [])
-        self.daemon.asked.callback([Row("state", "running")])
+        self.asked.callback([Row("state", "running")])
         self.assertEqual(self.said[0].content["data"]["text/plain"], "state  running")
         self.assertEqual(self.replies(), ["ok "])
 
-    def test_status_that_fails(self) -> None:
+    def test_status_that_fails_says_why(self) -> None:
         """The cell says why."""
         self.run_magic(Ipr("status"))
-        self.daemon.asked.errback(OSError("no squeue"))
+        self.asked.errback(OSError("no squeue"))
         self.assertEqual(self.replies(), ["error StatusError"])
 
 
 class DebugTests(CommandsCase):
-    def test_level(self) -> None:
+    def test_level_is_set_and_records_are_shown(self) -> None:
         """It is set, and records are shown from then on."""
         self.run_magic(Ipr("debug", "info"))
-        self.assertEqual(self.daemon.log.level, "INFO")
+        self.assertEqual(self.log.level, "INFO")
         self.assertEqual(self.replies(), ["ok "])
-        self.commands._show("record")
-        self.assertEqual(self.daemon.relay.whispered, [("m1", "record")])
+        self.record("record")
+        self.assertEqual(self.notebook.whispered, [("m1", "record\n")])
 
-    def test_under_the_cell_that_runs(self) -> None:
+    def test_records_go_under_the_running_cell_of_the_same_client(self) -> None:
         """Records go under a cell of the same client that runs, if one does."""
         self.run_magic(Ipr("debug", "DEBUG"))
         running = request("m2")
-        self.daemon.relay.ledger.enter(running)
-        self.commands._show("one")
+        self.notebook.running.append(running)
+        self.record("one")
         running.header["session"] = "another client"
-        self.commands._show("two")
-        self.assertEqual(self.daemon.relay.whispered, [("m2", "one"), ("m1", "two")])
+        self.record("two")
+        self.assertEqual(self.notebook.whispered, [("m2", "one\n"), ("m1", "two\n")])
 
-    def test_off(self) -> None:
+    def test_off_restores_the_level_and_shows_no_more(self) -> None:
         """And no more."""
         self.run_magic(Ipr("debug", "DEBUG"))
         self.run_magic(Ipr("debug", "INFO"))
         self.run_magic(Ipr("debug", "Off"))
-        self.assertEqual(self.daemon.log.level, "WARNING")
-        self.commands._show("record")
-        self.assertEqual(self.daemon.relay.whispered, [])
+        self.assertEqual(self.log.level, "WARNING")
+        self.record("record")
+        self.assertEqual(self.notebook.whispered, [])
 
-    def test_wrong_level(self) -> None:
+    def test_wrong_level_changes_nothing(self) -> None:
         """Nothing is changed, and the cell says which there are."""
         self.run_magic(Ipr("debug", "loud"))
         self.assertEqual(self.replies(), ["error UsageError"])
-        self.assertEqual(self.daemon.log.level, "WARNING")
+        self.assertEqual(self.log.level, "WARNING")
         self.assertIn("DEBUG, INFO", self.said[0].content["evalue"])
 
 
 class ExecTests(CommandsCase):
-    def test_value(self) -> None:
+    def test_the_last_expression_is_shown(self) -> None:
         """The last expression's value is shown, if it has one."""
         self.assertEqual(self.value("1 + 1"), "2\n")
         self.assertEqual(self.value("x = 1"), "")
@@ -163,31 +170,31 @@ class ExecTests(CommandsCase):
         self.assertEqual(self.value("a = 20", "b = 22\na + b"), "42\n")
         self.assertEqual(self.value("", "'rest'"), "'rest'\n")
 
-    def test_print(self) -> None:
+    def test_what_is_printed_is_shown_in_order(self) -> None:
         """What it prints is shown in order, its own print and Python's."""
         self.assertEqual(
             self.value("", "self.print('a', 1, sep='-')\nprint('b')\n'c'"),
             "a-1\nb\n'c'\n",
         )
 
-    def test_self(self) -> None:
+    def test_self_has_what_the_help_promises(self) -> None:
         """What the help promises is there."""
         self.assertEqual(
             self.value("self.state, self.generation, self.inner_pid"),
             "('running', 3, 0)\n",
         )
-        self.daemon.restarter.kernel = self
+        self.restarter.kernel = self
         self.pid = 4711
         self.assertEqual(self.value("self.inner_pid"), "4711\n")
         self.value("self.log.setLevel(logging.INFO)")
-        self.assertEqual(self.daemon.log.level, "INFO")
+        self.assertEqual(self.log.level, "INFO")
         self.assertEqual(logging.INFO, 20)
         self.value("self.restart()")
-        self.assertEqual(self.daemon.restarter.restarts, [True])
+        self.assertEqual(self.restarter.restarts, [True])
         for name in ("relay", "restarter", "service"):
             self.assertEqual(self.value(f"self.{name} is not None"), "True\n")
 
-    def test_error(self) -> None:
+    def test_an_error_is_shown_without_our_own_frames(self) -> None:
         """It fails as any cell would, without our own frames."""
         self.run_magic(Ipr("exec", "1 / 0"))
         self.assertEqual(self.replies(), ["error ZeroDivisionError"])
@@ -197,21 +204,21 @@ class ExecTests(CommandsCase):
         # A front end puts an end of line behind each.
         self.assertFalse("\n" in shown, shown)
 
-    def test_no_python(self) -> None:
+    def test_a_syntax_error_fails_the_cell(self) -> None:
         """Nor does a slip of the pen do any harm."""
         self.run_magic(Ipr("exec", "for"))
         self.assertEqual(self.replies(), ["error SyntaxError"])
 
-    def test_exit(self) -> None:
+    def test_exit_does_not_end_the_daemon(self) -> None:
         """It does not end the daemon, nor qtconsole, which knows SystemExit."""
         for code in ("raise SystemExit", "exit()", "raise KeyboardInterrupt"):
             self.run_magic(Ipr("exec", code))
             self.assertEqual(len(self.replies()), 1)
             self.assertFalse("SystemExit" in self.replies()[0])
 
-    def test_not_allowed(self) -> None:
+    def test_no_exec_runs_nothing(self) -> None:
         """--no-exec: nothing runs."""
-        self.daemon.may_exec = False
+        self.commands = self.make_commands(None)
         self.run_magic(Ipr("exec", "self.log.setLevel('DEBUG')"))
         self.assertEqual(self.replies(), ["error NotAllowed"])
-        self.assertEqual(self.daemon.log.level, "WARNING")
+        self.assertEqual(self.log.level, "WARNING")

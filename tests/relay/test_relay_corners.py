@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipr.daemon.commands import IprCommands
+from ipr.daemon.inside import Inside
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import dumps, split
 from ipr.sockets.channels import ChannelClosed
@@ -326,14 +327,14 @@ class OtherTests(CornerCase):
     def test_exec_of_what_cannot_be_shown(self) -> None:
         """The cell says so, and ends."""
 
-        class FakeDaemon:
-            may_exec = True
-            log: Any = None
-            restarter: Any = None
-            relay = self.relay
-
-        daemon: Any = FakeDaemon()
-        self.commands.run = IprCommands(daemon).run  # type: ignore[method-assign]
+        nothing: Any = None
+        commands = IprCommands(
+            nothing,
+            nothing,
+            nothing,
+            lambda cell: Inside(cell, nothing, self.relay, nothing, None),
+        )
+        self.commands.run = commands.run  # type: ignore[method-assign]
         code = "class A:\n    def __repr__(self): raise ValueError('no')\nA()"
         self.execute("m", f"%ipr exec\n{code}")
         self.assertEqual([what[1] for what in self.replies()], ["m"])

@@ -1,0 +1,117 @@
+"""What the next inner kernel starts with.
+
+Knows its command, and what ``%restart`` options changed. Must not know when it
+starts, nor what becomes of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from twisted.internet.defer import Deferred
+
+import ipr
+from ipr.boot.first import Plan
+from ipr.jupyter import messages
+from ipr.jupyter.magics import Changes
+from ipr.jupyter.messages import Draft
+from ipr.kernel.generation import Generation, Starter
+from ipr.kernel.process import Ended
+from ipr.kernel.reactor import Reactor
+from ipr.kernel.surroundings import Surroundings, changed, rebased
+from ipr.lifecycle.causes import Cause, Ending
+
+
+class NextKernel:
+    """The surroundings of the next kernel; those of the first one are kept.
+
+    :param planned: the first kernel's command, or why there is none.
+    :param new_command: called when the next kernel's command is another one.
+    :ivar surroundings: what the next kernel starts with.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        planned: Plan,
+        starter: Starter,
+        new_command: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._problem = planned.problem
+        self._starter = starter
+        self._new_command = new_command
+        self.surroundings = self._first = Surroundings(planned.launch)
+
+    @property
+    def may_queue(self) -> bool:
+        """Whether its command may wait in a scheduler's queue."""
+        launch = self.surroundings.launch
+        return launch is not None and launch.may_queue
+
+    def prepare(self, changes: Changes) -> Deferred[Callable[[], None]]:
+        """Check what a ``%restart`` changes; fires with what puts it in force."""
+        base = self.surroundings
+
+        def checked(found: Surroundings) -> Callable[[], None]:
+            def apply() -> None:
+                made = found
+                if self.surroundings != base and not changes.reset:
+                    made = rebased(found, base, self.surroundings)
+                if made.launch != self.surroundings.launch:
+                    self._new_command()
+                self.surroundings = made
+
+            return apply
+
+        checking = changed(self._reactor, self._first, self.surroundings, changes)
+        return checking.addCallback(checked)
+
+    def start(
+        self,
+        generation: int,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Generation:
+        """Start it; parameters and errors as in :meth:`Starter.start`."""
+        problem, self._problem = self._problem, ""
+        if problem:
+            raise ValueError(problem)
+        launch = self.surroundings.launch
+        if launch is None:
+            raise ValueError("it has no command")
+        return self._starter.start(
+            generation,
+            launch,
+            self.surroundings.environment(os.environ),
+            self.surroundings.cwd,
+            lost=lost,
+            started=started,
+            ended=ended,
+        )
+
+    def remedy(self, cause: Cause) -> str:
+        """Say what to do when there is no kernel and none is coming."""
+        launch = self.surroundings.launch
+        if cause.ending is Ending.NEVER_STARTED and self.surroundings != self._first:
+            return "run %restart --reset to start one without these changes"
+        if cause.hopeless and launch is not None and launch.resource_dir:
+            path = os.path.join(launch.resource_dir, "kernel.json")
+            return f"its command is in {path}; {cause.remedy} when it can be run"
+        return cause.remedy
+
+    def info(self, reason: str) -> Draft:
+        """Make up a kernel_info_reply until a kernel has sent one.
+
+        :param reason: why there is no kernel, or ``""``.
+        """
+        banner = f"ipr {ipr.__version__}"
+        if reason:
+            banner = f"{banner}: {reason}"
+        launch = self.surroundings.launch
+        language = launch.language if launch is not None else ""
+        return messages.kernel_info(
+            version=ipr.__version__, language=language, banner=banner
+        )

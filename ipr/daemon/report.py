@@ -1,0 +1,129 @@
+"""What ``%ipr status`` shows.
+
+Knows where each figure comes from. Must not know how the table is laid out, nor
+change anything.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+import zmq
+from twisted.internet.defer import Deferred
+
+import ipr
+import twisted
+from ipr.daemon import slurm
+from ipr.daemon.log import Log
+from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.status import Row, size, span
+from ipr.kernel import memory
+from ipr.kernel.reactor import Reactor
+from ipr.lifecycle.restarter import Restarter
+from ipr.relay.relay import Relay
+
+#: Kernels that are listed; the latest ones.
+MOST_KERNELS = 10
+
+
+class Report:
+    """Looks at the parts of the daemon, from its start on.
+
+    :param path: of the clients' connection file.
+    """
+
+    def __init__(
+        self, reactor: Reactor, next_kernel: NextKernel, log: Log, path: str
+    ) -> None:
+        self._reactor = reactor
+        self._next_kernel = next_kernel
+        self._log = log
+        self._path = path
+        self._started_at = reactor.seconds()
+
+    def rows(self, relay: Relay, restarter: Restarter) -> Deferred[list[Row]]:
+        """Return the table; fires when Slurm has answered."""
+
+        def answered(job: str) -> list[Row]:
+            rows = [
+                *_state(relay, restarter),
+                *_process(restarter),
+                *_job_memory(),
+                *self._past_and_next(restarter),
+                Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
+                Row("clients", str(relay.subscribers)),
+                *self._daemon(),
+            ]
+            return [*rows, Row("Slurm job", job)] if job else rows
+
+        return slurm.described(self._reactor, os.environ).addCallback(answered)
+
+    def _past_and_next(self, restarter: Restarter) -> list[Row]:
+        now = self._reactor.seconds()
+        started = [
+            f"{number}: {span(now - when)} ago, {why}"
+            for when, number, why in list(restarter.history)[-MOST_KERNELS:]
+        ]
+        surroundings = self._next_kernel.surroundings
+        return [
+            Row("kernels so far", "\n".join(started)),
+            Row("changes", "\n".join(surroundings.told) or "none"),
+            Row("working directory", surroundings.folder() or "(removed)"),
+        ]
+
+    def _daemon(self) -> list[Row]:
+        up = span(self._reactor.seconds() - self._started_at)
+        return [
+            Row("connection file", self._path),
+            Row("daemon", f"pid {os.getpid()}, up {up}"),
+            Row("daemon's Python", sys.executable),
+            Row("versions", versions()),
+            Row("log level", self._log.level),
+        ]
+
+
+def _state(relay: Relay, restarter: Restarter) -> list[Row]:
+    rows = [
+        Row("state", restarter.public_state()),
+        Row("kernel number", str(restarter.state.generation)),
+    ]
+    cause = relay.refusing
+    if cause is not None:
+        rows.append(Row("reason", "\n".join((cause.text, *cause.details))))
+    return rows
+
+
+def _process(restarter: Restarter) -> list[Row]:
+    kernel = restarter.kernel
+    if kernel is None:
+        return []
+    rows = [
+        Row("kernel process", f"pid {kernel.pid}"),
+        Row("command", " ".join(kernel.command)),
+        Row("interrupt mode", kernel.interrupt_mode),
+    ]
+    resident, peak = memory.resident(kernel.pid)
+    if resident:
+        rows.append(Row("kernel memory", f"{size(resident)}, peak {size(peak)}"))
+    return rows
+
+
+def _job_memory() -> list[Row]:
+    job = memory.job()
+    if job is None:
+        return []
+    # Without a limit here, the scheduler may have one, and count by itself.
+    of = ", no cgroup limit"
+    if job.limit is not None:
+        of = f" of {size(job.limit)}"
+    return [Row("job memory", f"{size(job.used)}{of}")]
+
+
+def versions() -> str:
+    """Name the versions that matter."""
+    return (
+        f"ipr {ipr.__version__}, Python {platform.python_version()}, Twisted"
+        f" {twisted.__version__}, pyzmq {zmq.__version__}, libzmq {zmq.zmq_version()}"
+    )

@@ -1,0 +1,154 @@
+"""What the next kernel starts with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from unittest import mock
+
+import attrs
+from twisted.internet import defer
+
+from ipr.boot.first import Plan
+from ipr.boot.kernels import find
+from ipr.daemon.nextkernel import NextKernel
+from ipr.jupyter.magics import Changes
+from ipr.kernel import apart
+from ipr.kernel.surroundings import Surroundings
+from ipr.lifecycle.causes import Cause, Ending
+from tests.case import Case
+from tests.fakes import FakeReactor
+
+LAUNCH = find(
+    ["/bin/true", "{connection_file}"], resource_dir="", kernel="", interrupt_mode=""
+)
+
+
+class FakeStarter:
+    """Notes what is started."""
+
+    def __init__(self) -> None:
+        self.started: list[tuple[Any, ...]] = []
+
+    def start(self, *args: Any, **_called: Any) -> object:
+        self.started.append(args)
+        return self
+
+
+class NextKernelCase(Case):
+    def setUp(self) -> None:
+        self.starter: Any = FakeStarter()
+        self.new_commands: list[bool] = []
+
+    def next_kernel(self, launch: Any = LAUNCH, problem: str = "") -> NextKernel:
+        outer: Any = None
+        reactor: Any = FakeReactor()
+        return NextKernel(
+            reactor,
+            Plan(outer, launch, problem, None),
+            self.starter,
+            lambda: self.new_commands.append(True),
+        )
+
+    def start(self, kernel: NextKernel) -> None:
+        def nothing(_told: object) -> None:
+            raise AssertionError
+
+        kernel.start(1, nothing, nothing, nothing)
+
+
+class StartTests(NextKernelCase):
+    def test_starts_with_its_surroundings(self) -> None:
+        kernel = self.next_kernel()
+        kernel.surroundings = attrs.evolve(
+            kernel.surroundings, env=(("IPR_TEST", "1"),), cwd="/tmp"
+        )
+        self.start(kernel)
+        number, launch, environment, cwd = self.starter.started[0]
+        self.assertEqual(
+            (number, launch, environment["IPR_TEST"], cwd), (1, LAUNCH, "1", "/tmp")
+        )
+
+    def test_problem_of_the_plan_is_told_once(self) -> None:
+        """After that a start is tried, since something may have been mended."""
+        kernel = self.next_kernel(problem="no place")
+        error = self.raised(ValueError, self.start, kernel)
+        self.assertEqual(str(error), "no place")
+        self.start(kernel)
+        self.assertEqual(len(self.starter.started), 1)
+
+    def test_no_command(self) -> None:
+        kernel = self.next_kernel(None)
+        self.assertEqual(
+            str(self.raised(ValueError, self.start, kernel)), "it has no command"
+        )
+        self.assertFalse(kernel.may_queue)
+
+
+class WordsTests(NextKernelCase):
+    def cause(self, **fields: Any) -> Cause:
+        return Cause(Ending.NEVER_STARTED, "no such file", **fields)
+
+    def test_remedy_is_reset_after_changes(self) -> None:
+        kernel = self.next_kernel()
+        self.assertEqual(kernel.remedy(self.cause()), self.cause().remedy)
+        kernel.surroundings = attrs.evolve(kernel.surroundings, cwd="/nowhere")
+        self.assertEqual(
+            kernel.remedy(self.cause()),
+            "run %restart --reset to start one without these changes",
+        )
+
+    def test_remedy_names_the_kernelspec_of_a_hopeless_command(self) -> None:
+        kernel = self.next_kernel(LAUNCH._replace(resource_dir="/specs/x"))
+        said = kernel.remedy(self.cause(hopeless=True))
+        self.assertTrue(
+            said.startswith("its command is in /specs/x/kernel.json; "), said
+        )
+
+    def test_info_says_why_there_is_no_kernel(self) -> None:
+        kernel = self.next_kernel(LAUNCH._replace(language="R"))
+        content = kernel.info("it crashed").content
+        self.assertEqual(content["language_info"]["name"], "R")
+        self.assertTrue(content["banner"].endswith(": it crashed"))
+        self.assertFalse(":" in str(self.next_kernel(None).info("").content["banner"]))
+
+
+class PrepareTests(NextKernelCase):
+    def setUp(self) -> None:
+        super().setUp()
+
+        def at_once(_: object, _seconds: float, call: Callable[[], object]) -> object:
+            return defer.execute(call)
+
+        patched = mock.patch.object(apart, "run", at_once)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def prepare(self, kernel: NextKernel, **changes: Any) -> Callable[[], None]:
+        found: list[Callable[[], None]] = []
+        kernel.prepare(Changes(**changes)).addCallback(found.append)
+        return found[0]
+
+    def test_changes_are_in_force_when_applied(self) -> None:
+        kernel = self.next_kernel()
+        apply = self.prepare(kernel, env=(("A", "1"),))
+        self.assertEqual(kernel.surroundings.env, ())
+        apply()
+        self.assertEqual(kernel.surroundings.env, (("A", "1"),))
+        self.assertEqual(self.new_commands, [])
+
+    def test_two_restarts_at_once_both_change_something(self) -> None:
+        kernel = self.next_kernel()
+        first = self.prepare(kernel, env=(("A", "1"),))
+        second = self.prepare(kernel, env=(("B", "2"),))
+        first()
+        second()
+        self.assertEqual(dict(kernel.surroundings.env), {"A": "1", "B": "2"})
+
+    def test_another_command_is_told(self) -> None:
+        """Its kernel_info is another one."""
+        kernel = self.next_kernel()
+        kernel.surroundings = Surroundings(LAUNCH._replace(language="R"))
+        self.prepare(kernel, reset=True)()
+        self.assertEqual(kernel.surroundings, Surroundings(LAUNCH))
+        self.assertEqual(self.new_commands, [True])

@@ -1,0 +1,108 @@
+"""What %ipr status shows."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from twisted.internet.defer import succeed
+
+from ipr.daemon import report, slurm
+from ipr.daemon.log import Log
+from ipr.daemon.report import Report
+from ipr.kernel import memory
+from ipr.kernel.surroundings import Surroundings
+from ipr.lifecycle.causes import Cause, Ending
+from tests.case import Case
+from tests.fakes import FakeReactor
+
+
+class FakePart:
+    """Has what the test gives it."""
+
+    def __init__(self, **fields: Any) -> None:
+        self.__dict__.update(fields)
+
+
+class ReportTests(Case):
+    def setUp(self) -> None:
+        self.reactor: Any = FakeReactor()
+        self.kernel: Any = None
+        self.refusing: Cause | None = None
+        self.job: memory.Usage | None = None
+        self.slurm = ""
+
+    def rows(self) -> dict[str, str]:
+        """Return the values by their labels."""
+        next_kernel: Any = FakePart(
+            surroundings=Surroundings(None, told=("--env A=1",))
+        )
+        made = Report(self.reactor, next_kernel, Log(lambda _: None), "/run/k.json")
+        self.reactor.advance(90)
+        relay: Any = FakePart(
+            ledger=[1, 2],
+            gate=FakePart(held=3),
+            subscribers=4,
+            refusing=self.refusing,
+        )
+        restarter: Any = FakePart(
+            kernel=self.kernel,
+            state=FakePart(generation=12),
+            history=[(0.0, number, "restarted") for number in range(1, 13)],
+            public_state=lambda: "running",
+        )
+        found: dict[str, str] = {}
+        with (
+            mock.patch.object(slurm, "described", return_value=succeed(self.slurm)),
+            mock.patch.object(memory, "job", return_value=self.job),
+            mock.patch.object(memory, "resident", return_value=(1024, 2048)),
+        ):
+            made.rows(relay, restarter).addCallback(
+                lambda rows: found.update({row.name: row.value for row in rows})
+            )
+        return found
+
+    def test_state_requests_and_daemon(self) -> None:
+        rows = self.rows()
+        for label, value in (
+            ("state", "running"),
+            ("kernel number", "12"),
+            ("requests", "2 running, 3 held"),
+            ("clients", "4"),
+            ("changes", "--env A=1"),
+            ("connection file", "/run/k.json"),
+            ("log level", "WARNING"),
+            ("versions", report.versions()),
+        ):
+            self.assertEqual(rows[label], value)
+        self.assertTrue(rows["daemon"].endswith(", up 1 min 30 s"))
+
+    def test_the_latest_ten_kernels(self) -> None:
+        lines = self.rows()["kernels so far"].splitlines()
+        self.assertEqual(len(lines), 10)
+        self.assertEqual(lines[-1], "12: 1 min 30 s ago, restarted")
+
+    def test_no_kernel_has_no_process_but_a_reason(self) -> None:
+        self.refusing = Cause(Ending.DIED, "it crashed", ("exit code 1",))
+        rows = self.rows()
+        self.assertEqual(rows["reason"], "it crashed\nexit code 1")
+        self.assertFalse("kernel process" in rows)
+
+    def test_kernel_process_and_memory(self) -> None:
+        self.kernel = FakePart(pid=4711, command=("R", "x"), interrupt_mode="signal")
+        rows = self.rows()
+        self.assertEqual(rows["kernel process"], "pid 4711")
+        self.assertEqual(rows["command"], "R x")
+        self.assertEqual(rows["interrupt mode"], "signal")
+        self.assertEqual(rows["kernel memory"], "1 KiB, peak 2 KiB")
+
+    def test_job_memory_with_and_without_a_limit(self) -> None:
+        self.job = memory.Usage(1024, None)
+        self.assertEqual(self.rows()["job memory"], "1 KiB, no cgroup limit")
+        self.job = memory.Usage(1024, 4096)
+        self.assertEqual(self.rows()["job memory"], "1 KiB of 4 KiB")
+
+    def test_slurm_only_where_there_is_a_job(self) -> None:
+        self.assertFalse("Slurm job" in self.rows())
+        self.slurm = "1 on node1"
+        self.assertEqual(self.rows()["Slurm job"], "1 on node1")
