@@ -66,8 +66,8 @@ class Gate:
 
     :param max_held: bytes of requests that are kept.
     :param again: takes what was held, one by one, as if it came now.
-    :ivar clear: where a request passes that is not ipr's own business, if
-        nothing has to be asked before: the hot path. Else None.
+    :ivar clear: where every request passes that is not ipr's own business: the
+        hot path. None: something has to be asked before.
     """
 
     def __init__(
@@ -91,11 +91,6 @@ class Gate:
     def held(self) -> int:
         """How many requests wait for a kernel."""
         return len(self._held)
-
-    @property
-    def passes(self) -> bool:
-        """Whether a cell that comes now, or is passed on now, goes to a kernel."""
-        return isinstance(self._state, Open) and not self._queueing
 
     def set(self, state: State) -> None:
         """Pass, hold or refuse from here on. What is held stays."""
@@ -135,7 +130,6 @@ class Gate:
             return
         self._held_bytes += size
         self._held.append((channel, envelope))
-        self.clear = None
 
     def resume(self) -> None:
         """Take again what was held, in order; some of it may have to wait on."""
@@ -185,13 +179,12 @@ class Gate:
 
     def _take(self) -> list[tuple[str, Envelope]]:
         held, self._held, self._held_bytes = self._held, deque(), 0
-        self._look()
         return list(held)
 
     def _look(self) -> None:
         state = self._state
         self.clear = None
-        if isinstance(state, Open) and not self._queueing and not self._held:
+        if isinstance(state, Open) and not self._queueing:
             self.clear = state.conversation
 
 

@@ -165,8 +165,6 @@ class Hearing:
         request = self._ledger.parent(envelope)
         if request is None:
             return True
-        if request.closed:
-            return False
         if kind == "execute_input":
             count = quick_count(bytes(envelope.body[CONTENT]))
             if count is None:
@@ -187,8 +185,6 @@ class Hearing:
                 self._front.publish(frames)
             elif b'"idle"' in content:
                 self.readiness.idled()
-        elif request.closed:
-            return
         elif b'"busy"' in content:
             if self._ledger.busy(request) and not request.adopted:
                 self._front.publish(frames)
@@ -236,7 +232,7 @@ class Hearing:
 
     def _asked(self, envelope: Envelope) -> None:
         request = self._ledger.parent(envelope)
-        if request is None or request.closed:
+        if request is None:
             _log.warn("Dropped an input_request: nobody runs that cell")
             return
         msg_id = id_of(envelope.header)

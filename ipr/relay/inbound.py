@@ -79,7 +79,7 @@ class Business:
 
     def _execute(self, channel: str, envelope: Envelope) -> bool:
         """Look for a magic; every other cell passes."""
-        if self._greetings.obituary.pending and self._gate.passes:
+        if self._greetings.obituary.pending and self._gate.clear is not None:
             self._greetings.tell_of_death(channel, envelope)
         content = envelope.body[CONTENT]
         if not magics.suspicious(

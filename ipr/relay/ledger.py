@@ -197,7 +197,7 @@ class Ledger:
     def close(self, request: Request) -> None:
         """Note that ipr itself sent all that was missing."""
         self._uncount(request)
-        request.replied = request.idle = request.closed = True
+        request.replied = request.idle = True
         self._forget_inputs(request)
         self._settle(request)
 

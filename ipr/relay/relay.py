@@ -6,10 +6,11 @@ kernel, in which order they hear of it. Must not know messages.
 ====================  ===============  ============  ===============  ============
 the restarter says    conversation     gate          greetings        restarts
 ====================  ===============  ============  ===============  ============
-opened(kernel)        made; probes     --            --               --
+opened(kernel)        made; probes     holds         --               --
 hold(coming)          --               holds         an input() that  the one that
                                                      blocks is freed  waits joins
-finish(cause)         answers; closed  --            --               --
+finish(cause)         answers; closed  --            a death that     --
+                                                     nobody saw
 release               stand-ins        opens         info, welcomes   conclude; then
                                                                       held ones pass
 refuse(cause)         --               refuses;      info, welcomes   fail
@@ -72,7 +73,6 @@ class Relay:
         commands: Commands,
         changer: Changer,
     ) -> None:
-        self._front = front
         self._signer = signer
         self._call_later = call_later
         self.decider = decider(self)
@@ -116,7 +116,7 @@ class Relay:
     @property
     def subscribers(self) -> int:
         """How many clients are connected where the kernel publishes."""
-        return self._front.clients
+        return self.voice.front.clients
 
     @property
     def refusing(self) -> Cause | None:
@@ -151,7 +151,6 @@ class Relay:
         )
         kernel.listen(self._hearing.received)
         self.gate.set(Holding())
-        self.restarts.kernel_coming()
         readiness.probe()
 
     def hold(self, *, coming: bool) -> None:

@@ -55,9 +55,6 @@ class Request:
     number: int = 0
     #: Drop the inner kernel's own busy and execute_input: ipr sent them.
     adopted: bool = False
-    #: What the client will get as parent was answered by ipr: nothing more
-    #: of the inner kernel's may follow.
-    closed: bool = False
     #: It ended without a reply, and none will come: nobody need wait for it.
     overdue: bool = False
 

@@ -97,10 +97,6 @@ class Restarts:
 
     # --- what becomes of the kernel -----------------------------------------
 
-    def kernel_coming(self) -> None:
-        """Another kernel comes up."""
-        self._hook()
-
     def kernel_gone(self) -> bool:
         """There is none for now; return whether a %restart is under way.
 
@@ -224,8 +220,7 @@ class Restarts:
         self._gate.abort_held(effect.subshell)
 
     def _resume(self, effect: turns.Resume) -> None:
-        if not isinstance(self._gate.state, Holding):
-            self._gate.resume()
+        self._gate.resume()
 
     def _give_up(self, effect: turns.GiveUp) -> None:
         conversation = self._current()

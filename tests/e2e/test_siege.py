@@ -13,7 +13,9 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -471,3 +473,52 @@ def _everything_seen(clients: list[Client], sent: list[str]) -> Callable[[], boo
         for client in clients
         for one in sent
     )
+
+
+SCRIPTED = os.path.join(os.path.dirname(__file__), "scripted_kernel.py")
+
+
+def test_thousands_of_requests(place: Place) -> None:
+    """Behind a cell that runs, and to a kernel that is fast: each gets its reply.
+
+    Against a scripted kernel, since ipykernel by itself stalls at about 2000.
+    """
+    argv = [sys.executable, "-E", "-s", SCRIPTED, "{connection_file}"]
+    # No encryption: that kernel knows none.
+    kernel = Kernel(place, place.wrapped_spec(argv, metadata={}))
+    client = kernel.client()
+    context: zmq.Context[Any] = zmq.Context()
+    try:
+        cell = client.execute("wait")
+        client.wait_for(cell, "execute_input")
+        with dealer(context, address(kernel, "shell")) as other:
+            other.sndhwm = other.rcvhwm = 0
+            behind = _ask(client, other, 6000)
+            kernel.process.send_signal(signal.SIGINT)
+            assert _answered(other, len(behind)) == behind
+            assert client.finish(cell)["status"] == "ok"
+            for _ in range(4):
+                fast = _ask(client, other, 5000)
+                assert _answered(other, len(fast)) == fast
+    finally:
+        context.destroy(linger=0)
+
+
+def _ask(client: Client, socket: zmq.Socket[bytes], count: int) -> list[str]:
+    """Send requests; return their ids."""
+    session = client.kc.session
+    asked = []
+    for _ in range(count):
+        message = session.msg("comm_info_request", {})
+        asked.append(message["header"]["msg_id"])
+        socket.send_multipart(session.serialize(message))
+    return asked
+
+
+def _answered(socket: zmq.Socket[bytes], count: int) -> list[str]:
+    """Return the parents' ids of what comes."""
+    found: list[str] = []
+    while len(found) < count and socket.poll(20_000):
+        frames = socket.recv_multipart()
+        found.append(json.loads(frames[3])["msg_id"])
+    return found

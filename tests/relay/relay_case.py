@@ -31,6 +31,43 @@ SHUT_DOWN = Cause(Ending.SHUT_DOWN, "the kernel was shut down")
 INFO = {"status": "ok", "implementation": "fake", "banner": "kernel"}
 
 
+WAITS = (
+    "display_data: waiting for the cells before this one to finish; interrupt the"
+    " kernel, or run '%restart now' from elsewhere, to restart at once"
+)
+
+
+def begun(msg_id: str, code: str, number: int = 0) -> list[tuple[Any, ...]]:
+    """Give how a cell begins that ipr answers itself."""
+    return [
+        ("iopub", msg_id, "busy"),
+        ("iopub", msg_id, f"execute_input {number}: {code}"),
+    ]
+
+
+def ended(msg_id: str, reply: str, client: str = "ann shell") -> list[tuple[Any, ...]]:
+    """Give how such a cell ends."""
+    return [(client, msg_id, reply), ("iopub", msg_id, "idle")]
+
+
+def aborted(msg_id: str) -> list[tuple[Any, ...]]:
+    """Give the answer to a cell that was not run."""
+    return [("iopub", msg_id, "busy"), *ended(msg_id, "execute_reply aborted")]
+
+
+def concluded(msg_id: str, text: str) -> tuple[Any, ...]:
+    """Give the one line that a %restart leaves."""
+    return ("iopub", msg_id, f"display_data: restarted in place: {text}")
+
+
+def restarted(msg_id: str, text: str, number: int = 0) -> list[tuple[Any, ...]]:
+    """Give how a %restart ends that needed no progress to be shown."""
+    return [
+        concluded(msg_id, text),
+        *ended(msg_id, f"execute_reply ok {number}"),
+    ]
+
+
 class RelayCase(Case):
     """What the relay did is in ``done``; :meth:`took` gives what is new."""
 

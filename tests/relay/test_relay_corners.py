@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.inside import Inside
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import dumps, split
+from ipr.jupyter.signing import Signer
+from ipr.jupyter.wire import Malformed, dumps, split
 from ipr.sockets.channels import ChannelClosed
 from tests.relay.relay_case import ASKED, DIED, RelayCase
 from tests.requests import SIGNER, body, header
@@ -108,6 +110,18 @@ class NoReplyTests(CornerCase):
         self.relay.hold(coming=True)
         self.relay.finish(1, ASKED)
         self.assertEqual([what[1] for what in self.replies()], ["bad"])
+
+    def test_others_that_get_on_meanwhile(self) -> None:
+        """The moment that a late reply has does not begin anew with each of them."""
+        self.client("bad", "execute_request")
+        self.client("w", "comm_msg")
+        self.status("bad", "idle")
+        self.execute("r", "%restart")
+        self.clock.advance(0.9)
+        self.status("w", "idle")
+        self.took()
+        self.clock.advance(0.1)
+        self.assertIn(("restart",), self.took())
 
     def test_it_comes_while_one_waits(self) -> None:
         """The same, seen from the other side."""
@@ -259,6 +273,16 @@ class BrokenSocketTests(CornerCase):
         self.relay.hold(coming=True)
         self.relay.finish(2, DIED)
         self.assertEqual([what[1] for what in self.replies()], ["a", "b"])
+
+    def test_a_rest_that_cannot_be_written(self) -> None:
+        """Its header is nested too deeply: the cell says that, and ends."""
+        self.execute("r", "%restart\nx")
+        self.restart()
+        with mock.patch.object(Signer, "resign", side_effect=Malformed):
+            self.relay.release(2)
+        self.assertEqual(len(self.logged_errors(Malformed)), 1)
+        self.assertEqual(self.replies(), [("ann shell", "r", "execute_reply error 0")])
+        self.assertEqual(len(self.relay.ledger), 0)
 
     def test_rests(self) -> None:
         """The second cell is told, too."""

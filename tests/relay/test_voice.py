@@ -1,0 +1,84 @@
+"""What ipr says itself: numbers, signatures, topics."""
+
+from __future__ import annotations
+
+from ipr.jupyter.wire import split
+from tests.relay.relay_case import (
+    ASKED,
+    DIED,
+    RelayCase,
+)
+from tests.requests import SIGNER
+
+
+class NumberTests(RelayCase):
+    """The execution_count of a %restart."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+        self.relay.voice.count = 4
+
+    def number(self) -> object:
+        return self.took()[1]
+
+    def test_server_that_runs_the_cells(self) -> None:
+        """It names no cell, and its notebook would show a cell of 0 as not run."""
+        self.execute("r", "%restart", identity=b"server")
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 5: %restart"))
+
+    def test_console(self) -> None:
+        """It asks whether a line is complete, and begins with In [1] after 0."""
+        self.client("i", "is_complete_request", identity=b"console", code="%restart")
+        self.took()
+        self.execute("r", "%restart", identity=b"console")
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 0: %restart"))
+
+    def test_console_of_a_notebook(self) -> None:
+        """JupyterLab's own: its cells are cells."""
+        self.client("i", "is_complete_request", identity=b"lab", code="%restart")
+        self.took()
+        self.execute("r", "%restart", identity=b"lab", cell=True)
+        self.assertEqual(self.number(), ("iopub", "r", "execute_input 5: %restart"))
+
+
+class OwnMessagesTests(RelayCase):
+    def test_signed_and_in_session(self) -> None:
+        """What ipr says is signed, in the kernel's session, with an id of its own."""
+        self.run_kernel()
+        self.execute("m1", "%restart")
+        self.relay.hold(coming=True)
+        self.relay.finish(1, ASKED)
+        self.relay.refuse(DIED)
+        ids = []
+        for _, frames in self.front.frames:
+            envelope = split(frames)
+            self.assertTrue(SIGNER.verifies(envelope.body))
+            self.assertEqual(envelope.header["session"], "session-1")
+            ids.append(envelope.header["msg_id"])
+        self.assertEqual(len(set(ids)), len(ids))
+        self.assertTrue(len(ids) > 5)
+
+    def test_topics(self) -> None:
+        """On iopub with a topic, as ipykernel forms it."""
+        self.run_kernel()
+        self.execute("m1", "%ipr")
+        topics = [f[0] for where, f in self.front.frames if where == "iopub"]
+        self.assertEqual(
+            topics,
+            [
+                b"kernel.session-1.status",
+                b"kernel.session-1.execute_input",
+                b"kernel.session-1.status",
+            ],
+        )
+
+    def test_tracing(self) -> None:
+        """Tracing changes nothing of what passes."""
+        self.run_kernel()
+        self.relay.inbound.trace.on = True
+        frames = self.execute("m1")
+        self.kernel("shell", "execute_reply", "m1", status="ok", execution_count=1)
+        self.inner.received("shell", [b"garbage"])
+        self.assertEqual(self.inner.bodies, [frames[1:]])
+        self.assertEqual(len(self.took()), 2)
