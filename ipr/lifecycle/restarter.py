@@ -139,6 +139,7 @@ class Restarter:
                 _log.failure("Could not perform {effect}", effect=effect)
 
     def _perform(self, effect: fx.Effect) -> None:
+        kernel = self.kernel
         match effect:
             case fx.After():
                 self._timers.set(effect)
@@ -146,15 +147,25 @@ class Restarter:
                 self._timers.cancel(effect.kind)
             case fx.Spawn():
                 self._spawn(effect.generation)
-            case fx.AskToGo() | fx.Terminate() | fx.Kill() | fx.Drain():
-                self._stop(effect)
+            case fx.AskToGo():
+                pid = kernel.pid if kernel is not None else 0
+                self._messenger.phase(f"stopping the kernel, pid {pid} ...")
+                self._messenger.ask_to_go()
+            case fx.Terminate():
+                if kernel is not None:
+                    kernel.terminate(effect.because)
+            case fx.Kill():
+                if kernel is not None:
+                    kernel.kill()
+            case fx.Drain():
+                self._drain(events.Drained(effect.generation))
             case fx.Finish():
                 self._finish(effect)
             case fx.Hold():
                 self._messenger.hold(coming=effect.coming)
             case fx.Release():
-                if self.kernel is not None:
-                    self.kernel.ready = True
+                if kernel is not None:
+                    kernel.ready = True
                 self._messenger.release(effect.generation)
             case fx.Refuse():
                 remedy = self._remedy(effect.cause)
@@ -189,27 +200,11 @@ class Restarter:
         if kernel is not None:
             self._messenger.opened(kernel)
 
-    def _stop(self, effect: fx.AskToGo | fx.Terminate | fx.Kill | fx.Drain) -> None:
-        kernel = self.kernel
-        match effect:
-            case fx.AskToGo():
-                pid = 0 if kernel is None else kernel.pid
-                self._messenger.phase(f"stopping the kernel, pid {pid} ...")
-                self._messenger.ask_to_go()
-            case fx.Terminate():
-                if kernel is not None:
-                    kernel.terminate(effect.because)
-            case fx.Kill():
-                if kernel is not None:
-                    kernel.kill()
-            case fx.Drain():
-                drained = events.Drained(effect.generation)
-                if kernel is None:
-                    self.feed(drained)
-                else:
-                    kernel.drain(lambda: self.feed(drained))
-            case _:
-                assert_never(effect)
+    def _drain(self, drained: events.Drained) -> None:
+        if self.kernel is None:
+            self.feed(drained)
+        else:
+            self.kernel.drain(lambda: self.feed(drained))
 
     def _finish(self, effect: fx.Finish) -> None:
         cause = effect.cause
