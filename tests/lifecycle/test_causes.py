@@ -17,7 +17,7 @@ def exited(code: int) -> int:
 
 class CauseTests(Case):
     def test_exit_tells_the_code(self) -> None:
-        """It ran, and exited."""
+        """Nothing else is known."""
         self.assertEqual(
             cause(Facts(exited(3), ready=True)),
             Cause(
@@ -79,7 +79,7 @@ class CauseTests(Case):
             )
 
     def test_figures_say_the_same_to_programs(self) -> None:
-        """What the words say is there as numbers, too."""
+        """Signal, exit code, memory and OOM as numbers."""
         found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
         self.assertEqual(
             found.figures, Figures(signal.SIGKILL, peak_kib=7, out_of_memory=True)
@@ -102,7 +102,7 @@ class CauseTests(Case):
         )
 
     def test_out_of_memory_is_told_of_killed_kernels_only(self) -> None:
-        """Only who was killed can have been killed for that."""
+        """A kernel that exited by itself did not run out of memory."""
         self.assertEqual(
             cause(Facts(signal.SIGKILL, ready=True, out_of_memory=True)).text,
             "the kernel was killed by SIGKILL (Killed): the job ran out of memory"
@@ -193,7 +193,7 @@ class FailureTests(Case):
         )
 
     def test_dead_tells_the_way_out(self) -> None:
-        """Who is told that it stays dead is told the way out."""
+        """A kernel that stays dead can be restarted by hand."""
         found = failure(Cause(Ending.DIED, "why"), dead=True)
         self.assertEqual(found.evalue, "why; run %restart to start a new one")
         self.assertEqual(
@@ -202,7 +202,7 @@ class FailureTests(Case):
         )
 
     def test_limit_tells_how_many_died_and_that_the_cell_did_not_run(self) -> None:
-        """Cells behind the last death are told that they did not run."""
+        """Cells after the last death are told that they did not run."""
         found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
         self.assertEqual(
             found.evalue,
@@ -213,12 +213,12 @@ class FailureTests(Case):
         self.assertIn("died 12 times in a row", found.evalue)
 
     def test_dead_tells_the_remedy_of_the_cause(self) -> None:
-        """Where a plain %restart would fail again, what would not."""
+        """Where a plain %restart would fail again."""
         found = failure(Cause(Ending.NEVER_STARTED, "why", remedy="do x"), dead=True)
         self.assertEqual(found.evalue, "why; do x")
 
     def test_death_that_is_followed_says_so(self) -> None:
-        """Who is told why is told what now."""
+        """A death is told together with the restart that follows."""
         found = failure(Cause(Ending.DIED, "why", ("more",), followed=True))
         self.assertEqual(
             found.traceback,

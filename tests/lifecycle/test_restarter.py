@@ -62,7 +62,7 @@ class RestarterCase(Case):
         self.took()
 
     def drain(self) -> None:
-        """Have all been read that the newest kernel said."""
+        """End the draining of the newest kernel."""
         assert self.kernel.drained is not None
         self.kernel.drained()
 
@@ -76,7 +76,7 @@ class StartTests(RestarterCase):
         self.assertEqual(self.restarter.public_state(), "restarting")
 
     def test_ready_releases(self) -> None:
-        """Ready: the relay passes on; what follows knows that it was ready."""
+        """The relay passes messages on; the kernel is marked as ready."""
         self.restarter.begin()
         self.took()
         self.restarter.ready(1)
@@ -100,7 +100,7 @@ class StartTests(RestarterCase):
         )
 
     def test_failed_first_start_is_refused(self) -> None:
-        """The very first start fails: it is refused, and nothing stays behind."""
+        """The very first start fails: it is refused, and no timer is left."""
         self.start.failing = ValueError("no command")
         self.restarter.begin()
         text = "the kernel could not be started: no command"
@@ -140,7 +140,7 @@ class StartTests(RestarterCase):
         )
 
     def test_late_start_is_terminated_with_the_reason(self) -> None:
-        """It is ended with the reason, and its exit is awaited."""
+        """Its exit is awaited."""
         self.restarter.begin()
         self.took()
         self.clock.advance(LIMITS.start_timeout)
@@ -158,7 +158,7 @@ class StartTests(RestarterCase):
 
 class DeathTests(RestarterCase):
     def test_death_holds_drains_finishes_closes_and_starts(self) -> None:
-        """Hold, read its last words, answer, close, and then the next one."""
+        """In this order."""
         self.run_kernel()
         self.kernel.ended(Ended(int(signal.SIGSEGV)))
         text = "the kernel was killed by SIGSEGV (Segmentation fault)"
@@ -177,7 +177,7 @@ class DeathTests(RestarterCase):
         )
 
     def test_draining_ends_after_drain_time(self) -> None:
-        """They are read for so long and no longer."""
+        """A late report that all is read changes nothing then."""
         self.run_kernel()
         self.kernel.ended(KILLED)
         self.took()
@@ -204,7 +204,7 @@ class DeathTests(RestarterCase):
         self.assertIn("ran out of memory", self.took()[2][2])
 
     def test_cause_has_what_is_known_of_end_and_start(self) -> None:
-        """What is known of its end, and of its start, is told."""
+        """Exit code, memory, command and stderr."""
         self.restarter.begin()
         self.kernel.ended(Ended(1 << 8, "", 2048, ("No module named x",)))
         self.drain()
@@ -231,7 +231,7 @@ class DeathTests(RestarterCase):
         )
 
     def test_death_by_interrupt_before_ready_is_no_failure(self) -> None:
-        """A kernel that dies of that has not failed."""
+        """The tally stays clean."""
         self.restarter.begin()
         self.kernel.interrupted = True
         self.kernel.ended(Ended(int(signal.SIGINT)))
@@ -268,7 +268,7 @@ class DeathTests(RestarterCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stable_kernels_never_reach_the_limit(self) -> None:
-        """One that lived for a while starts a new row."""
+        """Earlier deaths no longer count once a kernel has run for a while."""
         self.run_kernel()
         for generation in range(1, 20):
             self.clock.advance(LIMITS.stable_start_time)
@@ -278,7 +278,7 @@ class DeathTests(RestarterCase):
         self.assertEqual(self.restarter.state, Running(20, Tally(1)))
 
     def test_kernel_that_closed_a_socket_is_terminated(self) -> None:
-        """A kernel that closed a socket is ended; that is then a death."""
+        """Its exit is then a death."""
         self.run_kernel()
         self.kernel.lost("shell")
         because = "it closed its shell channel"
@@ -293,7 +293,7 @@ class DeathTests(RestarterCase):
         )
 
     def test_second_lost_channel_does_not_delay_the_kill(self) -> None:
-        """They are told again and again; what the first one began goes on."""
+        """Lost channels are reported repeatedly; the first one counts."""
         self.run_kernel()
         self.kernel.lost("shell")
         self.clock.advance(LIMITS.ladders.polite.kill / 2)
@@ -322,7 +322,7 @@ class DeathTests(RestarterCase):
         self.assertEqual((self.took(), self.restarter.state.generation), ([], 2))
 
     def test_processes_that_could_not_be_killed_do_not_stop_the_restart(self) -> None:
-        """It is said, and goes on."""
+        """They are logged."""
         self.run_kernel()
         self.kernel.ended(attrs.evolve(KILLED, left=(12, 13)))
         self.drain()

@@ -82,7 +82,7 @@ class StartingTests(MachineCase):
         )
 
     def test_late_start_is_terminated(self) -> None:
-        """What is not ready in time is ended, and its exit awaited.
+        """A kernel that is not ready in time is terminated, and its exit awaited.
 
         SIGTERM comes first: a launcher such as srun then takes its job along.
         """
@@ -98,13 +98,13 @@ class StartingTests(MachineCase):
         )
 
     def test_kill_follows_sigterm(self) -> None:
-        """What does not go at SIGTERM is killed; ready or not by then."""
+        """A kernel that does not go at SIGTERM is killed, ready or not by then."""
         for state in (Starting(3, BAD), Running(3, BAD)):
             gone = After(LIMITS.gone_time, GoneDue(3))
             self.assertEqual(self.step(state, KillDue(3)), (state, (Kill(3), gone)))
 
     def test_unkillable_kernel_counts_as_a_death(self) -> None:
-        """What does not even go at SIGKILL is left behind; it counts as a death."""
+        """A kernel that survives SIGKILL is left; it counts as a death."""
         for state, ending, failures in (
             (Starting(3, CLEAN), Ending.NEVER_STARTED, 1),
             (Running(3, CLEAN), Ending.DIED, 0),
@@ -148,7 +148,7 @@ class StartingTests(MachineCase):
         )
 
     def test_restart_terminates_at_once(self) -> None:
-        """It never got to hear of anything: SIGTERM at once, either way."""
+        """It has not been sent anything yet: SIGTERM at once, urgent or not."""
         for urgent in (False, True):
             self.assertEqual(
                 self.step(Starting(3, BAD), RestartAsked(3, urgent)),
@@ -170,13 +170,13 @@ class StartingTests(MachineCase):
             )
 
     def test_lost_channel_is_ignored(self) -> None:
-        """What was never there cannot be lost."""
+        """It was not connected yet."""
         self.assertEqual(
             self.step(Starting(3, BAD), ChannelLost(3, "shell")), (Starting(3, BAD), ())
         )
 
     def test_impostor_is_a_failed_start(self) -> None:
-        """What does not sign with our key is ended, and the next has other ports.
+        """A kernel with wrong signatures is ended, and the next has other ports.
 
         Its end is a failed start: a second one in a row is the last.
         """
@@ -195,7 +195,7 @@ class StartingTests(MachineCase):
 
 class RunningTests(MachineCase):
     def test_lost_channel_terminates(self) -> None:
-        """A kernel that closed a socket cannot be reached: it is ended."""
+        """A kernel that closed a socket cannot be reached."""
         self.assertEqual(
             self.step(Running(3, BAD), ChannelLost(3, "shell")),
             (
@@ -205,7 +205,7 @@ class RunningTests(MachineCase):
         )
 
     def test_impostor_is_terminated(self) -> None:
-        """Nobody knows with whom the clients speak: it is ended."""
+        """Clients may be speaking to another program."""
         self.assertEqual(
             self.step(Running(3, BAD), Impostor(3)),
             (
@@ -215,7 +215,7 @@ class RunningTests(MachineCase):
         )
 
     def test_second_lost_channel_does_not_start_the_ladder_again(self) -> None:
-        """It is told again and again; the ladder must not begin anew each time."""
+        """Lost channels are reported repeatedly; the ladder goes on."""
         state = Running(3, BAD, ending=True)
         self.assertEqual(self.step(state, ChannelLost(3, "iopub")), (state, ()))
         self.assertEqual(self.step(state, Impostor(3)), (state, ()))
@@ -230,7 +230,7 @@ class RunningTests(MachineCase):
         )
 
     def test_death_holds_then_drains(self) -> None:
-        """Hold first, so that nothing passes to nobody; then read its last words."""
+        """Hold first, so that nothing is passed on to nobody."""
         self.assertEqual(
             self.step(Running(3, Tally(2, 0)), Exited(3, DIED)),
             (
@@ -305,7 +305,7 @@ class RunningTests(MachineCase):
         )
 
     def test_shutdown_of_an_ending_kernel_is_quick(self) -> None:
-        """Its SIGTERM was long ago: nobody's patience counts."""
+        """It was sent SIGTERM before, so that the shortest ladder is enough."""
         for how in Leave:
             state, effects = self.step(
                 Running(3, BAD, ending=True), ShutdownAsked(3, how)
@@ -319,7 +319,7 @@ class HaltingTests(MachineCase):
     leaving = Halting(3, CLEAN, Aim.EXIT)
 
     def test_gone_or_stuck_kernel_is_drained(self) -> None:
-        """Gone, or stuck for good: its last words are read; no more ladder."""
+        """Its last messages are read, and the ladder is over."""
         for event in (Exited(3, DIED), GoneDue(3)):
             for state, cause in (
                 (self.restarting, RESTARTED),
@@ -332,7 +332,7 @@ class HaltingTests(MachineCase):
                 self.assertEqual(effects, (*over, *self.drains(3)))
 
     def test_ladder_ends_with_kill(self) -> None:
-        """SIGTERM, SIGKILL, and then not for ever."""
+        """SIGTERM, then SIGKILL, then a limited wait."""
         for state in (self.restarting, self.leaving):
             self.assertEqual(
                 self.step(state, TerminateDue(3)), (state, (Terminate(3),))
@@ -363,7 +363,7 @@ class HaltingTests(MachineCase):
             )
 
     def test_less_patient_shutdown_terminates(self) -> None:
-        """A restart under way becomes an end; who is in a hurry shortens it."""
+        """A restart in progress becomes an exit, on the shorter ladder."""
         halting = {how: attrs.evolve(self.leaving, how=how) for how in Leave}
         for state, how, kill in (
             (self.restarting, Leave.TERMINATED, 17),
@@ -385,7 +385,7 @@ class HaltingTests(MachineCase):
             )
 
     def test_more_patient_shutdown_changes_nothing(self) -> None:
-        """Who asks once more, or with more patience, changes nothing."""
+        """The first ladder goes on."""
         for first in Leave:
             state = attrs.evolve(self.leaving, how=first)
             for then in Leave:
@@ -401,7 +401,7 @@ class HaltingTests(MachineCase):
         )
 
     def test_messages_of_a_kernel_on_its_way_out_change_nothing(self) -> None:
-        """It is going already: nothing that it says matters."""
+        """It is going already."""
         for event in (Ready(3), ChannelLost(3, "shell"), Impostor(3)):
             self.assertEqual(self.step(self.restarting, event), (self.restarting, ()))
 
@@ -476,7 +476,7 @@ class DrainingTests(MachineCase):
             self.assertEqual(states.PUBLIC_NAMES[type(state)], "restarting")
 
     def test_asked_restart_ignores_no_autorestart(self) -> None:
-        """What was asked for happens even so."""
+        """A restart that a user asked for happens all the same."""
         limits = attrs.evolve(LIMITS, autorestart=False)
         state, _ = self.after(Draining(3, CLEAN, Aim.RESTART, RESTARTED), limits)
         self.assertEqual(state, Starting(4))
@@ -516,7 +516,7 @@ class DrainingTests(MachineCase):
         self.assertEqual(self.after(state)[0], Stopped(3))
 
     def test_late_reports_change_nothing(self) -> None:
-        """What is still read, or comes late, changes nothing."""
+        """Neither last messages that are read nor a late exit."""
         state = Draining(3, BAD, Aim.RESTART, DIED)
         for event in (
             Ready(3),
@@ -563,6 +563,6 @@ class PausingAndDeadTests(MachineCase):
         )
 
     def test_nothing_leaves_stopped(self) -> None:
-        """Whoever asks for something now is too late."""
+        """The daemon is on its way out."""
         for event in (RestartAsked(3, urgent=True), ShutdownAsked(3)):
             self.assertEqual(self.step(Stopped(3), event), (Stopped(3), ()))
