@@ -161,7 +161,7 @@ class _Trial:
         if self.wrapped:
             self.ipr_spec("install")
             with open(self.spec) as written:
-                assert "restarter_original_argv" in json.load(written)
+                assert "ipr" in json.load(written)["metadata"]
 
     def unlay(self) -> None:
         self.ipr_spec("remove")
