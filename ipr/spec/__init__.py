@@ -1,8 +1,11 @@
 """``ipr-spec``: puts ipr on kernelspecs, and takes it off again to the byte.
 
-*Wrapped* is a kernelspec whose argv starts ipr; a *plan* is what is to be done to one
-before anything is done; the *far side* is the machine on which a launcher in a
-kernelspec's own argv starts its kernel.
+*Wrapped* is a kernelspec whose argv starts ipr: *around* its whole command, or
+*inside*, after the words of a launcher. The *far side* is the machine on which that
+launcher starts its kernel. A *wish* is how a user wants ipr installed; a *step* is one
+change to a kernelspec before it is made.
 
 Must not know the daemon: of the rest of ipr it imports the boot room only.
+
+Pure: farside, fields, inside, jsontext, restoring, wrapping.
 """

@@ -1,7 +1,7 @@
 """Where in somebody else's command line a program can be put in front of the kernel.
 
-Knows the command lines of launchers (srun) and how a shell splits a line into
-commands and words. Must not know kernelspecs, nor what is put there.
+Knows the command lines of launchers (srun, remote_ikernel) and how a shell splits a
+line into commands and words. Must not know kernelspecs, nor what is put there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ import attrs
 # srun(1) of Slurm 22.05 and the options that came since. A long option with a
 # value in the same word ("--mem=4G") needs no table.
 _SRUN_SHORT_WITH_VALUE = frozenset("AbBcCdDeFGiJLmMnNopqrStTwWx")
+
+
 _SRUN_SHORT_ALONE = frozenset("EhHklOQsuvVXZ")
+
+
 _SRUN_LONG_WITH_VALUE = (
     "accel-bind account acctg-freq bb bbf bcast-exclude begin chdir"
     " cluster-constraint clusters comment constraint container container-id core-spec"
@@ -31,6 +35,8 @@ _SRUN_LONG_WITH_VALUE = (
     " thread-spec threads threads-per-core time time-min tmp treewidth"
     " tres-bind tres-per-task uid wait wckey"
 )
+
+
 _SRUN_LONG_ALONE = (
     "bcast compress contiguous disable-status exact exclusive external help hold"
     " immediate interactive kill-on-bad-exit label nice no-allocate no-kill overcommit"
@@ -47,13 +53,13 @@ class CannotPlace(Exception):
 def launcher_end(
     argv: Sequence[str], after: int | None = None, pattern: str | None = None
 ) -> int:
-    """Say how many words of *argv* belong to the launcher.
+    """Return how many words of *argv* belong to the launcher.
 
     :param after: that number, when the caller knows better.
     :param pattern: a regular expression for the launcher and its own arguments,
         matched from the start against the words with one space between them;
         it must end where a word ends.
-    :raises CannotPlace: the launcher is not known, or nothing is left behind it.
+    :raises CannotPlace: the launcher is not known, or nothing is left after it.
     """
     if after is not None:
         end = after
@@ -112,7 +118,7 @@ def _srun_end(argv: Sequence[str]) -> int:
 
 
 def _takes_next(word: str) -> bool:
-    """Say whether the srun option *word* has its value in the next word."""
+    """Return whether the srun option *word* has its value in the next word."""
     if word.startswith("--"):
         name, equals, _ = word[2:].partition("=")
         if equals:
@@ -144,6 +150,26 @@ def _takes_next(word: str) -> bool:
     )
 
 
+def kernel_cmd_at(argv: Sequence[str]) -> int | None:
+    """Return the index of the word with remote_ikernel's ``--kernel_cmd``, if any."""
+    for index, word in enumerate(argv):
+        if word.startswith("--kernel_cmd="):
+            return index
+        if word == "--kernel_cmd" and index + 1 < len(argv):
+            return index + 1
+    return None
+
+
+def formatted(text: str) -> str:
+    """Return *text* as ``str.format``, which remote_ikernel runs, leaves its braces."""
+    return text.replace("{{", "{").replace("}}", "}")
+
+
+def for_format(text: str) -> str:
+    """Undo :func:`formatted`."""
+    return text.replace("{", "{{").replace("}", "}}")
+
+
 @attrs.frozen
 class Word:
     """A word of a shell command: where it stands, and what it is without quotes."""
@@ -154,8 +180,12 @@ class Word:
 
 
 _SEPARATORS = ";&|()\n"
+
+
 #: Words that may stand in front of a command and are not it.
 _BEFORE_A_COMMAND = "! { do elif else exec if then time until while"
+
+
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 
@@ -199,7 +229,7 @@ def shell_commands(line: str) -> list[list[Word]]:
 
 
 def _redirects(line: str, at: int) -> bool:
-    """Say whether the ``&`` at *at* is one of ``2>&1`` or ``&>file``."""
+    """Return whether the ``&`` at *at* is one of ``2>&1`` or ``&>file``."""
     return (at > 0 and line[at - 1] in "<>") or line[at + 1 : at + 2] == ">"
 
 
@@ -244,7 +274,7 @@ def _word(line: str, start: int) -> Word:
 
 
 def quoted_at(text: str, position: int) -> bool:
-    """Say whether *position* in a shell's text is within quotes."""
+    """Return whether *position* in a shell's text is within quotes."""
     quote = ""
     at = 0
     while at < position:

@@ -16,6 +16,8 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 _WHITESPACE = " \t\n\r"  # RFC 8259, section 2
+
+
 _DECODER = json.JSONDecoder()
 
 
@@ -224,7 +226,7 @@ def _deeper_undone(text: str, before: str, after: str) -> str:
     if not after.startswith(before):
         return text
     line = "\n" + after[len(before) :]
-    # Another program may have laid it out anew.
+    # Another program may have changed the layout.
     undone = text.count(line) == text.count("\n")
     return text.replace(line, "\n") if undone else text
 
@@ -252,7 +254,7 @@ def _plain(value: object, text: str) -> str:
 
 
 def _layout(like: str) -> tuple[str, str, str]:
-    """Give what stands before, between and behind the items of a JSON list."""
+    """Return what stands before, between and after the items of a JSON list."""
     if not like.startswith("["):
         return "", ", ", ""
     first = _skip(like, 1)

@@ -11,7 +11,14 @@ from hypothesis import assume, event, example, given, settings
 from hypothesis import strategies as st
 from jupyter_client.kernelspec import KernelSpec
 
-from ipr.spec import jsontext, kernelspec, specfolders, specplan
+from ipr.spec import jsontext, states
+from ipr.spec.around import bare_interpreter, patched, starter
+from ipr.spec.errors import SpecError
+from ipr.spec.fields import decoded, fault_of
+from ipr.spec.folders import Kernelspec
+from ipr.spec.restoring import restored, rewritten
+from ipr.spec.wish import Wish, trial
+from ipr.spec.wrapping import obstacle_to, wrapping_of
 from tests.spec import spec_shapes
 from tests.spec.spec_home import kept
 
@@ -20,14 +27,14 @@ PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
 
 
 def wrapped(data: bytes, *options: str) -> bytes:
-    text, spec = kernelspec.decoded(data)
-    new = kernelspec.patched(spec, START, options)
-    return kernelspec.rewritten(text, new).encode()
+    text, spec = decoded(data)
+    new = patched(spec, START, options)
+    return rewritten(text, new).encode()
 
 
 def unwrapped(data: bytes) -> bytes:
-    text, spec = kernelspec.decoded(data)
-    return kernelspec.rewritten(text, kernelspec.restored(spec)).encode()
+    text, spec = decoded(data)
+    return rewritten(text, restored(spec)).encode()
 
 
 def in_order(data: bytes) -> Any:
@@ -61,18 +68,16 @@ def test_real_files_come_back_byte_for_byte(name: str) -> None:
 def test_older_forms_come_back_and_are_brought_up_to_date(name: str) -> None:
     before, older = spec_shapes.ALL[name], spec_shapes.OLDER[name]
     assert unwrapped(older) == before
-    found = specfolders.Kernelspec(
-        name, "/k", older, *kernelspec.decoded(older), fault=None
-    )
-    standing = specplan.standing(found)
+    found = Kernelspec(name, "/k", older, *decoded(older), fault=None)
+    standing = states.standing(found)
     assert standing.wrapping is not None
     assert not standing.wrapping.by_hand
-    assert standing.state in (specplan.INSTALLED, specplan.INSIDE)
-    newer = specplan.trial(found, specplan.Wish())
+    assert standing.state in (states.INSTALLED, states.INSIDE)
+    newer = trial(found, Wish())
     spec = json.loads(newer)
     assert not [key for key in spec if key.startswith("restarter")]
     assert kept(spec)["restarter_original_argv"] == json.loads(before)["argv"]
-    wrapping = kernelspec.wrapping(spec)
+    wrapping = wrapping_of(spec)
     assert wrapping is not None
     assert wrapping.options == standing.wrapping.options
     assert unwrapped(newer) == before
@@ -118,7 +123,7 @@ def test_no_handshake_is_promised(version: object, promised: object) -> None:
     between = wrapped(before)
     assert json.loads(between)["kernel_protocol_version"] == promised
     assert unwrapped(between) == before
-    bare = kernelspec.patched({"argv": ["{connection_file}"]}, START)
+    bare = patched({"argv": ["{connection_file}"]}, START)
     assert "kernel_protocol_version" not in bare
 
 
@@ -150,12 +155,12 @@ def test_vs_code_is_told_whose_environment_it_is(
     first = word if word == "python" else path(word)
     argv = [first, "-m", "k", "{connection_file}"]
     spec = {"argv": argv, "language": "python", "metadata": {}, **more}
-    new = kernelspec.patched(spec, [str(tmp_path / "ipr" / "python")], (), path(noted))
+    new = patched(spec, [str(tmp_path / "ipr" / "python")], (), path(noted))
     metadata = new["metadata"]
     assert isinstance(metadata, dict)
     assert metadata.get("interpreter", {}).get("path") == path(told)
     new["argv"] = [*START, *PLACE]
-    assert kernelspec.restored(new) == spec
+    assert restored(new) == spec
 
 
 def test_the_layout_of_the_new_fields_is_that_of_the_file() -> None:
@@ -206,8 +211,8 @@ def test_odd_files_come_back_byte_for_byte(before: bytes) -> None:
 def test_a_path_that_is_not_utf8_survives() -> None:
     start = [os.fsdecode(b"/opt/\xff/python"), "-m", "ipr"]
     for data in (spec_shapes.BASH_KERNEL, spec_shapes.SLURM):
-        text, spec = kernelspec.decoded(data)
-        between = kernelspec.rewritten(text, kernelspec.patched(spec, start)).encode()
+        text, spec = decoded(data)
+        between = rewritten(text, patched(spec, start)).encode()
         assert os.fsencode(json.loads(between)["argv"][0]) == b"/opt/\xff/python"
         assert unwrapped(between) == data
 
@@ -274,8 +279,8 @@ def test_whatever_jupyter_accepts_comes_back(before: bytes) -> None:
             KernelSpec(resource_dir="/x", **json.loads(before.decode()))
     except Exception:
         assume(False)
-    _, spec = kernelspec.decoded(before)
-    if kernelspec.fault(spec) or kernelspec.obstacle(spec):
+    _, spec = decoded(before)
+    if fault_of(spec) or obstacle_to(spec):
         # What cannot be installed on is not touched.
         assert (
             spec["argv"] == []
@@ -296,7 +301,7 @@ def test_whatever_jupyter_accepts_comes_back(before: bytes) -> None:
 
 def older(data: bytes) -> bytes:
     """Wrap as the first versions of ipr did: the fields at the top level."""
-    text, spec = kernelspec.decoded(data)
+    text, spec = decoded(data)
     new: dict[str, object] = {}
     for key, value in spec.items():
         new[key] = value
@@ -318,14 +323,14 @@ def older(data: bytes) -> bytes:
 def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
     """Taken off at once, and after it was brought up to date."""
     try:
-        _, spec = kernelspec.decoded(before)
-    except kernelspec.SpecError:
+        _, spec = decoded(before)
+    except SpecError:
         assume(False)
-    assume(not kernelspec.fault(spec) and not kernelspec.obstacle(spec))
+    assume(not fault_of(spec) and not obstacle_to(spec))
     between = older(before)
     assert unwrapped(between) == before
-    found = specfolders.Kernelspec("k", "/k", between, *kernelspec.decoded(between))
-    newer = specplan.trial(found, specplan.Wish())
+    found = Kernelspec("k", "/k", between, *decoded(between))
+    newer = trial(found, Wish())
     assert unwrapped(newer) == before
 
 
@@ -366,7 +371,7 @@ def test_the_earlier_package_is_undone() -> None:
     ],
 )
 def test_wrapping(argv: list[str], expected: tuple[object, ...] | None) -> None:
-    found = kernelspec.wrapping({"argv": argv, "restarter_original_argv": ["k"]})
+    found = wrapping_of({"argv": argv, "restarter_original_argv": ["k"]})
     if found is None:
         assert expected is None
     else:
@@ -389,7 +394,7 @@ def test_wrapping(argv: list[str], expected: tuple[object, ...] | None) -> None:
     ],
 )
 def test_faults(spec: object, words: str) -> None:
-    assert words in str(kernelspec.fault(spec))
+    assert words in str(fault_of(spec))
 
 
 @pytest.mark.parametrize(
@@ -407,7 +412,7 @@ def test_faults(spec: object, words: str) -> None:
 )
 def test_obstacles(extra: dict[str, object], words: str) -> None:
     spec: dict[str, object] = {"argv": ["x", "{connection_file}"], **extra}
-    assert words in str(kernelspec.obstacle(spec))
+    assert words in str(obstacle_to(spec))
 
 
 @pytest.mark.parametrize(
@@ -420,7 +425,7 @@ def test_obstacles(extra: dict[str, object], words: str) -> None:
     ],
 )
 def test_no_obstacle(extra: dict[str, object]) -> None:
-    assert kernelspec.obstacle({"argv": ["--f={connection_file}"], **extra}) is None
+    assert obstacle_to({"argv": ["--f={connection_file}"], **extra}) is None
 
 
 @pytest.mark.parametrize(
@@ -434,13 +439,13 @@ def test_no_obstacle(extra: dict[str, object]) -> None:
     ],
 )
 def test_what_cannot_be_restored(field: dict[str, object], words: str) -> None:
-    with pytest.raises(kernelspec.SpecError, match=words):
-        kernelspec.restored({"argv": [*START, *PLACE], **field})
+    with pytest.raises(SpecError, match=words):
+        restored({"argv": [*START, *PLACE], **field})
 
 
 def test_a_command_behind_dashes_is_somebodys_own_work() -> None:
-    with pytest.raises(kernelspec.SpecError, match="by hand"):
-        kernelspec.restored({"argv": [*START, *PLACE, "--", "kernel"]})
+    with pytest.raises(SpecError, match="by hand"):
+        restored({"argv": [*START, *PLACE, "--", "kernel"]})
 
 
 def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
@@ -452,7 +457,7 @@ def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
         (tmp_path / "bin" / name).chmod(0o755)
 
     def found(word: str) -> str | None:
-        return kernelspec.bare_interpreter([word], str(folder))
+        return bare_interpreter([word], str(folder))
 
     assert found("python3") == str(tmp_path / "bin" / "python3")
     assert found("python") == str(tmp_path / "bin" / "python3")
@@ -460,11 +465,11 @@ def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
     assert found("python3.9") is None
     assert found("/usr/bin/python3") is None
     assert found("pythonic") is None
-    assert kernelspec.bare_interpreter(["python3"], str(tmp_path / "k")) is None
+    assert bare_interpreter(["python3"], str(tmp_path / "k")) is None
 
 
 def test_starter() -> None:
-    assert kernelspec.starter("p") == ["p", "-P", "-m", "ipr"]
+    assert starter("p") == ["p", "-P", "-m", "ipr"]
 
 
 @pytest.mark.parametrize(
@@ -482,6 +487,6 @@ def test_starter() -> None:
     ],
 )
 def test_what_cannot_be_read(data: bytes, words: str) -> None:
-    with pytest.raises(kernelspec.SpecError) as caught:
-        kernelspec.decoded(data)
+    with pytest.raises(SpecError) as caught:
+        decoded(data)
     assert words in str(caught.value)

@@ -16,7 +16,7 @@ import pytest
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
-from ipr.spec import kernelspec
+from ipr.spec.around import starter
 from tests.spec import spec_shapes
 from tests.spec.spec_home import PATIENCE, Home, Ran, make_environment
 
@@ -208,18 +208,34 @@ def test_a_daemon_that_does_not_start(home: Home) -> None:
     assert ran.code == 1
     # It is not wrapped any more, by the looks of it, and says what is in the way.
     assert "metadata.ipr" in ran.err
-    other = make_environment(home.folder / "other", with_ipr=False)
-    path.write_text(text.replace(home.python, f"{other}/bin/python", 1))
+    ends = home.folder / "python"
+    ends.write_text("#!/bin/sh\necho 'the licence has expired' >&2\nexit 3\n")
+    ends.chmod(0o755)
+    path.write_text(text.replace(home.python, str(ends), 1))
     ran = check(home, "py")
     assert ran.code == 1
     assert "failed: the process ended before a kernel_info_reply came" in ran.out
-    assert "No module named ipr" in ran.out
-    assert f"{other}/bin/python has no ipr any more" in home.run("list").out
-    assert f"{other}/bin/python -m pip show inplace_restarter" in ran.out
-    path.write_text(text.replace(home.python, "/gone/python", 1))
-    ran = check(home, "py")
-    assert ran.code == 1
-    assert "'ipr-spec install py' mends it" in ran.out
+    assert "the licence has expired" in ran.out
+    assert f"{ends} -m pip show inplace_restarter" in ran.out
+
+
+def test_check_starts_nothing_where_ipr_is_gone(home: Home) -> None:
+    """It says how to mend it instead."""
+    home.add("py", python_spec(home.python))
+    assert home.run("install", "py").code == 0
+    path = home.own / "py" / "kernel.json"
+    text = path.read_text()
+    other = make_environment(home.folder / "other", with_ipr=False)
+    for python, lacks in (
+        (f"{other}/bin/python", "no longer has ipr"),
+        ("/gone/python", "is gone"),
+    ):
+        path.write_text(text.replace(home.python, python, 1))
+        reason = f"{python} {lacks}, it cannot start; 'ipr-spec install py' mends it"
+        assert reason in home.run("list").out
+        ran = home.run("check", "py")
+        assert (ran.code, ran.out) == (1, "")
+        assert ran.err == f"ipr-spec: 'py': {reason}\n"
 
 
 def test_a_kernel_that_says_nothing(home: Home) -> None:
@@ -269,7 +285,7 @@ def test_a_folder_with_modules_of_our_names(home: Home, form: str) -> None:
     for name in ("ipr", "attr", "attrs", "json", "twisted", "signal"):
         (home.folder / f"{name}.py").write_text("raise SystemExit('wrong module')\n")
     start = {
-        "as installed": kernelspec.starter(home.python),
+        "as installed": starter(home.python),
         "as once on Python 3.10": [home.python, "-c", spec_shapes.WITHOUT_P],
         "plain": [home.python, "-m", "ipr"],
     }[form]

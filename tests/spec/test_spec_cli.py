@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from jupyter_client.kernelspec import KernelSpec
 
-from ipr.spec import spec_cli, specplan
+from ipr.spec import listing, plan, spec_cli
+from ipr.spec.plan import Step
 from tests.spec import spec_shapes
 from tests.spec.spec_home import (
     PATIENCE,
@@ -169,7 +170,7 @@ def test_list_says_why_not(home: Home) -> None:
         "missing": "kernel.json is missing",
         "noargv": "kernel.json has no argv",
         "noconnection": (
-            "its argv does not say {connection_file} (--force installs anyway)"
+            "its argv does not contain {connection_file} (--force installs anyway)"
         ),
     }
     assert home.run("install", "gone").out == "brought 'gone' up to date\n"
@@ -504,7 +505,12 @@ def test_force(home: Home) -> None:
     )
     path = home.add("cloud", data)
     assert home.run("install", "cloud").code == 1
-    assert home.run("install", "--force", "cloud").code == 0
+    ran = home.run("install", "--force", "cloud")
+    assert ran.code == 0
+    assert ran.err == (
+        "ipr-spec: 'cloud': its provisioner 'cloud' may start the kernel without its"
+        " argv, and then ipr does not run; try it: ipr-spec check cloud\n"
+    )
     assert home.run("remove", "cloud").code == 0
     assert path.read_bytes() == data
 
@@ -653,7 +659,7 @@ def test_a_kernelspec_of_the_admins(home: Home) -> None:
 
     ran = home.run("install", "bash", before=plain)
     assert ran.code == 1
-    assert "may not be written by you" in ran.err
+    assert "do not have permission to write to" in ran.err
     assert ran.err.endswith("ipr-spec install --user bash\n")
     assert home.run("install", "--dry-run", "bash", before=plain).code == 1
     assert home.content() == before
@@ -920,7 +926,7 @@ def test_what_the_program_can_do(home: Home) -> None:
     ("args", "words"),
     [
         (["install", "--all", "ir"], "names or --all, not both"),
-        (["install"], "say which kernelspecs"),
+        (["install"], "pass the names of kernelspecs, or --all"),
         (["check", "--timeout", "soon"], "'soon' is not a number of seconds above 0"),
         (["check", "--timeout", "inf"], "'inf' is not a number of seconds above 0"),
         (["check", "--timeout", "-1"], "is not a number of seconds above 0"),
@@ -976,7 +982,7 @@ def test_what_runs_the_daemon_is_not_there_any_more(
     assert home.run("install", "ir").code == 0
     python = f"{other}/bin/python" if what == "ipr" else "/gone/python"
     path.write_text(path.read_text().replace(home.python, python))
-    lacks = "has no ipr any more" if what == "ipr" else "is gone"
+    lacks = "no longer has ipr" if what == "ipr" else "is gone"
     detail = f"{python} {lacks}, it cannot start; 'ipr-spec install ir' mends it"
     assert home.listed()["ir"]["detail"] == detail
     assert detail in home.run("list").out
@@ -992,14 +998,14 @@ def test_what_was_done_is_said_whatever_comes_then(
         home.add(name, spec_shapes.IRKERNEL)
     for variable, value in home.env.items():
         monkeypatch.setenv(variable, value)
-    perform = specplan.perform
+    perform = plan.perform
 
-    def failing(step: specplan.Step) -> list[str]:
+    def failing(step: Step) -> list[str]:
         if step.name == "ir":
             raise OSError(5, "Input/output error", step.path)
         return perform(step)
 
-    monkeypatch.setattr(specplan, "perform", failing)
+    monkeypatch.setattr(plan, "perform", failing)
     shown, said = io.StringIO(), io.StringIO()
     monkeypatch.setattr(sys, "stdout", shown)
     monkeypatch.setattr(sys, "stderr", said)
@@ -1014,11 +1020,11 @@ def test_lines_before_an_error_come_out(
 ) -> None:
     """Into a file, where they are not written line by line."""
 
-    def listing(*_: object) -> int:
+    def failing(_: object) -> int:
         print("a line")
         raise OSError(5, "Input/output error", "/folder")
 
-    monkeypatch.setitem(spec_cli._COMMANDS, "list", listing)
+    monkeypatch.setattr(listing, "run", failing)
     with (tmp_path / "out").open("w") as file:
         monkeypatch.setattr(sys, "stdout", file)
         assert spec_cli.main(["list"]) == 1

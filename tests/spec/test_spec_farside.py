@@ -7,7 +7,12 @@ import subprocess
 
 import pytest
 
-from ipr.spec import farside, kernelspec
+from ipr.spec import farside
+from ipr.spec.around import starter
+from ipr.spec.errors import SpecError
+from ipr.spec.inside import patched_inside
+from ipr.spec.restoring import restored
+from ipr.spec.wrapping import wrapping_of
 from tests.spec import spec_shapes
 
 START = ["/ipr/python", "-P", "-m", "ipr"]
@@ -70,7 +75,7 @@ def test_the_user_knows_better() -> None:
 
 def test_behind_srun() -> None:
     spec = json.loads(spec_shapes.SLURM)
-    new = kernelspec.patched_inside(spec, START, ["--abandoned-timeout", "3600"])
+    new = patched_inside(spec, START, ["--abandoned-timeout", "3600"])
     assert new["argv"] == [
         *["srun", "-Q", "-n1", "--time=2:00:00", "-J", "jupyter-kernel"],
         *START,
@@ -79,26 +84,26 @@ def test_behind_srun() -> None:
         *["/opt/envs/analysis/bin/python", "-m", "ipykernel_launcher"],
         *["-f", "{inner_connection_file}"],
     ]
-    wrapping = kernelspec.wrapping(new)
+    wrapping = wrapping_of(new)
     assert wrapping is not None
     assert wrapping.kind == "inside"
     assert wrapping.options[:2] == ("--interrupt-mode", "message")
-    assert kernelspec.restored(new) == spec
+    assert restored(new) == spec
 
 
 def test_the_launcher_must_not_have_the_connection_file() -> None:
     spec = {"argv": ["start", "{connection_file}", "now"]}
-    with pytest.raises(kernelspec.SpecError, match="nothing says"):
-        kernelspec.patched_inside(spec, START, after=2)
+    with pytest.raises(SpecError, match="nothing after its launcher"):
+        patched_inside(spec, START, after=2)
 
 
 def kernel_cmd(command: str, **how: object) -> str:
     """Wrap the command of a remote_ikernel spec; it must come back from it too."""
     argv = ["p", "-m", "remote_ikernel", "--kernel_cmd", command, "{connection_file}"]
     spec = {"argv": argv, "remote_ikernel_argv": []}
-    new = kernelspec.patched_inside(spec, ["py", "-m", "ipr"], **how)  # type: ignore[arg-type]
-    assert kernelspec.restored(new) == spec
-    wrapping = kernelspec.wrapping(new)
+    new = patched_inside(spec, ["py", "-m", "ipr"], **how)  # type: ignore[arg-type]
+    assert restored(new) == spec
+    wrapping = wrapping_of(new)
     assert wrapping is not None
     assert (wrapping.kind, wrapping.python) == ("inside", "py")
     words = new["argv"]
@@ -169,7 +174,7 @@ def test_options_and_quoting() -> None:
 
 
 def test_no_place_in_a_command_of_remote_ikernel() -> None:
-    with pytest.raises(kernelspec.SpecError, match=r"does not say \{host_conn"):
+    with pytest.raises(SpecError, match=r"does not contain \{host_conn"):
         kernel_cmd("ipython kernel")
 
 
@@ -183,9 +188,9 @@ def test_no_place_in_a_command_of_remote_ikernel() -> None:
 )
 def test_what_a_real_shell_makes_of_it(command: str) -> None:
     """As remote_ikernel does: format it, and type it into a shell."""
-    start = kernelspec.starter("far python")
+    start = starter("far python")
     argv = ["-m", "remote_ikernel", "--kernel_cmd", command, "{connection_file}"]
-    new = kernelspec.patched_inside({"argv": argv}, start)
+    new = patched_inside({"argv": argv}, start)
     # The server fills in what it knows in the whole of argv.
     field = re.compile(r"\{([A-Za-z0-9_]+)\}")
     served = [

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from ipr.spec import kernelspec, specfolders
+from ipr.spec import copies, files
+from ipr.spec.errors import SpecError
 from tests.spec import spec_shapes
 from tests.spec.spec_home import PATIENCE, SOURCE, Home, make_environment, unprivileged
 
@@ -42,7 +43,7 @@ def test_replace_keeps_mode_and_the_other_names_of_the_file(tmp_path: Path) -> N
     path.chmod(0o604)
     # conda: the file in the environment is the one in its package cache.
     os.link(path, tmp_path / "cached")
-    kernelspec.replace_file(str(path), BEFORE, AFTER)
+    files.replace_file(str(path), BEFORE, AFTER)
     assert path.read_bytes() == AFTER
     assert stat.S_IMODE(path.stat().st_mode) == 0o604
     assert (tmp_path / "cached").read_bytes() == BEFORE
@@ -55,7 +56,7 @@ def test_replace_keeps_the_owner(tmp_path: Path) -> None:
     path.write_bytes(BEFORE)
     os.chown(path, 1234, 2345)
     path.chmod(0o640)
-    kernelspec.replace_file(str(path), BEFORE, AFTER)
+    files.replace_file(str(path), BEFORE, AFTER)
     status = path.stat()
     assert (status.st_uid, status.st_gid, stat.S_IMODE(status.st_mode)) == (
         *(1234, 2345),
@@ -70,7 +71,7 @@ def test_symlinks_stay(tmp_path: Path) -> None:
     (tmp_path / "real" / "kernel.json").symlink_to("../store/kernel.json")
     (tmp_path / "linked").symlink_to("real")
     path = tmp_path / "linked" / "kernel.json"
-    kernelspec.replace_file(str(path), BEFORE, AFTER)
+    files.replace_file(str(path), BEFORE, AFTER)
     assert (tmp_path / "linked").is_symlink()
     assert (tmp_path / "real" / "kernel.json").is_symlink()
     assert (tmp_path / "store" / "kernel.json").read_bytes() == AFTER
@@ -91,8 +92,8 @@ def test_a_symlinked_folder_is_installed_on_where_it_lies(home: Home) -> None:
 def test_somebody_else_has_written(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     path.write_bytes(b"{}")
-    with pytest.raises(kernelspec.SpecError, match="was modified by another"):
-        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    with pytest.raises(SpecError, match="was modified by another"):
+        files.replace_file(str(path), BEFORE, AFTER)
     assert path.read_bytes() == b"{}"
     assert names(tmp_path) == ["kernel.json"]
 
@@ -110,8 +111,8 @@ def test_somebody_else_writes_while_we_do(
         path.write_bytes(b"{}")
 
     monkeypatch.setattr(os, "fsync", slow)
-    with pytest.raises(kernelspec.SpecError, match="was modified by another"):
-        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    with pytest.raises(SpecError, match="was modified by another"):
+        files.replace_file(str(path), BEFORE, AFTER)
     assert path.read_bytes() == b"{}"
     assert names(tmp_path) == ["kernel.json"]
 
@@ -124,16 +125,16 @@ def test_a_link_where_the_new_file_is_written(tmp_path: Path) -> None:
     path.write_bytes(BEFORE)
     (tmp_path / "precious").write_bytes(b"precious")
     (folder / ".kernel.json.ipr").symlink_to(tmp_path / "precious")
-    with pytest.raises(kernelspec.SpecError, match="cannot write"):
-        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    with pytest.raises(SpecError, match="cannot write"):
+        files.replace_file(str(path), BEFORE, AFTER)
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert path.read_bytes() == BEFORE
 
 
 def test_it_is_gone(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
-    with pytest.raises(kernelspec.SpecError, match="no such file"):
-        kernelspec.replace_file(str(path), BEFORE, AFTER)
+    with pytest.raises(SpecError, match="no such file"):
+        files.replace_file(str(path), BEFORE, AFTER)
     assert names(tmp_path) == []
 
 
@@ -141,7 +142,7 @@ def test_it_is_gone(tmp_path: Path) -> None:
 _STOPPING = """
 import os, sys, time
 sys.path.insert(0, {source!r})
-from ipr.spec import kernelspec
+from ipr.spec import files
 real = os.{function}
 def stopped(*args, **kwargs):
     if {function!r} == "write":
@@ -152,7 +153,7 @@ def stopped(*args, **kwargs):
     time.sleep(600)
 os.{function} = stopped
 before = open({path!r}, "rb").read()
-kernelspec.replace_file({path!r}, before, {after!r})
+files.replace_file({path!r}, before, {after!r})
 """
 
 
@@ -180,8 +181,8 @@ def test_killed_in_the_middle(
             assert child.stdout.readline() == b"there\n", "it never came to that point"
             # Meanwhile another one has to keep out.
             if not late:
-                with pytest.raises(kernelspec.SpecError, match="by another ipr-spec"):
-                    kernelspec.replace_file(str(path), BEFORE, b"third")
+                with pytest.raises(SpecError, match="by another ipr-spec"):
+                    files.replace_file(str(path), BEFORE, b"third")
         finally:
             child.kill()
         assert child.wait(PATIENCE) == -signal.SIGKILL
@@ -198,7 +199,7 @@ def test_what_a_killed_one_left_behind_is_written_over(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     path.write_bytes(BEFORE)
     (tmp_path / ".kernel.json.ipr").write_bytes(b"junk" * 1000)
-    kernelspec.replace_file(str(path), BEFORE, AFTER)
+    files.replace_file(str(path), BEFORE, AFTER)
     assert path.read_bytes() == AFTER
     assert names(tmp_path) == ["kernel.json"]
 
@@ -207,7 +208,7 @@ def test_what_a_killed_one_left_behind_is_written_over(tmp_path: Path) -> None:
 _LATE = """
 import fcntl, sys
 sys.path.insert(0, {source!r})
-from ipr.spec import kernelspec
+from ipr.spec import files
 real = fcntl.flock
 def late(*args):
     fcntl.flock = real
@@ -215,7 +216,7 @@ def late(*args):
     sys.stdin.readline()
     real(*args)
 fcntl.flock = late
-kernelspec.replace_file({path!r}, {before!r}, {after!r})
+files.replace_file({path!r}, {before!r}, {after!r})
 """
 
 
@@ -229,7 +230,7 @@ def test_the_file_that_it_has_opened_is_put_in_place_by_another(tmp_path: Path) 
         try:
             assert child.stdout is not None
             assert child.stdout.readline() == b"there\n", "it never came to that point"
-            kernelspec.replace_file(str(path), BEFORE, BEFORE)
+            files.replace_file(str(path), BEFORE, BEFORE)
             _, err = child.communicate(b"\n", timeout=PATIENCE)
         finally:
             child.kill()
@@ -242,7 +243,7 @@ def test_the_file_that_it_has_opened_is_put_in_place_by_another(tmp_path: Path) 
 _ENDING = """
 import os, shutil, sys
 sys.path.insert(0, {source!r})
-from ipr.spec import speccopy, specfolders
+from ipr.spec import copies, copyable, files
 real, calls = {function}, []
 def ended(*args, **kwargs):
     calls.append(args)
@@ -257,9 +258,9 @@ def ended(*args, **kwargs):
 @pytest.mark.parametrize(
     ("what", "function", "calls"),
     [
-        ("copy", "specfolders._write", 1),
-        ("copy", "specfolders._write", 2),
-        ("copy", "speccopy.copy_file", 1),
+        ("copy", "files.overwrite", 1),
+        ("copy", "files.overwrite", 2),
+        ("copy", "copyable.copy_file", 1),
         ("copy", "os.rename", 1),
         ("delete", "os.unlink", 2),
         ("delete", "os.unlink", 3),
@@ -272,11 +273,11 @@ def test_killed_while_it_copies_or_deletes(
     """What Jupyter sees is whole, and the next run can go on."""
     site, own = home.site / "bash", home.own / "bash"
     home.add("bash", spec_shapes.BASH_KERNEL, home.site)
-    act = f"specfolders.delete({str(own)!r})"
+    act = f"copies.delete({str(own)!r})"
     if what == "copy":
-        act = f"specfolders.copy({str(site)!r}, {str(own)!r}, b'{{}}')"
+        act = f"copies.copy({str(site)!r}, {str(own)!r}, b'{{}}')"
     else:
-        specfolders.copy(str(site), str(own), spec_shapes.BASH_KERNEL)
+        copies.copy(str(site), str(own), spec_shapes.BASH_KERNEL)
     code = _ENDING.format(source=str(SOURCE), function=function, calls=calls, what=act)
     done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False)
     assert done.returncode == -signal.SIGKILL, "it never came to that point"
@@ -359,7 +360,7 @@ def test_a_read_only_file_system(home: Home) -> None:
         home.site,
     )
     assert code == 0
-    assert "may not be written" in err
+    assert "permission to write" in err
     assert err.endswith("ipr-spec install --user python3\n")
     assert "on a copy in" in out
     assert path.read_bytes() == BEFORE
@@ -377,7 +378,7 @@ def test_read_only_file_and_folder(home: Home) -> None:
         for name in ("file", "folder"):
             ran = home.run("install", name, before=plain)
             assert ran.code == 1
-            assert "may not be written by you" in ran.err
+            assert "do not have permission to write to" in ran.err
             assert "--user" not in ran.err, "it lies there already"
         ran = home.run("install", "hidden", before=plain)
         assert (ran.code, ran.err) == (
@@ -435,7 +436,7 @@ def test_many_at_once(home: Home) -> None:
 def test_a_folder_too_big_to_copy(home: Home) -> None:
     path = home.add("bash", spec_shapes.BASH_KERNEL, home.site)
     with (path.parent / "environment.img").open("wb") as file:
-        file.truncate(specfolders.COPY_LIMIT + 1)
+        file.truncate(copies.COPY_LIMIT + 1)
     ran = home.run("install", "--user", "bash")
     assert ran.code == 1
     assert "more than 100 MiB" in ran.err

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ipr.spec import speccopy, specfolders
-from ipr.spec.kernelspec import SpecError
+from ipr.spec import copies, copyable, folders
+from ipr.spec.errors import SpecError
 
 SPEC = b'{"argv": ["k", "{connection_file}"]}'
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
@@ -36,7 +36,7 @@ def place() -> Iterator[Path]:
 def copied(place: Path) -> tuple[dict[str, tuple[int, bytes]], list[str]]:
     """Copy; give the mode and content of each file, and what was left out."""
     target = place / "own" / "k"
-    left_out = specfolders.copy(str(place / "site"), str(target), SPEC)
+    left_out = copies.copy(str(place / "site"), str(target), SPEC)
     found = {
         str(path.relative_to(target)): (
             stat.S_IMODE(path.lstat().st_mode),
@@ -171,7 +171,7 @@ def test_a_file_that_grows_while_it_is_copied(
     """What counts is what is read, not the size that it had."""
     log = place / "site" / "log"
     log.write_bytes(b"")
-    monkeypatch.setattr(specfolders, "COPY_LIMIT", 2**20)
+    monkeypatch.setattr(copies, "COPY_LIMIT", 2**20)
     chunks = []
 
     def read(fd: int, size: int) -> bytes:
@@ -188,7 +188,7 @@ def test_a_file_that_grows_while_it_is_copied(
 
 @pytest.mark.parametrize("many", ["files", "folders"])
 def test_too_many(place: Path, monkeypatch: pytest.MonkeyPatch, many: str) -> None:
-    monkeypatch.setattr(speccopy, "FILES_LIMIT", 20)
+    monkeypatch.setattr(copyable, "FILES_LIMIT", 20)
     folder = place / "site"
     for number in range(21):
         if many == "files":
@@ -214,8 +214,8 @@ def test_files_of_a_site_that_have_no_end(place: Path, what: str) -> None:
         else:
             with (site / name).open("wb") as file:
                 file.truncate(2**34)
-    assert specfolders.copied_from(str(site)) is None
-    fault = specfolders.read("k", str(site)).fault
+    assert copies.copied_from(str(site)) is None
+    fault = folders.read("k", str(site)).fault
     assert fault is not None
     assert ("more than" in fault or "limit" in fault) == (what == "long")
 
@@ -227,7 +227,7 @@ def test_a_copy_with_something_else_in_it_is_not_deleted(
     (place / "site" / "logo.png").write_text("png")
     copied(place)
     copy = place / "own" / "k"
-    specfolders.check_deletable(str(copy))
+    copies.check_deletable(str(copy))
     path = copy / "logo.png"
     if kind == "changed":
         path.write_text("mine")
@@ -238,6 +238,6 @@ def test_a_copy_with_something_else_in_it_is_not_deleted(
     else:
         (copy / "new").write_text("")
     with pytest.raises(SpecError, match="did not put there"):
-        specfolders.delete(str(copy))
+        copies.delete(str(copy))
     assert (copy / "kernel.json").exists()
     assert json.loads((copy / "ipr-copy.json").read_text())["files"]

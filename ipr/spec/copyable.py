@@ -20,13 +20,21 @@ from collections.abc import Iterator
 
 import attrs
 
+from ipr.spec import files
+
 #: How deeply folders may be nested, and how many files there may be.
 DEPTH_LIMIT = 16
+
+
 FILES_LIMIT = 10_000
+
+
 _CHUNK = 2**18
-#: Without O_NONBLOCK a pipe would have us wait for somebody who writes into it.
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
 #: Their files say anybody may read them, and then it depends on who asks.
 _NOT_ON_DISK = ("/proc/", "/sys/", "/dev/")
 
@@ -39,24 +47,8 @@ class TooMuch(Exception):
     """The folder holds more than is copied; the text says of what, none: of bytes."""
 
 
-def read_file(path: str, limit: int) -> bytes:
-    """Read a regular file, wherever links lead, without waiting for anybody.
-
-    :raises OSError: it cannot be read, is no regular file (EINVAL) or longer than
-        *limit* bytes (EFBIG).
-    """
-    fd = os.open(path, _READ)
-    with open(fd, "rb") as file:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file", path)
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        raise OSError(errno.EFBIG, f"more than {limit >> 20} MiB", path)
-    return data
-
-
 def is_public(path: str) -> bool:
-    """Say whether everybody can get at what is at a path without links."""
+    """Return whether everybody can reach what is at a path without links."""
     parts = path.split(os.sep)
     try:
         above = [
@@ -83,7 +75,7 @@ class Source:
         return _path(self.fd)
 
     def files(self) -> Iterator[tuple[str, int]]:
-        """Go through all that is no folder: its path in here, its folder's descriptor.
+        """Yield all that is no folder: its path in here, its folder's descriptor.
 
         :raises TooMuch: there is no end to it.
         """
@@ -102,7 +94,7 @@ class Source:
         :raises LeftOut: it must not be copied.
         """
         try:
-            fd = os.open(name, _READ | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(name, files._READ | os.O_NOFOLLOW, dir_fd=folder)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 return self._linked(folder, name)
@@ -130,7 +122,7 @@ class Source:
                 if path.startswith(_NOT_ON_DISK) or not is_public(path):
                     raise LeftOut("is a link to a file that not everybody can read")
             try:
-                return os.open(f"/proc/self/fd/{found}", _READ)
+                return os.open(f"/proc/self/fd/{found}", files._READ)
             except OSError:
                 raise LeftOut("is a link to a file that you cannot read") from None
         finally:
