@@ -34,6 +34,9 @@ DELIMITER = b"<IDS|MSG>"
 SIGNATURE, HEADER, PARENT, METADATA, CONTENT = 1, 2, 3, 4, 5
 SIGNED = slice(HEADER, CONTENT + 1)
 LEAST = CONTENT + 1
+#: Frames that are read of a client's message. Anybody can send any number of them,
+#: each of which takes a hundred bytes of memory.
+MOST_FRAMES = 10_000
 
 # A frame is bytes, or, where it is only relayed, whatever the socket gave
 # that has the buffer protocol and a length (zmq.Frame).

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from twisted.logger import Logger
 
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.signing import Signer
-from ipr.jupyter.wire import Envelope, Frame, Malformed
+from ipr.jupyter.signing import Replays, Signer
+from ipr.jupyter.wire import JSON, SIGNATURE, Envelope, Frame, Malformed
 from ipr.lifecycle.causes import Cause, Ending, failure
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.completion import Merging
@@ -37,6 +38,7 @@ class Conversation:
 
     :param info: the kernel_info as far as known.
     :param earlier: subshells of the kernels before that clients may still name.
+    :param replays: is told the signatures of what ipr signs for the kernel.
     :ivar merging: completions that ours are to be put into.
     :ivar moved: called when a request got on, with whether it failed in such a
         way that its kernel aborts the cells behind it. None while nobody cares.
@@ -50,12 +52,13 @@ class Conversation:
         info: Info,
         call_later: CallLater,
         earlier: tuple[str, ...],
+        replays: Replays,
     ) -> None:
         self.kernel = kernel
         self._voice = voice
-        self._signer = signer
         self.ledger = Ledger()
-        self.errands = Errands(kernel, voice.author)
+        self._resigned = _resigning(signer, replays)
+        self.errands = Errands(kernel, voice.author, replays)
         self.subshells = Subshells(_creator(self.errands, info), earlier)
         self.questions = Questions(
             voice.front.ask, self.ledger.inputs.__contains__, call_later
@@ -89,7 +92,7 @@ class Conversation:
         """
         header = self.subshells.addressed(request.header)
         content = {**request.content, "code": code}
-        body = self._signer.resign(body, header=header, content=content)
+        body = self._resigned(body, header=header, content=content)
         request.adopted = True
         self.ledger.enter(request)
         self.kernel.send(request.channel, body)
@@ -172,16 +175,42 @@ class Conversation:
             if header.get("subshell_id"):
                 addressed = self.subshells.addressed(header)
                 if addressed is not header:
-                    return self._signer.resign(body, header=addressed)
+                    return self._resigned(body, header=addressed)
             elif header["msg_type"] == "delete_subshell_request":
                 content = envelope.content
                 understood = self.subshells.deletion(content)
                 if understood is not content:
-                    return self._signer.resign(body, content=understood)
+                    return self._resigned(body, content=understood)
         except Malformed:
             # The kernel says what it thinks of it.
             pass
         return body
+
+
+class _Resign(Protocol):
+    def __call__(
+        self,
+        body: list[Frame],
+        *,
+        header: JSON | None = None,
+        content: JSON | None = None,
+    ) -> list[Frame]: ...
+
+
+def _resigning(signer: Signer, replays: Replays) -> _Resign:
+    """Return what signs a request again, and notes the signature."""
+
+    def resigned(
+        body: list[Frame],
+        *,
+        header: JSON | None = None,
+        content: JSON | None = None,
+    ) -> list[Frame]:
+        body = signer.resign(body, header=header, content=content)
+        replays.fresh(body[SIGNATURE])
+        return body
+
+    return resigned
 
 
 def _creator(errands: Errands, info: Info) -> Callable[[Callable[[str], None]], bool]:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Envelope
+from ipr.jupyter.signing import Replays
+from ipr.jupyter.wire import SIGNATURE, Envelope
 from ipr.lifecycle.ports import Kernel
 
 #: Takes the reply.
@@ -22,11 +23,15 @@ class Errands:
 
     :param kernel: whom to ask.
     :param author: writes the questions.
+    :param replays: is told their signatures. Clients have the same key: who listens
+        on the kernel's ports could send our own question to us, and would get the
+        signed answer that makes him a kernel.
     """
 
-    def __init__(self, kernel: Kernel, author: Author) -> None:
+    def __init__(self, kernel: Kernel, author: Author, replays: Replays) -> None:
         self._kernel = kernel
         self._author = author
+        self._replays = replays
         self._takers: dict[str, Take | None] = {}
 
     def __len__(self) -> int:
@@ -42,6 +47,7 @@ class Errands:
         """
         msg_id, body = self._author.request(draft)
         self._takers[msg_id] = take
+        self._replays.fresh(body[SIGNATURE])
         self._kernel.send(channel, body)
 
     def answered(self, msg_id: str, envelope: Envelope) -> bool:

@@ -16,6 +16,7 @@ from ipr.jupyter.messages import Failure
 from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import (
     CONTENT,
+    MOST_FRAMES,
     SIGNATURE,
     Envelope,
     Frame,
@@ -36,6 +37,11 @@ from ipr.relay.voice import Voice
 
 #: Seconds between two records of clients' messages that were dropped.
 COMPLAINT_TIME = 10.0
+
+#: What a request gets of which not all was read.
+TOO_LONG = Failure(
+    "TooManyBuffers", f"ipr passes on messages of up to {MOST_FRAMES} frames"
+)
 
 
 class Business:
@@ -69,6 +75,10 @@ class Business:
         """Answer a request, if it is ours."""
         own = self._OURS.get(envelope.header["msg_type"])
         return own is not None and own(self, channel, envelope)
+
+    def refuse(self, channel: str, envelope: Envelope, why: Failure) -> None:
+        """Answer a request that can go nowhere."""
+        self._voice.refuse(Request.of(channel, envelope), why)
 
     def interrupt(self) -> None:
         """Somebody wants the running cell to be interrupted."""
@@ -205,7 +215,8 @@ class Inbound:
         self.business = business
         self.trace = trace
         self._greetings = greetings
-        self._replays = Replays()
+        #: What was signed with the key, and is no client's request any more.
+        self.replays = Replays()
         self._complaints = Complaints(now)
 
     def received(self, channel: str, frames: list[Frame]) -> None:
@@ -218,12 +229,18 @@ class Inbound:
             envelope = split(frames)
             if not self._signer.verifies(envelope.body):
                 raise Malformed("its signature does not fit the connection file's key")
-            if self._signer.signs and not self._replays.fresh(envelope.body[SIGNATURE]):
+            if self._signer.signs and not self.replays.fresh(envelope.body[SIGNATURE]):
                 raise Malformed("it was sent before (the same signature)")
             # Whatever is wrong with it is found here.
             _ = envelope.header
         except Malformed as error:
             self._complaints.make(channel, error)
+            return
+        if len(frames) > MOST_FRAMES:
+            # Only its head was read.
+            self._complaints.make(channel, Malformed(TOO_LONG.evalue))
+            if channel != "stdin":
+                self.business.refuse(channel, envelope, TOO_LONG)
             return
         if channel == "stdin":
             self._answer(envelope)

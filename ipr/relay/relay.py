@@ -132,7 +132,13 @@ class Relay:
         self.greetings.kernel_coming()
         info, generation = self.greetings.info, kernel.generation
         conversation = Conversation(
-            kernel, self.voice, self._signer, info, self._call_later, self._subshells
+            kernel,
+            self.voice,
+            self._signer,
+            info,
+            self._call_later,
+            self._subshells,
+            self.inbound.replays,
         )
         readiness = Readiness(
             kernel,

@@ -28,7 +28,7 @@ from twisted.python.failure import Failure
 from txzmq import ZmqConnection, ZmqEndpoint, ZmqFactory
 from zmq.backend import Socket as BareSocket
 
-from ipr.jupyter.wire import DELIMITER, Frame
+from ipr.jupyter.wire import DELIMITER, MOST_FRAMES, Frame
 from ipr.sockets.upkeep import Clock, Upkeep
 
 Frames = list[Frame]
@@ -59,8 +59,6 @@ INNER_THREAD = 0b10
 #: send them, and never read the echo.
 MOST_BEATS = 64
 MOST_BEAT = 4096
-#: No Jupyter message has more frames, or longer ones before its content.
-MOST_FRAMES = 10_000
 
 
 class ChannelClosed(Exception):
@@ -261,7 +259,10 @@ class Channel(ZmqConnection):  # type: ignore[misc]
             _log.failure("A message could not be processed")
 
     def _read_any(self, socket: Any) -> Frames:
-        """Read a message frame by frame, whatever it looks like."""
+        """Read a message frame by frame, whatever it looks like.
+
+        One that is longer than ``MOST_FRAMES`` is delivered one frame too long.
+        """
         frames: Frames = []
         behind = -1
         while True:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
+from ipr.jupyter.signing import Replays
 from ipr.jupyter.wire import Envelope
 from ipr.relay.errands import Errands
 from tests.case import Case
@@ -17,7 +18,7 @@ class ErrandsTests(Case):
         self.kernel = FakeInner(self.done)
         ids = iter(f"ipr-{number}" for number in range(99))
         author = Author(SIGNER, lambda: next(ids), lambda: "now")
-        self.errands = Errands(self.kernel, author)
+        self.errands = Errands(self.kernel, author, Replays())
         self.taken: list[Envelope] = []
 
     def answer(self, msg_id: str) -> bool:

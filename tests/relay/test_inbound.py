@@ -5,9 +5,10 @@ from __future__ import annotations
 from twisted.logger import globalLogPublisher
 
 from ipr.jupyter.signing import Signer
-from ipr.jupyter.wire import split
+from ipr.jupyter.wire import HEADER, MOST_FRAMES, split
 from ipr.relay.inbound import COMPLAINT_TIME
-from tests.fakes import Records
+from ipr.relay.request import Request
+from tests.fakes import Done, Records
 from tests.relay.relay_case import (
     DIED,
     SHUT_DOWN,
@@ -278,6 +279,68 @@ class NotBelievedTests(RelayCase):
                 ("iopub", "m1", "idle"),
             ],
         )
+
+
+class ReflectionTests(RelayCase):
+    """The inner kernel has the clients' key: what it is sent is no request to us."""
+
+    def reflect(self, kind: str, channel: str) -> Done:
+        """Send the newest message that the kernel got back to the front."""
+        [*_, sent] = [one for one in self.inner.bodies if kind.encode() in one[HEADER]]
+        self.took()
+        self.relay.inbound.received(channel, [b"thief", *sent])
+        return self.took()
+
+    def test_own_question_is_not_answered(self) -> None:
+        """He would send the signed answer on, and be taken for the kernel."""
+        self.run_kernel()
+        self.open(2)
+        self.assertEqual(self.reflect("kernel_info_request", "control"), [])
+
+    def test_own_goodbye_ends_nothing(self) -> None:
+        """A shutdown_request to a kernel is not one to the daemon."""
+        self.run_kernel()
+        self.relay.ask_to_go()
+        self.assertEqual(self.reflect("shutdown_request", "control"), [])
+
+    def test_rest_of_a_cell_runs_once(self) -> None:
+        """It is signed again before it goes to the kernel."""
+        self.run_kernel()
+        envelope = split(self.execute("r", "%restart\nx = 1"))
+        conversation = self.relay.conversation
+        assert conversation is not None
+        request = Request.of("shell", envelope)
+        conversation.send_rest(request, envelope.body, "x = 1")
+        self.assertEqual(self.reflect("execute_request", "shell"), [])
+
+
+class LongTests(RelayCase):
+    """A message of which not all was read."""
+
+    def long(self, channel: str, kind: str, buffers: int) -> Done:
+        self.run_kernel()
+        frames = [b"ann", *body(header("m", kind), {"code": "1"})]
+        buffers -= len(frames)
+        self.relay.inbound.received(channel, frames + [b""] * buffers)
+        return self.took()
+
+    def test_most_buffers_pass(self) -> None:
+        [(_, msg_id, _)] = self.long("shell", "execute_request", MOST_FRAMES)
+        self.assertEqual(msg_id, "m")
+        [sent] = self.inner.bodies
+        self.assertEqual(len(sent), MOST_FRAMES - 1)
+
+    def test_more_are_refused(self) -> None:
+        """It is never passed on without its last buffers."""
+        done = self.long("shell", "execute_request", MOST_FRAMES + 1)
+        self.assertEqual(self.inner.bodies, [])
+        self.assertEqual(done[-2][:2], ("ann shell", "m"))
+        content = self.last_content("shell")
+        self.assertEqual(content["ename"], "TooManyBuffers")
+        self.assertIn("10000 frames", content["evalue"])
+
+    def test_long_answer_is_dropped(self) -> None:
+        self.assertEqual(self.long("stdin", "input_reply", MOST_FRAMES + 1), [])
 
 
 class UnsignedTests(RelayCase):

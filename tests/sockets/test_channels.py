@@ -12,10 +12,9 @@ from unittest import mock
 import zmq
 from twisted.python.failure import Failure
 
-from ipr.jupyter.wire import DELIMITER
+from ipr.jupyter.wire import DELIMITER, MOST_FRAMES
 from ipr.sockets import channels
 from ipr.sockets.channels import (
-    MOST_FRAMES,
     READ_BUDGET,
     READ_BYTES,
     Channel,
