@@ -32,7 +32,7 @@ def level(text: str) -> str:
         steps = min(max(int(name) // 10, 1), 5)
         return LEVELS[steps - 1]
     if name not in LEVELS:
-        raise ValueError(f"no log level {text!r}; there are {', '.join(LEVELS)}")
+        raise ValueError(f"unknown log level {text!r}; use one of {', '.join(LEVELS)}")
     return name
 
 
@@ -65,7 +65,7 @@ def one_of(*words: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"{text!r} is none of {', '.join(words)}")
+            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
         return text
 
     return read
@@ -90,45 +90,44 @@ class Option(NamedTuple):
 # fmt: off
 OPTIONS = (
     Option("connection-file", "f", "FILE", "", str,
-           "the connection file that the clients use"),
+           "connection file that the clients use"),
     Option("resource-dir", "", "DIR", "", str,
-           "the kernelspec's folder; restarter_original_argv in its kernel.json"
-           " is the command of the inner kernel"),
+           "folder of the kernelspec; restarter_original_argv in its kernel.json is"
+           " the command of the inner kernel"),
     Option("spec-dir", "", "DIR", "", str,
-           "the same folder, for clients that leave {resource_dir} as it stands"),
+           "the same folder, for clients that do not fill in {resource_dir}"),
     Option("kernel", "", "NAME", "", str,
-           "start the kernelspec of this name as the inner kernel"),
+           "name of the kernelspec to start as the inner kernel"),
     Option("interrupt-mode", "", "MODE", "", one_of("signal", "message"),
-           "how the inner kernel is interrupted: signal or message (default: as"
-           " its kernelspec says, else signal)"),
+           "how to interrupt the inner kernel: signal or message (default: what"
+           " its kernelspec says, or signal)"),
     Option("inner-transport", "", "HOW", "auto", one_of("auto", "ipc", "tcp"),
-           "how the inner kernel is reached: ipc (Unix sockets in a private"
-           " folder), tcp (on 127.0.0.1), or auto: ipc where the kernel is known"
-           " to speak it (default: auto)"),
+           "how to reach the inner kernel: ipc (Unix sockets in a private folder),"
+           " tcp (on 127.0.0.1), or auto: ipc if the kernel is known to support"
+           " it, otherwise tcp (default: auto)"),
     Option("restart-limit", "", "N", 5, count,
-           "times in a row that a kernel which died is restarted; the next death"
-           " leaves it dead until %%restart (default: 5)"),
+           "how many times in a row a kernel that died is restarted; after that it"
+           " stays dead until %%restart (default: 5)"),
     Option("stable-start-time", "", "SECONDS", 10.0, seconds,
-           "a kernel that lived this long starts a new row of deaths"
+           "after a kernel has run this long, earlier crashes no longer count"
            " (default: 10)"),
     Option("start-timeout", "", "SECONDS", -1.0, seconds,
-           "a kernel that is not ready by then is killed; 0: never (default: 60;"
-           " 0 where the command is one that may queue: srun, qsub, ssh ...)"),
+           "kill a kernel that is not ready after this time; 0: never (default: 60;"
+           " 0 if the command may wait in a queue: srun, qsub, ssh ...)"),
     Option("no-autorestart", "", "", False, bool,
-           "leave a kernel that died dead until %%restart"),
+           "do not restart a kernel that died until %%restart"),
     Option("max-held", "", "MIB", 256, count,
-           "mebibytes of requests that are kept while the kernel restarts"
+           "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),
     Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
-           "end when for so long no client has been connected and no cell has"
-           " been running; 0: never"
-           " (default: 0)"),
+           "shut down after this time without a connected client or a running"
+           " cell; 0: never (default: 0)"),
     Option("no-exec", "", "", False, bool,
-           "refuse %%ipr exec"),
+           "disable %%ipr exec"),
     Option("log-level", "", "LEVEL", "WARNING", level,
            f"one of {', '.join(LEVELS)} (default: WARNING)"),
     Option("RestarterApp.log_level", "", "LEVEL", "", level,
-           "the same as --log-level, as the earlier inplace_restarter had it"),
+           "same as --log-level, as inplace_restarter 0.1 called it"),
 )
 # fmt: on
 
@@ -164,10 +163,10 @@ def parser(version: str) -> argparse.ArgumentParser:
         prog="python -m ipr",
         usage="python -m ipr -f CONNECTION_FILE [options] [-- ARGV ...]\n"
         "       python -m ipr list|install|remove|wizard|check ...",
-        description="Stand between Jupyter clients and a kernel, and restart it in"
-        " place when a cell says %restart.",
+        description="Run between Jupyter clients and a kernel, and restart the kernel"
+        " in place when a cell says %restart.",
         epilog="ARGV is the command of the inner kernel, with {connection_file}"
-        " in it. Without it the command is taken from the kernelspec.",
+        " in it. Without ARGV, the command comes from the kernelspec.",
         allow_abbrev=False,
     )
     for option in OPTIONS:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -23,6 +23,10 @@ from ipr.boot.first import Plan
 from ipr.daemon import clock
 from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile
+from ipr.daemon.ports import EntryReactor
+
+if TYPE_CHECKING:
+    from ipr.daemon.service import Daemon
 
 #: Ctrl-Z stops the program that the terminal shows, and "fg" goes on with it.
 _OF_THE_TERMINAL = {signal.SIGTSTP, signal.SIGCONT}
@@ -32,7 +36,7 @@ class ByHand(Service):
     """Starts the daemon in ``twistd``'s reactor.
 
     :param made: the connection file that was made for this run, if one was.
-    :param says: whether it is still to be said how to connect.
+    :param says: whether to print how to connect.
     """
 
     def __init__(
@@ -47,7 +51,7 @@ class ByHand(Service):
         self._values = values
         self._made = made
         self._says = says
-        self._daemon: Any = None
+        self._daemon: Daemon | None = None
 
     def startService(self) -> None:
         """Open the front, start the inner kernel, say how to connect."""
@@ -55,8 +59,8 @@ class ByHand(Service):
 
         from ipr.daemon.service import CannotListen, Daemon
 
-        reactor: Any = some_reactor
-        clock.make_monotonic(reactor)
+        reactor = cast(EntryReactor, some_reactor)
+        clock.make_monotonic(cast(clock.Settable, some_reactor))
         Service.startService(self)
         log = Log(lambda _text: None)
         log.set_level(self._values["log_level"])
@@ -83,8 +87,7 @@ class ByHand(Service):
         Service.stopService(self)
         if self._daemon is None:
             return succeed(None)
-        stopping: Deferred[None] = self._daemon.stop()
-        return stopping
+        return self._daemon.stop()
 
     def _remove(self) -> None:
         if self._made is not None:
@@ -97,11 +100,11 @@ def say_how_to_connect(path: str) -> None:
     print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
 
 
-def _take_signals(reactor: Any, pass_on: Callable[[int], None]) -> None:
+def _take_signals(reactor: EntryReactor, pass_on: Callable[[int], None]) -> None:
     """End in order, and with exit code 0, by Ctrl-C too, and when the terminal goes.
 
-    Twisted leaves SIGHUP alone, and has ``twistd`` die of the others once more
-    after all is done, for a shell to see.
+    Twisted leaves SIGHUP alone. By the other two it has ``twistd`` killed once more
+    after all is done, so that a shell sees it.
     """
 
     def stop(*_: object) -> None:
@@ -122,7 +125,7 @@ def _take_signals(reactor: Any, pass_on: Callable[[int], None]) -> None:
             signal.signal(number, take)
 
 
-def _stop(reactor: Any) -> None:
+def _stop(reactor: EntryReactor) -> None:
     if reactor.running:
         with suppress(Exception):
             reactor.stop()

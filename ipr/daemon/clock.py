@@ -1,21 +1,36 @@
-"""Makes the reactor's clock one that nobody sets.
+"""Makes the reactor's clock monotonic.
 
 Knows how Twisted keeps its timers. Must not know what they are for. Twisted's
 ``seconds`` is ``time.time``: a step of the wall clock, by NTP, by hand or
-because a virtual machine was moved, would hold all timers up for as long, or
-have them all due at once.
+because a virtual machine was moved, would delay all timers by as much, or
+make them all due at once.
 """
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from twisted.internet.base import DelayedCall
 
 
-def make_monotonic(reactor: Any) -> None:
-    """Have a reactor keep time by ``time.monotonic``; before its first timer.
+class Settable(Protocol):
+    """A reactor of Twisted's: what it keeps time by can be replaced.
 
-    Timers that somebody else (``twistd``) has set by now are taken along.
+    :ivar seconds: returns the time.
+    """
+
+    seconds: Callable[[], float]
+
+    def getDelayedCalls(self) -> Sequence[DelayedCall]:
+        """Return the timers."""
+
+
+def make_monotonic(reactor: Settable) -> None:
+    """Have a reactor keep time by ``time.monotonic``, before our first timer.
+
+    Timers that somebody else (``twistd``) has set before keep the time they have left.
     """
     if reactor.seconds is time.monotonic:
         return

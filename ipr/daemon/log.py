@@ -1,8 +1,8 @@
-"""The daemon's log: to stderr, and, once somebody asked, to the notebook.
+"""The daemon's log: to stderr and, on request, to the notebook.
 
 Knows levels and how a record looks. Must not know the machine, or how text
 gets under a cell. Two rules: nothing goes to the notebook before the first
-``%ipr debug``; and a record that comes up while one is being shown goes to
+``%ipr debug``; and a record that is made while another is being shown goes to
 stderr only, since a log record must never cause another.
 """
 
@@ -57,10 +57,10 @@ class Log:
         globalLogBeginner.beginLoggingTo([self.observer()], redirectStandardIO=False)
 
     def join(self) -> None:
-        """Log beside what ``twistd`` set up itself: to the notebook only.
+        """Add to the log that ``twistd`` set up: log to the notebook only.
 
-        ``twistd`` knows no levels; what it shows of ours is filtered, too. Twisted
-        has no public way to the observers that there are.
+        ``twistd`` has no levels, so our records are filtered on their way to it.
+        Twisted has no public way to list the observers.
         """
         self._write = _nowhere
         for observer in tuple(getattr(globalLogPublisher, "_observers", ())):
@@ -71,7 +71,7 @@ class Log:
         globalLogPublisher.addObserver(self.observer())
 
     def observer(self) -> ILogObserver:
-        """Give the observer, behind the level's filter."""
+        """Return the observer; it sees what passes the level's filter."""
         return FilteringLogObserver(
             _Observer(self._observe), [_Predicate(self._wanted)]
         )
@@ -84,17 +84,17 @@ class Log:
         return bool(event.get("log_level", LogLevel.info) >= _LEVELS[self.level])
 
     def set_level(self, level: str) -> None:
-        """Set the level, by a name that :func:`ipr.boot.options.level` gives."""
+        """Set the level, by a name that :func:`ipr.boot.options.level` returns."""
         self.level = level
         self.debugging_changed(self.debugging)
 
     @property
     def debugging(self) -> bool:
-        """Whether DEBUG records are wanted: asked before they are made."""
+        """Whether DEBUG records are wanted; asked before one is made."""
         return self.level == "DEBUG"
 
     def to_notebook(self, show: Callable[[str], None] | None) -> None:
-        """Show records in the notebook too, from now on; None: no more."""
+        """Show records in the notebook too; None: no longer."""
         self._notebook = show
 
     def _observe(self, event: LogEvent) -> None:
@@ -117,7 +117,7 @@ class Log:
         if isinstance(level, int):
             level = logging.getLevelName(level)
         if level not in _LEVELS:
-            raise ValueError(f"no log level {level!r}")
+            raise ValueError(f"unknown log level {level!r}")
         self.set_level(level)
 
     def debug(self, text: str, **fields: Any) -> None:

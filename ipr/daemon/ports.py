@@ -5,10 +5,8 @@ Knows names and types only. Must not know who is behind them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Protocol
-
-from twisted.internet.interfaces import IDelayedCall
 
 from ipr.jupyter.messages import Draft
 from ipr.kernel.reactor import Reactor
@@ -23,14 +21,8 @@ class EntryReactor(Reactor, Protocol):
 
     running: bool
 
-    def getDelayedCalls(self) -> Sequence[IDelayedCall]:
-        """Return the timers."""
-
     def callWhenRunning(self, call: Callable[..., object], /, *args: object) -> object:
         """Call it once the reactor runs."""
-
-    def run(self) -> None:
-        """Run until it is stopped."""
 
     def stop(self) -> None:
         """Stop it."""

@@ -1,7 +1,7 @@
-"""How the daemon stands, as a person reads it.
+"""Tables for people to read.
 
-Knows how to put facts into a table of text or HTML. Must not know where the
-facts come from.
+Knows how to lay out labels and values as text or HTML. Must not know where they
+come from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Row:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """Give the table as text."""
+    """Return the table as text."""
     width = max((len(row.name) for row in rows), default=0)
     lines = []
     for row in rows:
@@ -32,7 +32,7 @@ def as_text(rows: Sequence[Row]) -> str:
 
 
 def as_html(rows: Sequence[Row]) -> str:
-    """Give the table as HTML."""
+    """Return the table as HTML."""
     body = "".join(
         f"<tr><th style='text-align:left;vertical-align:top'>{html.escape(row.name)}"
         "</th><td style='text-align:left'>"

@@ -32,9 +32,10 @@ class Options(usage.Options):
 
     synopsis = "[options] [-- ARGV ...]"
     longdesc = (
-        "Stand between Jupyter clients and a kernel, and restart it in place when"
-        " a cell says %restart. Without -f a connection file is made, --kernel is"
-        " python3, and the line that connects a console is printed."
+        "Run between Jupyter clients and a kernel, and restart the kernel in place"
+        " when a cell says %restart. Without -f, a connection file is made. Without"
+        " a kernel, python3 is started. The command that connects a console is"
+        " printed."
     )
 
     # Lists of the class: that is where Twisted looks for them.
@@ -42,7 +43,7 @@ class Options(usage.Options):
         [
             option.name,
             option.short or None,
-            option.default,
+            None,  # Twisted would say the default once more
             option.help.replace("%%", "%"),
             _reader(option),
         ]
@@ -59,7 +60,7 @@ class Options(usage.Options):
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         """Read the command line.
 
-        :raises SystemExit: it makes no sense, and one sentence has said why;
+        :raises SystemExit: it is wrong; one sentence has been printed that says why.
             ``twistd`` would print its own help, and end with code 0.
         """
         untyped: Any = super()
@@ -75,20 +76,26 @@ class Options(usage.Options):
         sys.exit(0)
 
     def parseArgs(self, *command: str) -> None:
-        """Take the inner command, which stands behind ``--``."""
+        """Take the inner command, the words after ``--``."""
         self.command = list(command)
 
     def settings(self) -> dict[str, Any]:
-        """Give the values by :attr:`ipr.boot.options.Option.key`."""
+        """Return the values by :attr:`ipr.boot.options.Option.key`."""
+        given = {option.key: self[option.name] for option in options.OPTIONS}
         return options.settled(
-            {option.key: self[option.name] for option in options.OPTIONS}
+            {
+                option.key: option.default
+                if given[option.key] is None
+                else given[option.key]
+                for option in options.OPTIONS
+            }
         )
 
 
 def makeService(config: Options) -> IService:
     """Make the service; nothing of ZeroMQ yet, ``twistd`` may fork.
 
-    :raises SystemExit: it cannot be done, and one sentence has said why.
+    :raises SystemExit: it cannot be done; one sentence has been printed that says why.
     """
     guardian.note_origin()
     first.forget_made_up_locale()
@@ -120,6 +127,6 @@ def makeService(config: Options) -> IService:
 
 
 def _complaint(error: object, code: int) -> SystemExit:
-    """Say a sentence; a ``UsageError`` here would be shown as a traceback."""
+    """Print a sentence; a ``UsageError`` here would be shown as a traceback."""
     sys.stderr.write(f"twistd ipr: {error}\n")
     return SystemExit(code)

@@ -1,18 +1,20 @@
 """Whether anybody still wants the daemon.
 
-Knows its parent process, and how long nobody has been there. Must not know what
-ends it, nor what a client is. A cell that runs is wanted, whether or not somebody
-looks at it: a laptop that was closed in the evening is no reason to end what it
-started to compute in the night.
+Knows its parent process, and how long it has been abandoned. Must not know how it
+ends, nor what a client is. A running cell counts as somebody, whether or not a
+client is connected: what was started before a laptop was closed runs on.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import cast
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
+
+from ipr.lifecycle.ports import Clock
 
 #: Seconds between looks.
 LOOK_TIME = 1.0
@@ -26,13 +28,13 @@ class Watch:
     :param limit: seconds without anybody after which we are abandoned; 0: never.
     :param wanted: whether there is a client, or a cell that runs.
     :param end: called with the reason when the parent is gone.
-    :param give_up: called with the reason when we are abandoned; again after as
-        long, if that did not help.
+    :param give_up: called with the reason when we are abandoned, and again after the
+        same time if the daemon is still there.
     """
 
     def __init__(
         self,
-        clock: Any,
+        clock: Clock,
         *,
         parent: int,
         limit: float,
@@ -48,15 +50,15 @@ class Watch:
         self._give_up = give_up
         self._alone_since: float | None = None
         self._looking = LoopingCall(self._look)
-        self._looking.clock = clock
+        self._looking.clock = cast(IReactorTime, clock)
 
     def start(self) -> None:
-        """Begin to look, if there is anything to look for."""
+        """Start, if there is anything to watch."""
         if self._parent or self._limit:
             self._looking.start(LOOK_TIME, now=False)
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop."""
         if self._looking.running:
             self._looking.stop()
 

@@ -22,8 +22,8 @@ class Author:
     """Makes whole bodies (delimiter and all that follows).
 
     :param signer: with the key of the connection file.
-    :param new_id: gives a new message id.
-    :param now: gives the time as ISO 8601.
+    :param new_id: returns a new message id.
+    :param now: returns the time as ISO 8601.
     """
 
     def __init__(
@@ -32,10 +32,10 @@ class Author:
         self._signer = signer
         self.new_id = new_id
         self._now = now
-        #: Until an inner kernel says its own.
+        #: Made up until an inner kernel has sent its own.
         self.session = new_id()
         self.username = "username"
-        #: Of the protocol, until an inner kernel says which it speaks.
+        #: The protocol's, until an inner kernel has sent its own.
         self.version = PROTOCOL_VERSION
 
     def header(self, msg_type: str, **more: Any) -> JSON:
@@ -63,7 +63,7 @@ class Author:
         )
 
     def request(self, draft: Draft) -> tuple[str, list[Frame]]:
-        """Make a request to the inner kernel; gives its id too."""
+        """Make a request to the inner kernel; returns its id, and the body."""
         header = self.header(draft.msg_type)
         body = self._signer.body(
             dumps(header), b"{}", b"{}", dumps(dict(draft.content))
@@ -81,7 +81,7 @@ class Author:
         return dumps(self.header(msg_type))
 
     def topic(self, draft: Draft) -> bytes:
-        """Give the topic frame for iopub, as ipykernel forms it."""
+        """Return the topic frame for iopub, formed as ipykernel does."""
         topic = f"kernel.{self.session}.{draft.msg_type}"
         # A session id may be any JSON string, one with a lone surrogate too.
         return topic.encode(errors="replace")

@@ -14,45 +14,47 @@ import attrs
 from ipr.jupyter.magics import lines, parse
 
 RESTART_HELP = """\
-%restart: replace the kernel by a fresh one, in place.
+%restart: replace the kernel with a fresh one, in place.
 
-The connections, the connection file, the process that the server started and
-the job's allocation stay. Variables are gone.
+Connections, the connection file, the process that the server started and the job's
+allocation are kept. Variables are lost.
 
-    %restart            when the cells before this one have finished; the cells
-                        after it, and the rest of this one, run in the new kernel
-    %restart now        without waiting
+    %restart            wait until the cells before this one have finished; the
+                        cells after it, and the rest of this one, run in the new
+                        kernel
+    %restart now        do not wait
 
-Change what the new kernel starts with; kept for later restarts. If a value is
-invalid, nothing is restarted:
+To end the wait, interrupt the kernel.
+
+Options change what the new kernel starts with, and stay in force for later restarts.
+If a value is invalid, nothing is restarted.
 
     --env NAME=VALUE ...   set environment variables
-    --unset NAME ...       take some out
-    --env-file PATH        set those of a .env file, as python-dotenv reads it
+    --unset NAME ...       remove environment variables
+    --env-file PATH        set the variables of a .env file, read as python-dotenv does
     --cwd DIR              start in another folder
-    --module NAME ...      what 'module load NAME ...' changes in a login shell
-    --kernel NAME          another kernelspec, by its name or how it begins
-    --reset                forget all such changes, then apply the others
-
-While it waits for its turn, an interrupt lets it go ahead.
+    --module NAME ...      set what 'module load NAME ...' sets in a login shell
+    --kernel NAME          start another kernelspec: its name, or how its name begins
+    --reset                discard earlier changes, then apply the other options
 """
 
 IPR_HELP = """\
-%ipr: the daemon between Jupyter and the kernel.
+%ipr: inspect the daemon between Jupyter and the kernel.
 
-    %ipr status         what runs, since when, restarted why, memory, requests
-    %ipr debug LEVEL    DEBUG, INFO, WARNING, ERROR, CRITICAL or a number: level of
-                        the daemon's log; from then on it is shown here, too
-    %ipr debug off      show the log here no more
+    %ipr status         show its state, memory and requests, and why and when
+                        kernels were restarted
+    %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
+                        DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
+    %ipr debug off      stop showing the log here, restore its level
     %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell, with
                         self.log         the log: self.log.setLevel(logging.DEBUG)
-                        self.print(...)  prints here; so does print(...)
+                        self.print(...)  print here; so does print(...)
                         self.state       running, restarting or dead
-                        self.generation  number of the kernel, 1, 2, 3 ...
-                        self.inner_pid   its process id
-                        self.restart()   restart it now
-                        self.relay, self.restarter, self.service  the parts
-    %ipr help           this
+                        self.generation  number of the kernel: 1, 2, 3 ...
+                        self.inner_pid   process id of the kernel
+                        self.restart()   restart the kernel now
+                        self.relay, self.restarter, self.service  the daemon's parts
+    %ipr help           show this help
 
 See also: %restart?
 """
@@ -77,12 +79,12 @@ _WORDS = {
 
 @attrs.frozen
 class Completion:
-    """What ipr would complete.
+    """Completions of ours.
 
     :ivar matches: whole words.
     :ivar start: first character to replace, counted in Unicode characters.
     :ivar end: the cursor.
-    :ivar alone: it is an argument of ours: the kernel could only guess.
+    :ivar alone: it is an argument of ours, which the kernel could only guess.
     """
 
     matches: tuple[str, ...]
@@ -100,7 +102,7 @@ def complete(code: str, cursor: int) -> Completion | None:
     if not text.startswith("%"):
         return None
     if parse(before[:line_start]) is not None:
-        # Its rest belongs to the kernel.
+        # The lines after a magic belong to the kernel.
         return None
     if before[:line_start].strip() and not _only_comments(before[:line_start]):
         return None
@@ -127,7 +129,7 @@ def _only_comments(text: str) -> bool:
 
 
 def merge(content: dict[str, Any], ours: Completion, code: str) -> dict[str, Any]:
-    """Put our completions behind the kernel's own.
+    """Add our completions after the kernel's own.
 
     :param content: of the kernel's complete_reply.
     :param code: what is being completed.
@@ -174,7 +176,7 @@ def merge(content: dict[str, Any], ours: Completion, code: str) -> dict[str, Any
 
 
 def reply(ours: Completion) -> dict[str, Any]:
-    """Give a complete_reply's content with our completions alone."""
+    """Return a complete_reply's content with our completions alone."""
     return {
         "status": "ok",
         "matches": list(ours.matches),
@@ -185,7 +187,7 @@ def reply(ours: Completion) -> dict[str, Any]:
 
 
 def inspect(code: str, cursor: int) -> str | None:
-    """Give the help for the magic that the cursor is on, or None."""
+    """Return the help for the magic that the cursor is on, or None."""
     line_start = code.rfind("\n", 0, max(cursor, 0)) + 1
     line = code[line_start:].partition("\n")[0].strip()
     word = line.split(" ")[0].rstrip("?")

@@ -27,15 +27,15 @@ IPR_USAGE = "usage: %ipr status | help | debug LEVEL | debug off | exec CODE"
 
 @attrs.frozen
 class Changes:
-    """What the next inner kernel, and those after it, shall have otherwise.
+    """Changes to what the next inner kernel, and those after it, start with.
 
     :ivar env: names and values to set.
-    :ivar unset: names to take out.
+    :ivar unset: names to remove.
     :ivar env_file: path of a dotenv file, or ``""``.
     :ivar cwd: folder to start in, or ``""``.
     :ivar modules: environment modules to load.
     :ivar kernel: name of another kernelspec, or ``""``.
-    :ivar reset: first forget what earlier restarts changed.
+    :ivar reset: first discard what earlier restarts changed.
     """
 
     env: tuple[tuple[str, str], ...] = ()
@@ -85,7 +85,7 @@ class Help:
 
 @attrs.frozen
 class Mistake:
-    """A magic of ours that makes no sense; the text says why and what would."""
+    """A magic of ours that is used wrongly; the text says how, and what is right."""
 
     text: str
 
@@ -194,8 +194,8 @@ def _cut(line: str) -> tuple[str, str]:
 def _help(topic: str, asked: str, rest: str) -> Magic:
     if rest:
         return Mistake(
-            f"nothing may follow {asked} in its cell: put the rest into a cell of"
-            " its own"
+            f"{asked} must be the only line of its cell; move the other lines to a"
+            " separate cell"
         )
     return Help(topic)
 
@@ -204,51 +204,78 @@ def _ipr(argument: str, rest: str) -> Magic:
     verb, argument = _cut(argument)
     if verb != "exec" and rest:
         return Mistake(
-            "nothing may follow %ipr in its cell, but for %ipr exec: put the rest"
-            " into a cell of its own"
+            "only %ipr exec may be followed by other lines; move them to a separate"
+            " cell"
         )
     if verb in ("", "help"):
         return _help("ipr", "%ipr help", rest)
     if verb == "status":
         if argument:
-            return Mistake(f"%ipr status takes no argument. {IPR_USAGE}")
+            return Mistake(f"%ipr status takes no arguments. {IPR_USAGE}")
         return Ipr(verb)
     if verb == "debug":
         if not argument:
-            return Mistake(f"%ipr debug: which LEVEL? {IPR_USAGE}")
+            return Mistake(f"%ipr debug needs a level. {IPR_USAGE}")
         return Ipr(verb, argument, rest)
     if verb == "exec":
         if not (argument or rest):
-            return Mistake(f"%ipr exec: no code. {IPR_USAGE}")
+            return Mistake(f"%ipr exec needs code. {IPR_USAGE}")
         return Ipr(verb, argument, rest)
-    return Mistake(f"%ipr does not know {verb!r}. {IPR_USAGE}")
+    return Mistake(f"%ipr: unknown command {verb!r}. {IPR_USAGE}")
+
+
+class _Wrong(ValueError):
+    """A line of ours is wrong; the text says how."""
 
 
 def _restart(argument: str, rest: str) -> Magic:
     if len(argument) > LONGEST_LINE:
         return Mistake(
-            f"%restart: its line has {len(argument)} characters, at most"
-            f" {LONGEST_LINE} are taken; put long values into a file, for --env-file"
+            f"%restart: the line has {len(argument)} characters, the limit is"
+            f" {LONGEST_LINE}; put long values into a file and use --env-file"
         )
     try:
         words = shell_words(argument)
+        if words in (["help"], ["--help"], ["-h"], ["?"]):
+            return _help("restart", f"%restart {words[0]}", rest)
+        switches, values = _options(words)
+        pairs = tuple(map(_pair, values.get("--env", ())))
     except ValueError as error:
         return Mistake(f"%restart: {error}. {RESTART_USAGE}")
-    if words in (["help"], ["--help"], ["-h"], ["?"]):
-        return _help("restart", f"%restart {words[0]}", rest)
-    now = False
+    return Restart(
+        "now" in switches,
+        Changes(
+            pairs,
+            tuple(values.get("--unset", ())),
+            "".join(values.get("--env-file", ())),
+            "".join(values.get("--cwd", ())),
+            tuple(values.get("--module", ())),
+            "".join(values.get("--kernel", ())),
+            "--reset" in switches,
+        ),
+        rest,
+    )
+
+
+def _options(words: list[str]) -> tuple[set[str], dict[str, list[str]]]:
+    """Part the words into switches, and options with their values.
+
+    :raises _Wrong: one is unknown, or has too few values or too many.
+    """
+    switches: set[str] = set()
     found: dict[str, list[str]] = {}
-    reset = False
     option = ""
     for word in words:
         if word in ("now", "--now") and option not in _ONE:
-            now, option = True, ""
+            switches.add("now")
+            option = ""
         elif word == "--reset":
-            reset, option = True, ""
+            switches.add(word)
+            option = ""
         elif word.startswith("--"):
             option, equals, value = word.partition("=")
             if option not in _KNOWN:
-                return Mistake(f"%restart does not know {word!r}. {RESTART_USAGE}")
+                raise _Wrong(f"unknown option {word!r}")
             found.setdefault(option, [])
             if equals:
                 found[option].append(value)
@@ -258,30 +285,19 @@ def _restart(argument: str, rest: str) -> Magic:
             if option in _ONE:
                 option = ""
         else:
-            return Mistake(f"%restart does not know {word!r}. {RESTART_USAGE}")
+            raise _Wrong(f"unknown argument {word!r}")
     for name, values in found.items():
         if not all(values) or not values or (name in _ONE and len(values) > 1):
             wanted = "one value" if name in _ONE else "a value"
-            return Mistake(f"%restart: {name} needs {wanted}. {RESTART_USAGE}")
-    pairs: list[tuple[str, str]] = []
-    for text in found.get("--env", []):
-        name, equals, value = text.partition("=")
-        if not (name and equals):
-            return Mistake(f"%restart: --env needs NAME=VALUE, not {text!r}")
-        pairs.append((name, value))
-    return Restart(
-        now,
-        Changes(
-            tuple(pairs),
-            tuple(found.get("--unset", ())),
-            "".join(found.get("--env-file", ())),
-            "".join(found.get("--cwd", ())),
-            tuple(found.get("--module", ())),
-            "".join(found.get("--kernel", ())),
-            reset,
-        ),
-        rest,
-    )
+            raise _Wrong(f"{name} needs {wanted}")
+    return switches, found
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise _Wrong(f"--env needs NAME=VALUE, not {text!r}")
+    return name, value
 
 
 _ONE = frozenset({"--env-file", "--cwd", "--kernel"})

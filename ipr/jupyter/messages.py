@@ -2,12 +2,12 @@
 
 Knows the names and contents of messages, from the Jupyter messaging
 specification. Must not know sockets, signatures or any state: each function
-gives a :class:`Draft`, and somebody else puts a header on it.
+returns a :class:`Draft`, which has no header yet.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -36,8 +36,8 @@ class Failure:
     :ivar ename: the short name; never ``SystemExit`` (qtconsole would quit).
     :ivar evalue: one sentence.
     :ivar traceback: lines to show; the sentence itself when empty.
-    :ivar facts: the same for programs, names and values of JSON: they stand in
-        the reply's metadata, under ``ipr``.
+    :ivar facts: the same for programs: names and JSON values, in the reply's
+        metadata under ``ipr``.
     """
 
     ename: str
@@ -46,7 +46,7 @@ class Failure:
     facts: tuple[tuple[str, object], ...] = attrs.field(default=(), eq=False)
 
     def content(self) -> dict[str, Any]:
-        """Give the three fields that every kind of error carries."""
+        """Return the three fields that every kind of error has."""
         lines = self.traceback or (f"{self.ename}: {self.evalue}",)
         return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
 
@@ -57,7 +57,7 @@ def reply_type(msg_type: str) -> str:
 
 
 def status(state: str) -> Draft:
-    """``busy`` or ``idle`` (never ``dead``: JupyterLab gives up for good)."""
+    """``busy`` or ``idle`` (never ``dead``: JupyterLab would not send another cell)."""
     return Draft("status", {"execution_state": state})
 
 
@@ -76,7 +76,7 @@ def stream(text: str, name: str = "stdout") -> Draft:
 
 
 def display(data: Mapping[str, str], display_id: str, *, update: bool = False) -> Draft:
-    """Show, or show anew, the display ``display_id``.
+    """Show or update the display ``display_id``.
 
     :param data: MIME type to text.
     """
@@ -127,7 +127,7 @@ def execute_error(failure: Failure, execution_count: int) -> Draft:
 
 
 def execute_aborted() -> Draft:
-    """The reply of a cell that was queued behind one that failed.
+    """The reply of a cell that was queued after one that failed.
 
     Without execution_count, as ipykernel's: the cell was never run.
     """
@@ -149,7 +149,7 @@ def ok_reply(msg_type: str, **fields: Any) -> Draft:
 
 
 def shutdown_reply(*, restart: bool) -> Draft:
-    """On control as a reply; on iopub it clears JupyterLab's input guard."""
+    """On control a reply; on iopub it ends what JupyterLab takes for an ``input()``."""
     return Draft("shutdown_reply", {"status": "ok", "restart": restart})
 
 
@@ -163,13 +163,11 @@ def iopub_welcome(subscription: str) -> Draft:
     return Draft("iopub_welcome", {"subscription": subscription})
 
 
-def kernel_info(
-    *, version: str, language: str, banner: str, help_links: Sequence[Any] = ()
-) -> Draft:
+def kernel_info(*, version: str, language: str, banner: str) -> Draft:
     """A kernel_info_reply made up before any kernel could be asked.
 
-    Every field that some client insists on is there (``facts``: JupyterLab,
-    nbclient, qtconsole and jupyter_client each fail on another missing one).
+    Every field that some client requires is there: JupyterLab, nbclient, qtconsole
+    and jupyter_client each fail when a different one is missing.
 
     :param version: of ipr.
     :param language: from the kernelspec.
@@ -189,6 +187,6 @@ def kernel_info(
                 "file_extension": ".py" if language == "python" else ".txt",
             },
             "banner": banner,
-            "help_links": list(help_links),
+            "help_links": [],
         },
     )

@@ -48,7 +48,7 @@ class ReadersTests(Case):
             error = self.raised(ValueError, options.level, text)
             self.assertEqual(
                 str(error),
-                f"no log level {text!r}; there are DEBUG, INFO, WARNING, ERROR,"
+                f"unknown log level {text!r}; use one of DEBUG, INFO, WARNING, ERROR,"
                 " CRITICAL",
             )
 
@@ -77,7 +77,7 @@ class ReadersTests(Case):
         read = options.one_of("a", "b")
         self.assertEqual(read("b"), "b")
         error = self.raised(ValueError, read, "c")
-        self.assertEqual(str(error), "'c' is none of a, b")
+        self.assertEqual(str(error), "'c' is not one of a, b")
 
 
 class ParseTests(Case):
@@ -208,7 +208,8 @@ class ParseTests(Case):
             ),
             (
                 ("--interrupt-mode=maybe",),
-                "argument --interrupt-mode: 'maybe' is none of signal, message" + see,
+                "argument --interrupt-mode: 'maybe' is not one of signal, message"
+                + see,
             ),
             (
                 ("-f",),

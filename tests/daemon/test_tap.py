@@ -93,7 +93,7 @@ class OptionsTests(Case):
         """One sentence for twistd to print."""
         for argv, text in (
             (("--restart-limit=x",), "not a whole number: 'x'"),
-            (("--interrupt-mode=maybe",), "'maybe' is none of signal, message"),
+            (("--interrupt-mode=maybe",), "'maybe' is not one of signal, message"),
             (("--nonsense",), "option --nonsense not recognized"),
         ):
             self.assertIn(text, self.wrong(*argv))

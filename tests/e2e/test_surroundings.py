@@ -53,7 +53,7 @@ def kernel(place: Place) -> Kernel:
 WRONG = {
     "--env X=a\0b": "holds a NUL character",
     "--env X=\ud800": "holds half a character",
-    f"--env X={'x' * 200_000}": "characters, at most 131072 are taken",
+    f"--env X={'x' * 200_000}": "characters, the limit is 131072",
     "--env " + " ".join(f"X{n}=x" for n in range(20_000)): "its line has",
     "--env =1": "--env needs NAME=VALUE",
     "--unset A=B": "cannot be the name of a variable",

@@ -198,15 +198,15 @@ class RestartTests(Case):
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.RESTART_USAGE
         for arguments, text in (
-            ("later", f"%restart does not know 'later'. {usage}"),
-            ("now please", f"%restart does not know 'please'. {usage}"),
-            ("--what x", f"%restart does not know '--what'. {usage}"),
+            ("later", f"%restart: unknown argument 'later'. {usage}"),
+            ("now please", f"%restart: unknown argument 'please'. {usage}"),
+            ("--what x", f"%restart: unknown option '--what'. {usage}"),
             ("--cwd", f"%restart: --cwd needs one value. {usage}"),
             ("--cwd a --cwd b", f"%restart: --cwd needs one value. {usage}"),
-            ("--cwd a b", f"%restart does not know 'b'. {usage}"),
+            ("--cwd a b", f"%restart: unknown argument 'b'. {usage}"),
             ("--env", f"%restart: --env needs a value. {usage}"),
-            ("--env A", "%restart: --env needs NAME=VALUE, not 'A'"),
-            ("--env =1", "%restart: --env needs NAME=VALUE, not '=1'"),
+            ("--env A", f"%restart: --env needs NAME=VALUE, not 'A'. {usage}"),
+            ("--env =1", f"%restart: --env needs NAME=VALUE, not '=1'. {usage}"),
             ("--cwd=", f"%restart: --cwd needs one value. {usage}"),
             ("--unset ''", f"%restart: --unset needs a value. {usage}"),
             ("--module=", f"%restart: --module needs a value. {usage}"),
@@ -238,11 +238,11 @@ class IprTests(Case):
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.IPR_USAGE
         for code, text in (
-            ("%ipr debug", f"%ipr debug: which LEVEL? {usage}"),
-            ("%ipr exec", f"%ipr exec: no code. {usage}"),
-            ("%ipr exec\n  \n", f"%ipr exec: no code. {usage}"),
-            ("%ipr fly", f"%ipr does not know 'fly'. {usage}"),
-            ("%ipr status now", f"%ipr status takes no argument. {usage}"),
+            ("%ipr debug", f"%ipr debug needs a level. {usage}"),
+            ("%ipr exec", f"%ipr exec needs code. {usage}"),
+            ("%ipr exec\n  \n", f"%ipr exec needs code. {usage}"),
+            ("%ipr fly", f"%ipr: unknown command 'fly'. {usage}"),
+            ("%ipr status now", f"%ipr status takes no arguments. {usage}"),
         ):
             self.assertEqual(parse(code), Mistake(text), code)
 
@@ -252,8 +252,8 @@ class IprTests(Case):
             self.assertEqual(
                 parse(f"{line}\nx = 1"),
                 Mistake(
-                    "nothing may follow %ipr in its cell, but for %ipr exec: put the"
-                    " rest into a cell of its own"
+                    "only %ipr exec may be followed by other lines; move them to a"
+                    " separate cell"
                 ),
                 line,
             )
@@ -300,7 +300,7 @@ class WordsTests(Case):
         self.assertEqual(
             found,
             Mistake(
-                "%restart: its line has 131073 characters, at most 131072 are taken;"
-                " put long values into a file, for --env-file"
+                "%restart: the line has 131073 characters, the limit is 131072; put"
+                " long values into a file and use --env-file"
             ),
         )

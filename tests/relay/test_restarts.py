@@ -203,7 +203,7 @@ class RestartTests(RelayCase):
     def test_mistake(self) -> None:
         """Wrong usage is an error in the cell, and nothing is restarted."""
         self.execute("m1", "%restart later")
-        text = f"%restart does not know 'later'. {magics.RESTART_USAGE}"
+        text = f"%restart: unknown argument 'later'. {magics.RESTART_USAGE}"
         self.assertEqual(
             self.took(),
             [
