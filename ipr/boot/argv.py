@@ -83,7 +83,7 @@ def written_words(argv: Sequence[str], written: Sequence[str]) -> int:
 
 
 def misspelt(word: str) -> str:
-    """Give the option of ours that *word* is a slip of; ``""``: of none."""
+    """Return the option of ours that *word* misspells; ``""`` if it is none."""
     if word[:1] not in "-\u2013\u2014" or word in ("", "-"):
         return ""
     name = _plain(word.partition("=")[0])

@@ -56,7 +56,7 @@ class Outer(NamedTuple):
     raw: dict[str, Any]
 
     def address(self, channel: str) -> str:
-        """Give the ZeroMQ endpoint of a channel."""
+        """Return the ZeroMQ endpoint of a channel."""
         return address(self.transport, self.ip, self.ports[channel])
 
 
@@ -78,12 +78,12 @@ class Inner(NamedTuple):
     held: private.Folder | None = None
 
     def address(self, channel: str) -> str:
-        """Give the ZeroMQ endpoint of a channel."""
+        """Return the ZeroMQ endpoint of a channel."""
         return address(self.transport, self.ip, self.ports[channel])
 
 
 def address(transport: str, ip: str, port: int) -> str:
-    """Give the endpoint as Jupyter spells it."""
+    """Return the endpoint as Jupyter spells it."""
     if transport == "ipc":
         return f"ipc://{ip}-{port}"
     return f"{transport}://{f'[{ip}]' if ':' in ip else ip}:{port}"
@@ -129,7 +129,7 @@ def parsed(raw: Any, path: str) -> Outer:
         port = raw.get(f"{channel}_port")
         if not isinstance(port, int) or isinstance(port, bool) or port < 1:
             raise BadConnectionFile(
-                f"{name} lacks a usable {channel}_port; let Jupyter write it anew"
+                f"{name} lacks a usable {channel}_port; have Jupyter write a new one"
             )
         ports[channel] = port
     if len(set(ports.values())) < len(ports):
@@ -164,7 +164,7 @@ def _curve_key(raw: dict[str, Any], field: str, name: str) -> bytes:
     if found and (len(found) != CURVE_KEY_LENGTH or set(found) - _Z85):
         raise BadConnectionFile(
             f"{name}: {field} is no CurveZMQ key, which is {CURVE_KEY_LENGTH}"
-            " characters of Z85; let Jupyter write the file anew"
+            " characters of Z85; have Jupyter write a new file"
         )
     return found.encode()
 
@@ -203,7 +203,7 @@ def make_inner(outer: Outer, way: str, folders: Sequence[str]) -> Inner:
     """Make the connection file for the next inner kernel.
 
     Key and signature scheme are the outer ones, so that what passes need
-    not be signed anew. The file has the outer file's name, since libraries
+    not be signed again. The file has the outer file's name, since libraries
     in a kernel find their notebook by it.
 
     :param way: ``"ipc"``, Unix sockets in the private folder; ``"tcp"`` on
@@ -233,7 +233,7 @@ def make_inner(outer: Outer, way: str, folders: Sequence[str]) -> Inner:
 
 
 def folders_for(outer: Outer) -> list[str]:
-    """Give where the private folder of its next inner kernel may be made."""
+    """Return where the private folder of its next inner kernel may be made."""
     return places.fresh(os.path.dirname(outer.path))
 
 

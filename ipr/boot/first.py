@@ -47,7 +47,7 @@ class Plan(NamedTuple):
 
 
 def way(launch: Launch, transport: str) -> str:
-    """Say how to reach a kernel, as :func:`ipr.boot.connection.make_inner` takes it.
+    """Return how to reach a kernel, as :func:`ipr.boot.connection.make_inner` takes it.
 
     :param transport: ``"auto"`` takes ipc where the kernel surely speaks it.
     """
@@ -88,7 +88,7 @@ def plan(
     outer: Outer,
     appended: Sequence[str] = (),
 ) -> Plan:
-    """Find the command; a fault is told in the notebook, so no error here.
+    """Find the command; problems are shown in the notebook, so none is raised here.
 
     :param appended: further words for the inner kernel, whatever its command.
     """

@@ -46,7 +46,7 @@ def find(
 ) -> Launch:
     """Find the inner kernel's command.
 
-    The words behind ``--`` come first; then the kernelspec named by
+    The words after ``--`` come first; then the kernelspec named by
     ``kernel``; then ``restarter_original_argv`` in the kernel.json of the folder
     ``resource_dir``; then, when that folder does not exist on this machine,
     the kernelspec of the same name here.
@@ -74,8 +74,7 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
         return by_name(kernel)
     if not resource_dir:
         raise NoCommand(
-            "nothing says which kernel to start: give --resource-dir, --kernel or"
-            " a command behind --"
+            "no kernel to start: pass --resource-dir, --kernel, or a command after --"
         )
     if os.path.exists(os.path.join(resource_dir, "kernel.json")):
         return from_folder(resource_dir, wrapped=True)
@@ -97,7 +96,7 @@ def _braced(command: Sequence[str]) -> tuple[str, ...]:
 
 
 def names() -> dict[str, str]:
-    """Give the kernelspecs of this machine: name to folder, as Jupyter finds them."""
+    """Return the kernelspecs of this machine: name to folder, as Jupyter finds them."""
     # Late: it costs 30 ms, and a kernelspec's own start never needs it.
     from importlib.util import find_spec
 
@@ -177,7 +176,7 @@ def from_folder(folder: str, *, wrapped: bool) -> Launch:
 
 
 def written_argv(folder: str) -> list[str]:
-    """Give argv as kernel.json has it, ipr's own; empty when it cannot be read."""
+    """Return the argv in kernel.json, ipr's own; empty when it cannot be read."""
     argv = _spec_or_nothing(folder).get("argv")
     if not isinstance(argv, list) or not all(isinstance(word, str) for word in argv):
         return []
@@ -185,7 +184,7 @@ def written_argv(folder: str) -> list[str]:
 
 
 def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
-    """Say what a bare ``python`` means: never ipr's own interpreter by chance.
+    """Return what a bare ``python`` means: never ipr's own interpreter by chance.
 
     jupyter_client takes it for the server's interpreter; ``ipr-spec install``
     noted which one that was.

@@ -55,7 +55,7 @@ class Launch(NamedTuple):
         """
         fields = {
             "connection_file": connection_file,
-            # Behind -- in a kernelspec's own argv, where Jupyter would fill in
+            # After -- in a kernelspec's own argv, where Jupyter would fill in
             # the outer file.
             "inner_connection_file": connection_file,
         }
@@ -74,7 +74,7 @@ class Launch(NamedTuple):
         return filled
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Give the inner kernel's environment; ``${VAR}`` is filled in."""
+        """Return the inner kernel's environment; ``${VAR}`` is filled in."""
         made = dict(base)
         if self.env:
             # Late: a kernelspec's own start has had it done by Jupyter.
@@ -168,7 +168,7 @@ def environments_python(word: str, folder: str) -> str:
 
 
 def _prefix_of(folder: str) -> str:
-    """Give the environment that a kernelspec lies in, ``""`` if in none.
+    """Return the environment that a kernelspec lies in; ``""`` if it is in none.
 
     That is ``PREFIX/share/jupyter/kernels/NAME``; but ``~/.local`` holds the user's
     own kernelspecs, which belong to no environment.

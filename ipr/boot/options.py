@@ -141,7 +141,7 @@ class BadOption(ValueError):
 
 
 def cut(argv: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Part the options from the inner command behind ``--``."""
+    """Part the options from the inner command after ``--``."""
     words = list(argv)
     if "--" not in words:
         return words, []

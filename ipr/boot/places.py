@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 #: Longest path of a Unix socket: sun_path holds 108 bytes with its NUL.
 LONGEST_SOCKET_PATH = 107
 
-#: What is put behind a folder's path at most to get that of a socket in it.
+#: The most that is appended to a folder's path to get that of a socket in it.
 _LONGEST_NAME = len("/c-5")
 
 #: Seconds for which an empty folder without a lock is left alone: it may have
@@ -35,7 +35,7 @@ STALE_AGE = 5.0
 
 
 def fresh(beside: str = "") -> list[str]:
-    """Give where a private folder may be made, the best first.
+    """Return where a private folder may be made, the best first.
 
     All have the same name, which is new.
 
@@ -51,7 +51,7 @@ def fresh(beside: str = "") -> list[str]:
 
 
 def prefix() -> str:
-    """Give how the names of this machine's private folders begin.
+    """Return how the names of this machine's private folders begin.
 
     TMPDIR may be shared by machines that do not see each other's locks.
     """
@@ -60,14 +60,14 @@ def prefix() -> str:
 
 
 def bases(beside: str = "") -> list[str]:
-    """Give the folders that are safe to put one in, without links, each once."""
+    """Return the folders that are safe to put one in, without links, each once."""
     return list(dict.fromkeys(base for base, why in _judged(beside) if not why))
 
 
 def refused(beside: str = "") -> list[str]:
-    """Say which of the folders that come before the first safe one are not.
+    """Return why the folders that come before the first safe one are not safe.
 
-    One sentence each.
+    One sentence for each.
     """
     found = []
     for base, why in _judged(beside):
@@ -93,7 +93,7 @@ def _judged(beside: str) -> Iterator[tuple[str, str]]:
 
 
 def danger(path: str) -> str:
-    """Say how others could replace what lies in a folder; ``""`` if they cannot.
+    """Return how others could replace what lies in a folder; ``""`` if they cannot.
 
     :param path: absolute and without links, as ``os.path.realpath`` gives it.
     :raises OSError: when it is not there.
@@ -116,7 +116,7 @@ def danger(path: str) -> str:
 
 
 def _is_unmapped(uid: int) -> bool:
-    """Say whether a number stands for root outside of our user namespace.
+    """Return whether a number stands for root outside of our user namespace.
 
     In a container that maps only its user, as Apptainer's, all of the system's
     own folders seem to belong to nobody.
@@ -133,7 +133,7 @@ def _is_unmapped(uid: int) -> bool:
 
 
 def working_folder() -> str:
-    """Give the working directory; ``""`` when it has been removed."""
+    """Return the working directory; ``""`` when it has been removed."""
     try:
         return os.getcwd()
     except OSError:

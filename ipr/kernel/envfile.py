@@ -71,7 +71,7 @@ _BLANKS = re.compile(r"[^\S\r\n]+")
 def _filled_in(
     value: str, found: Mapping[str, str | None], environment: Mapping[str, str]
 ) -> Iterable[str]:
-    """Give the parts of a value, ``${NAME}`` and ``${NAME:-DEFAULT}`` filled in."""
+    """Return the parts of a value, ``${NAME}`` and ``${NAME:-DEFAULT}`` filled in."""
     done = at = 0
     colon = close = -1
     while (at := value.find("${", at)) >= 0:

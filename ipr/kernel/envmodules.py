@@ -1,7 +1,7 @@
 """What ``module load`` changes in an environment.
 
 Knows Environment Modules and Lmod, and that they are had in a login shell
-only. Must not know kernels. A site's login shell sets PATH and more anew;
+only. Must not know kernels. A site's login shell sets PATH and more by itself;
 what is wanted is what ``module load`` did, so the shell tells its environment
 before and after it, and the difference is made on the one that counts.
 """
@@ -79,7 +79,7 @@ def load(
 
 
 def login_shell(modules: Sequence[str]) -> list[str]:
-    """Give the command that loads them, and prints what :func:`told` reads."""
+    """Return the command that loads them, and prints what :func:`told` reads."""
     return ["bash", "-lc", _SCRIPT, "ipr", *modules]
 
 

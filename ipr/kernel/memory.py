@@ -86,7 +86,7 @@ def _working_set(folder: str) -> int | None:
 
 
 def resident(pid: int) -> tuple[int, int]:
-    """Give the resident memory of a process, now and at its peak, in bytes."""
+    """Return the resident memory of a process, now and at its peak, in bytes."""
     path = f"/proc/{pid}/status"
     return _field(path, "VmRSS:") * 1024, _field(path, "VmHWM:") * 1024
 

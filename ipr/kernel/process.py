@@ -202,7 +202,7 @@ class InnerProcess(ProcessProtocol):
 
 
 def _befell(reason: Failure) -> str:
-    """Say what befell a guardian that reported no end."""
+    """Return what happened to a guardian that reported no end."""
     number = getattr(reason.value, "signal", None)
     if number is not None:
         return f"its guardian process was killed by signal {number}"

@@ -1,8 +1,8 @@
 """Whether a program can be started as it stands, found out without starting it.
 
 Knows what execve(2) refuses: NUL characters, too much of everything, commands
-that are not there. Must not know what the program is for. So a ``%restart``
-with options that cannot be had leaves the running kernel alone.
+that are not there. Must not know what the program is for. A ``%restart``
+with options that cannot be had thus leaves the running kernel alone.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def check_word(word: str, what: str) -> int:
 
 
 def _size(text: str, what: str) -> int:
-    """Give the bytes that it takes, with the NUL or equals sign behind it."""
+    """Return the bytes that it takes, with the NUL or equals sign after it."""
     if "\0" in text:
         raise NotStartable(f"{what} holds a NUL character, which no program can take")
     try:

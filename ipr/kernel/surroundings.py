@@ -1,8 +1,8 @@
-"""What the inner kernel gets besides its connection: command, environment, folder.
+"""The inner kernel's surroundings: command, environment, working folder.
 
 Knows how to turn the options of ``%restart`` into the next kernel's command
-and environment. Must not know when that kernel starts. Everything that can
-be wrong is found out before the running kernel is touched.
+and environment. Must not know when that kernel starts. An option that
+cannot be had is found out before the running kernel is touched.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Surroundings:
     told: tuple[str, ...] = ()
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Give the whole environment."""
+        """Return the whole environment."""
         made = self.launch.environment(base) if self.launch else dict(base)
         for name, value in self.env:
             if value is None:
@@ -58,11 +58,11 @@ class Surroundings:
         return made
 
     def folder(self) -> str:
-        """Give the folder to start in; ``""`` when that has been removed."""
+        """Return the folder to start in; ``""`` when that has been removed."""
         return self.cwd or working_folder()
 
     def with_env(self, changes: Mapping[str, str | None]) -> Surroundings:
-        """Give these with more changes to the environment."""
+        """Return these with more changes to the environment."""
         return attrs.evolve(self, env=tuple({**dict(self.env), **changes}.items()))
 
 

@@ -17,7 +17,7 @@ from ipr.boot.connection import CHANNELS, BadConnectionFile, Inner, Outer
 from tests.case import Case
 
 NO_KEY = (
-    "is no CurveZMQ key, which is 40 characters of Z85; let Jupyter write the file anew"
+    "is no CurveZMQ key, which is 40 characters of Z85; have Jupyter write a new file"
 )
 #: Of the right form; no pair.
 PUBLIC, SECRET = "p" * 40, "#" * 40
@@ -155,15 +155,15 @@ class ReadTests(Case):
             ([], f"{path} does not hold a JSON object"),
             (
                 content(shell_port=0),
-                f"{path} lacks a usable shell_port; let Jupyter write it anew",
+                f"{path} lacks a usable shell_port; have Jupyter write a new one",
             ),
             (
                 content(hb_port="1"),
-                f"{path} lacks a usable hb_port; let Jupyter write it anew",
+                f"{path} lacks a usable hb_port; have Jupyter write a new one",
             ),
             (
                 content(iopub_port=True),
-                f"{path} lacks a usable iopub_port; let Jupyter write it anew",
+                f"{path} lacks a usable iopub_port; have Jupyter write a new one",
             ),
             (
                 {"registration_port": 1, "key": "k"},

@@ -128,7 +128,7 @@ class FindTests(Case):
         )
 
     def test_command_line(self) -> None:
-        """The words behind -- come first; the folder still says the language."""
+        """The words after -- come first; the folder still says the language."""
         folder = self.spec(
             "k",
             argv=["x"],
@@ -212,8 +212,7 @@ class FindTests(Case):
         """Nothing given: the ways to give it."""
         self.assertEqual(
             self.wrong(),
-            "nothing says which kernel to start: give --resource-dir, --kernel or a"
-            " command behind --",
+            "no kernel to start: pass --resource-dir, --kernel, or a command after --",
         )
 
     def test_broken_folders(self) -> None:
