@@ -14,7 +14,7 @@ import attrs
 from twisted.logger import Logger
 
 from ipr.lifecycle import effects as fx
-from ipr.lifecycle import events, machine
+from ipr.lifecycle import events, machine, wording
 from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
 from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
@@ -118,12 +118,8 @@ class Restarter:
                 event = self._events.popleft()
                 before = self.state
                 self.state, effects = machine.step(before, event, self._limits)
-                _log.debug(
-                    "{event}: {before} -> {after}",
-                    event=event,
-                    before=before,
-                    after=self.state,
-                )
+                said = wording.step(event, before, self.state)
+                _log.debug("{said}", said=said)
                 self._perform_all(effects)
         finally:
             self._stepping = False
