@@ -183,13 +183,15 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         if self._again is None and _get(socket, _EVENTS) & _POLLIN:
             self._read_soon()
 
-    def drain(self, rounds: int = sys.maxsize) -> None:
+    def drain(self, rounds: int = sys.maxsize, patience: int = 0) -> None:
         """Read, at once, all that is there.
 
         :param rounds: how often at most, each of up to ``READ_BUDGET`` messages.
+        :param patience: milliseconds that libzmq has to bring more; with a small
+            ``ZMQ_RCVHWM`` it has to be told that there is room again.
         """
         for _ in range(rounds):
-            if self.socket is None or not _get(self.socket, _EVENTS) & _POLLIN:
+            if self.socket is None or not self.socket.poll(patience):
                 return
             self.doRead()
 

@@ -9,7 +9,13 @@ import zmq
 from ipr.boot import connection
 from ipr.boot.connection import CHANNELS, Outer
 from ipr.sockets import front as front_module
-from ipr.sockets.front import GREETING_TIME, MOST_TOPICS, Front, Newcomers
+from ipr.sockets.front import (
+    GREETING_TIME,
+    MOST_TOPICS,
+    MOST_UNTAKEN,
+    Front,
+    Newcomers,
+)
 from tests.case import Case
 from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
 
@@ -153,6 +159,16 @@ class FrontTests(SocketsCase):
         self.assertEqual(
             [channel for channel, _ in self.received], ["control", "shell"]
         )
+
+    def test_read_rest_of_one_client(self) -> None:
+        """More than libzmq keeps of it at a time."""
+        front = self.front()
+        client = self.client("shell", zmq.DEALER)
+        for _ in range(50 * MOST_UNTAKEN):
+            client.send_multipart(BODY)
+        self.assertTrue(front._channels["shell"].socket.poll(10_000))
+        front.read_rest()
+        self.assertEqual(len(self.received), 50 * MOST_UNTAKEN)
 
     def test_same_identity_again(self) -> None:
         """A client that comes back under its identity takes its place."""
