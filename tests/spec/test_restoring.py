@@ -1,9 +1,10 @@
+"""Whatever was wrapped comes back byte for byte."""
+
 from __future__ import annotations
 
 import json
 import os
 import warnings
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,29 +13,16 @@ from hypothesis import strategies as st
 from jupyter_client.kernelspec import KernelSpec
 
 from ipr.spec import jsontext, states
-from ipr.spec.around import bare_interpreter, patched, starter
+from ipr.spec.around import patched
 from ipr.spec.errors import SpecError
 from ipr.spec.fields import decoded, fault_of
 from ipr.spec.folders import Kernelspec
 from ipr.spec.restoring import restored, rewritten
 from ipr.spec.wish import Wish, trial
 from ipr.spec.wrapping import obstacle_to, wrapping_of
-from tests.spec import spec_shapes
-from tests.spec.spec_home import kept
-
-START = ["/opt/ipr/bin/python", "-P", "-m", "ipr"]
-PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
-
-
-def wrapped(data: bytes, *options: str) -> bytes:
-    text, spec = decoded(data)
-    new = patched(spec, START, options)
-    return rewritten(text, new).encode()
-
-
-def unwrapped(data: bytes) -> bytes:
-    text, spec = decoded(data)
-    return rewritten(text, restored(spec)).encode()
+from tests.spec import shapes
+from tests.spec.home import kept
+from tests.spec.roundtrip import PLACE, START, unwrapped, wrapped
 
 
 def in_order(data: bytes) -> Any:
@@ -42,9 +30,9 @@ def in_order(data: bytes) -> Any:
     return json.loads(data, object_pairs_hook=list)
 
 
-@pytest.mark.parametrize("name", spec_shapes.ALL)
+@pytest.mark.parametrize("name", shapes.ALL)
 def test_real_files_come_back_byte_for_byte(name: str) -> None:
-    before = spec_shapes.ALL[name]
+    before = shapes.ALL[name]
     between = wrapped(before, "--log-level", "DEBUG")
     old, new = json.loads(before), json.loads(between)
     assert new["argv"] == [*START, *PLACE, "--log-level", "DEBUG"]
@@ -64,9 +52,9 @@ def test_real_files_come_back_byte_for_byte(name: str) -> None:
     assert unwrapped(between) == before
 
 
-@pytest.mark.parametrize("name", spec_shapes.OLDER)
+@pytest.mark.parametrize("name", shapes.OLDER)
 def test_older_forms_come_back_and_are_brought_up_to_date(name: str) -> None:
-    before, older = spec_shapes.ALL[name], spec_shapes.OLDER[name]
+    before, older = shapes.ALL[name], shapes.OLDER[name]
     assert unwrapped(older) == before
     found = Kernelspec(name, "/k", older, *decoded(older), fault=None)
     standing = states.standing(found)
@@ -91,13 +79,13 @@ def no_warning(data: bytes) -> KernelSpec:
 
 
 def test_jupyter_client_has_nothing_to_warn_of() -> None:
-    before = spec_shapes.IPYKERNEL
+    before = shapes.IPYKERNEL
     loaded = no_warning(wrapped(before))
     assert loaded.interrupt_mode == "message"
     assert loaded.metadata["debugger"] is True
     # The form of the first versions, else this test would show nothing.
     with pytest.raises(DeprecationWarning, match="restarter_original_argv"):
-        no_warning(spec_shapes.OLDER["python3"])
+        no_warning(shapes.OLDER["python3"])
 
 
 @pytest.mark.parametrize(
@@ -127,50 +115,14 @@ def test_no_handshake_is_promised(version: object, promised: object) -> None:
     assert "kernel_protocol_version" not in bare
 
 
-@pytest.mark.parametrize(
-    ("word", "noted", "more", "told"),
-    [
-        ("python3", None, {}, "python3"),  # an absolute path to it
-        ("python", "python3", {}, "python3"),
-        ("python3", None, {"language": "Python"}, "python3"),
-        ("python3", None, {"language": "R"}, None),
-        ("gone/python3", None, {}, None),  # VS Code hides it then
-        ("R", None, {}, None),
-        ("python", None, {}, None),
-        ("python3", None, {"metadata": {"interpreter": {"path": "/x"}}}, "/x"),
-        ("ipr/python3", None, {}, None),  # argv says so already
-    ],
-)
-def test_vs_code_is_told_whose_environment_it_is(
-    tmp_path: Path, word: str, noted: str | None, more: dict[str, Any], told: str | None
-) -> None:
-    (tmp_path / "ipr").mkdir()
-    for name in ("python3", "R", "ipr/python3"):
-        (tmp_path / name).write_text("")
-    (tmp_path / "ipr" / "python").symlink_to("python3")
-
-    def path(name: str | None) -> str | None:
-        return None if name is None else os.path.join(tmp_path, name)
-
-    first = word if word == "python" else path(word)
-    argv = [first, "-m", "k", "{connection_file}"]
-    spec = {"argv": argv, "language": "python", "metadata": {}, **more}
-    new = patched(spec, [str(tmp_path / "ipr" / "python")], (), path(noted))
-    metadata = new["metadata"]
-    assert isinstance(metadata, dict)
-    assert metadata.get("interpreter", {}).get("path") == path(told)
-    new["argv"] = [*START, *PLACE]
-    assert restored(new) == spec
-
-
 def test_the_layout_of_the_new_fields_is_that_of_the_file() -> None:
-    lines = wrapped(spec_shapes.IPYKERNEL).decode().splitlines()
+    lines = wrapped(shapes.IPYKERNEL).decode().splitlines()
     assert lines[:4] == ["{", ' "argv": [', '  "/opt/ipr/bin/python",', '  "-P",']
     # The lines of what moves, moved as far as its key.
     at = lines.index('   "restarter_original_argv": [')
     assert lines[at + 1 : at + 3] == ['    "python",', '    "-m",']
     assert lines[at - 1] == '  "ipr": {'
-    one_line = wrapped(spec_shapes.BASH_KERNEL)
+    one_line = wrapped(shapes.BASH_KERNEL)
     assert b"\n" not in one_line
     assert b'"-f", "{connection_file}", "--resource-dir"' in one_line
     assert wrapped(b'{"argv":["x","{connection_file}"],"language":"x"}').startswith(
@@ -210,7 +162,7 @@ def test_odd_files_come_back_byte_for_byte(before: bytes) -> None:
 
 def test_a_path_that_is_not_utf8_survives() -> None:
     start = [os.fsdecode(b"/opt/\xff/python"), "-m", "ipr"]
-    for data in (spec_shapes.BASH_KERNEL, spec_shapes.SLURM):
+    for data in (shapes.BASH_KERNEL, shapes.SLURM):
         text, spec = decoded(data)
         between = rewritten(text, patched(spec, start)).encode()
         assert os.fsencode(json.loads(between)["argv"][0]) == b"/opt/\xff/python"
@@ -218,6 +170,8 @@ def test_a_path_that_is_not_utf8_survives() -> None:
 
 
 keys = st.text(max_size=6) | st.sampled_from(["language", "codemirror_mode", "name"])
+
+
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (
@@ -225,6 +179,8 @@ anything = st.recursive(
     ),
     max_leaves=6,
 )
+
+
 specs = st.fixed_dictionaries(
     {
         "argv": st.lists(
@@ -245,6 +201,8 @@ specs = st.fixed_dictionaries(
         "kernel_protocol_version": st.sampled_from(["5.5", "5.3", "6.0.1", "x"]),
     },
 )
+
+
 layouts: st.SearchStrategy[dict[str, Any]] = st.fixed_dictionaries(
     {
         "indent": st.sampled_from([None, 0, 1, 2, 4, "\t"]),
@@ -270,7 +228,7 @@ def files(draw: st.DrawFn) -> bytes:
 
 
 @settings(max_examples=250, deadline=None)
-@example(spec_shapes.IPYKERNEL)
+@example(shapes.IPYKERNEL)
 @given(files())
 def test_whatever_jupyter_accepts_comes_back(before: bytes) -> None:
     try:
@@ -318,7 +276,7 @@ def older(data: bytes) -> bytes:
 
 
 @settings(max_examples=150, deadline=None)
-@example(spec_shapes.IPYKERNEL)
+@example(shapes.IPYKERNEL)
 @given(files())
 def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
     """Taken off at once, and after it was brought up to date."""
@@ -336,96 +294,20 @@ def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
 
 def test_unchanged_when_written_by_another_program_in_between() -> None:
     # An editor that lays the file out anew: the JSON and its order come back.
-    between = json.dumps(json.loads(wrapped(spec_shapes.IJULIA)), indent=3).encode()
-    assert in_order(unwrapped(between)) == in_order(spec_shapes.IJULIA)
+    between = json.dumps(json.loads(wrapped(shapes.IJULIA)), indent=3).encode()
+    assert in_order(unwrapped(between)) == in_order(shapes.IJULIA)
     # Or one that sorts the keys.
-    text = json.dumps(json.loads(wrapped(spec_shapes.IJULIA)), sort_keys=True)
-    assert json.loads(unwrapped(text.encode())) == json.loads(spec_shapes.IJULIA)
+    text = json.dumps(json.loads(wrapped(shapes.IJULIA)), sort_keys=True)
+    assert json.loads(unwrapped(text.encode())) == json.loads(shapes.IJULIA)
 
 
 def test_the_earlier_package_is_undone() -> None:
-    back = unwrapped(spec_shapes.EARLIER)
-    expected = json.loads(spec_shapes.IRKERNEL)
+    back = unwrapped(shapes.EARLIER)
+    expected = json.loads(shapes.IRKERNEL)
     # It never touched this field, so it is not ours to take away.
     assert json.loads(back) == {**expected, "interrupt_mode": "message"}
-    far = unwrapped(spec_shapes.EARLIER_FAR_SIDE)
-    assert far == spec_shapes.REMOTE_IKERNEL
-
-
-@pytest.mark.parametrize(
-    ("argv", "expected"),
-    [
-        (["/p", "-P", "-m", "ipr", *PLACE], ("around", "/p", ())),
-        (["/p", "-m", "ipr", *PLACE, "--no-exec"], ("around", "/p", ("--no-exec",))),
-        (["/p", "-X", "dev", "-m", "ipr", *PLACE], ("around", "/p", ())),
-        (["/p", "-c", spec_shapes.WITHOUT_P, *PLACE], ("around", "/p", ())),
-        (["/p", "-m", "inplace_restarter", "-f", "x"], ("earlier", "/p", ())),
-        (
-            ["srun", "-n1", "/p", "-P", "-m", "ipr", *PLACE, "--", "k"],
-            ("inside", "/p", ()),
-        ),
-        (["/p", "-m", "ipython", "-m", "ipr"], None),
-        (["srun", "/p", "-m", "ipr"], None),
-        (["bash", "-c", "ipr"], None),
-        (["/p", "-c"], None),
-    ],
-)
-def test_wrapping(argv: list[str], expected: tuple[object, ...] | None) -> None:
-    found = wrapping_of({"argv": argv, "restarter_original_argv": ["k"]})
-    if found is None:
-        assert expected is None
-    else:
-        assert (found.kind, found.python, found.options) == expected
-
-
-@pytest.mark.parametrize(
-    ("spec", "words"),
-    [
-        ([], "not a JSON object"),
-        ({}, "no argv"),
-        ({"argv": []}, "argv is empty"),
-        ({"argv": "x"}, "not a list of strings"),
-        ({"argv": ["x", 1]}, "not a list of strings"),
-        ({"argv": None}, "not a list of strings"),
-        ({"argv": ["x"], "interrupt_mode": "never"}, "interrupt_mode"),
-        ({"argv": ["x"], "interrupt_mode": None}, "interrupt_mode"),
-        ({"argv": ["x"], "env": []}, "env is not an object"),
-        ({"argv": ["x"], "display_name": 3}, "display_name is not a string"),
-    ],
-)
-def test_faults(spec: object, words: str) -> None:
-    assert words in str(fault_of(spec))
-
-
-@pytest.mark.parametrize(
-    ("extra", "words"),
-    [
-        ({"restarter_original_argv": ["y"]}, "restarter_original_argv"),
-        ({"restarter_interpreter": "/p"}, "restarter_interpreter"),
-        ({"metadata": {"ipr": {}}}, "metadata.ipr"),
-        (
-            {"metadata": {"kernel_provisioner": {"provisioner_name": "cloud"}}},
-            "'cloud'",
-        ),
-        ({"argv": ["x"]}, "{connection_file}"),
-    ],
-)
-def test_obstacles(extra: dict[str, object], words: str) -> None:
-    spec: dict[str, object] = {"argv": ["x", "{connection_file}"], **extra}
-    assert words in str(obstacle_to(spec))
-
-
-@pytest.mark.parametrize(
-    "extra",
-    [
-        {},
-        {"metadata": {}},
-        {"metadata": {"kernel_provisioner": {}}},
-        {"metadata": {"kernel_provisioner": {"provisioner_name": "local-provisioner"}}},
-    ],
-)
-def test_no_obstacle(extra: dict[str, object]) -> None:
-    assert obstacle_to({"argv": ["--f={connection_file}"], **extra}) is None
+    far = unwrapped(shapes.EARLIER_FAR_SIDE)
+    assert far == shapes.REMOTE_IKERNEL
 
 
 @pytest.mark.parametrize(
@@ -446,47 +328,3 @@ def test_what_cannot_be_restored(field: dict[str, object], words: str) -> None:
 def test_a_command_behind_dashes_is_somebodys_own_work() -> None:
     with pytest.raises(SpecError, match="by hand"):
         restored({"argv": [*START, *PLACE, "--", "kernel"]})
-
-
-def test_a_bare_python_is_that_of_the_environment(tmp_path: Any) -> None:
-    folder = tmp_path / "share" / "jupyter" / "kernels" / "k"
-    folder.mkdir(parents=True)
-    (tmp_path / "bin").mkdir()
-    for name in ("python3", "python3.11"):
-        (tmp_path / "bin" / name).write_text("")
-        (tmp_path / "bin" / name).chmod(0o755)
-
-    def found(word: str) -> str | None:
-        return bare_interpreter([word], str(folder))
-
-    assert found("python3") == str(tmp_path / "bin" / "python3")
-    assert found("python") == str(tmp_path / "bin" / "python3")
-    assert found("python3.11") == str(tmp_path / "bin" / "python3.11")
-    assert found("python3.9") is None
-    assert found("/usr/bin/python3") is None
-    assert found("pythonic") is None
-    assert bare_interpreter(["python3"], str(tmp_path / "k")) is None
-
-
-def test_starter() -> None:
-    assert starter("p") == ["p", "-P", "-m", "ipr"]
-
-
-@pytest.mark.parametrize(
-    ("data", "words"),
-    [
-        (b"", "is empty"),
-        (b" \n", "is empty"),
-        (b'{\n"argv": [\n', "not valid JSON (line 3)"),
-        (b'{"argv": []} x', "not valid JSON (line 1)"),
-        (b'\xef\xbb\xbf{"argv": []}', "byte order mark"),
-        (b'{\n"a": "\xff"}', "not UTF-8 (line 2)"),
-        (b"[]", "not a JSON object"),
-        (b'"argv"', "not a JSON object"),
-        (b'{"a": ' + b"[" * 200000 + b"]" * 200000 + b"}", "nested too deeply"),
-    ],
-)
-def test_what_cannot_be_read(data: bytes, words: str) -> None:
-    with pytest.raises(SpecError) as caught:
-        decoded(data)
-    assert words in str(caught.value)

@@ -1,4 +1,4 @@
-"""What becomes of the file when something goes wrong in the middle."""
+"""A file is replaced whole, or not at all, whatever goes wrong."""
 
 from __future__ import annotations
 
@@ -14,27 +14,21 @@ from pathlib import Path
 
 import pytest
 
-from ipr.spec import copies, files
+from ipr.spec import files
 from ipr.spec.errors import SpecError
-from tests.spec import spec_shapes
-from tests.spec.spec_home import PATIENCE, SOURCE, Home, make_environment, unprivileged
+from tests.spec import shapes
+from tests.spec.home import (
+    PATIENCE,
+    SOURCE,
+    Home,
+    names,
+    unprivileged,
+)
 
-BEFORE = spec_shapes.IPYKERNEL
+BEFORE = shapes.IPYKERNEL
+
+
 AFTER = BEFORE.replace(b"Python 3", b"Python \xc3\xbc")
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("spec") / "environment")
-
-
-@pytest.fixture
-def home(tmp_path: Path, environment: Path) -> Home:
-    return Home(tmp_path, environment)
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
 
 
 def test_replace_keeps_mode_and_the_other_names_of_the_file(tmp_path: Path) -> None:
@@ -64,7 +58,7 @@ def test_replace_keeps_the_owner(tmp_path: Path) -> None:
     )
 
 
-def test_symlinks_stay(tmp_path: Path) -> None:
+def test_replace_keeps_symlinks(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "kernel.json").write_bytes(BEFORE)
@@ -89,7 +83,7 @@ def test_a_symlinked_folder_is_installed_on_where_it_lies(home: Home) -> None:
     assert (real / "kernel.json").read_bytes() == BEFORE
 
 
-def test_somebody_else_has_written(tmp_path: Path) -> None:
+def test_replace_refuses_a_changed_file(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     path.write_bytes(b"{}")
     with pytest.raises(SpecError, match="was modified by another"):
@@ -98,7 +92,7 @@ def test_somebody_else_has_written(tmp_path: Path) -> None:
     assert names(tmp_path) == ["kernel.json"]
 
 
-def test_somebody_else_writes_while_we_do(
+def test_replace_refuses_a_file_changed_meanwhile(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The time that the disk takes is time for another program."""
@@ -131,7 +125,7 @@ def test_a_link_where_the_new_file_is_written(tmp_path: Path) -> None:
     assert path.read_bytes() == BEFORE
 
 
-def test_it_is_gone(tmp_path: Path) -> None:
+def test_replace_refuses_a_missing_file(tmp_path: Path) -> None:
     path = tmp_path / "kernel.json"
     with pytest.raises(SpecError, match="no such file"):
         files.replace_file(str(path), BEFORE, AFTER)
@@ -167,7 +161,7 @@ files.replace_file({path!r}, before, {after!r})
         ("rename", True, AFTER),
     ],
 )
-def test_killed_in_the_middle(
+def test_kill_leaves_old_or_new_content(
     home: Home, function: str, late: bool, expected: bytes
 ) -> None:
     path = home.add("python3", BEFORE)
@@ -239,57 +233,6 @@ def test_the_file_that_it_has_opened_is_put_in_place_by_another(tmp_path: Path) 
     assert names(tmp_path) == ["kernel.json"]
 
 
-# A process that ends at the second call, or the only one, of a function.
-_ENDING = """
-import os, shutil, sys
-sys.path.insert(0, {source!r})
-from ipr.spec import copies, copyable, files
-real, calls = {function}, []
-def ended(*args, **kwargs):
-    calls.append(args)
-    if len(calls) >= {calls}:
-        os.kill(os.getpid(), 9)
-    return real(*args, **kwargs)
-{function} = ended
-{what}
-"""
-
-
-@pytest.mark.parametrize(
-    ("what", "function", "calls"),
-    [
-        ("copy", "files.overwrite", 1),
-        ("copy", "files.overwrite", 2),
-        ("copy", "copyable.copy_file", 1),
-        ("copy", "os.rename", 1),
-        ("delete", "os.unlink", 2),
-        ("delete", "os.unlink", 3),
-        ("delete", "os.rmdir", 1),
-    ],
-)
-def test_killed_while_it_copies_or_deletes(
-    home: Home, what: str, function: str, calls: int
-) -> None:
-    """What Jupyter sees is whole, and the next run can go on."""
-    site, own = home.site / "bash", home.own / "bash"
-    home.add("bash", spec_shapes.BASH_KERNEL, home.site)
-    act = f"copies.delete({str(own)!r})"
-    if what == "copy":
-        act = f"copies.copy({str(site)!r}, {str(own)!r}, b'{{}}')"
-    else:
-        copies.copy(str(site), str(own), spec_shapes.BASH_KERNEL)
-    code = _ENDING.format(source=str(SOURCE), function=function, calls=calls, what=act)
-    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False)
-    assert done.returncode == -signal.SIGKILL, "it never came to that point"
-    assert own.exists(), "something is left"
-    assert home.listed()["bash"]["folder"] == str(site)
-    ran = home.run("install", "--user", "bash")
-    assert ran.code == 0, ran.err
-    assert home.listed()["bash"]["folder"] == str(own)
-    assert home.run("remove", "bash").code == 0
-    assert not own.exists()
-
-
 def limited(size: int) -> Callable[[], None]:
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
@@ -297,9 +240,9 @@ def limited(size: int) -> Callable[[], None]:
     return limit
 
 
-def test_no_room_for_the_file(home: Home) -> None:
+def test_no_room_leaves_the_file(home: Home) -> None:
     path = home.add("python3", BEFORE)
-    home.add("bash", spec_shapes.BASH_KERNEL, home.site)
+    home.add("bash", shapes.BASH_KERNEL, home.site)
     before = home.content()
     for args in (["install", "python3"], ["install", "--user", "bash"]):
         ran = home.run(*args, preexec_fn=limited(100))
@@ -333,7 +276,7 @@ def in_namespace(home: Home, script: str, *args: Path) -> tuple[int, str, str]:
 
 
 @needs_mounts
-def test_a_full_disk(home: Home) -> None:
+def test_full_disk_leaves_the_file(home: Home) -> None:
     """A real one: a file system of 16 KiB, all of it in use."""
     path = home.add("python3", BEFORE)
     code, out, err = in_namespace(
@@ -351,7 +294,7 @@ def test_a_full_disk(home: Home) -> None:
 
 
 @needs_mounts
-def test_a_read_only_file_system(home: Home) -> None:
+def test_read_only_file_system_is_reported(home: Home) -> None:
     path = home.add("python3", BEFORE, home.site)
     code, out, err = in_namespace(
         home,
@@ -394,7 +337,7 @@ def test_read_only_file_and_folder(home: Home) -> None:
         folder.parent.chmod(0o755)
 
 
-def test_many_at_once(home: Home) -> None:
+def test_many_at_once_leave_one_of_two_contents(home: Home) -> None:
     """Whoever loses says so; the file is always one of the two."""
     path = home.add("python3", BEFORE)
     assert home.run("install", "python3").code == 0
@@ -431,13 +374,3 @@ def test_many_at_once(home: Home) -> None:
     assert home.run("remove", "python3").code == 0
     assert path.read_bytes() == BEFORE
     assert names(path.parent) == ["kernel.json", "logo-64x64.png"]
-
-
-def test_a_folder_too_big_to_copy(home: Home) -> None:
-    path = home.add("bash", spec_shapes.BASH_KERNEL, home.site)
-    with (path.parent / "environment.img").open("wb") as file:
-        file.truncate(copies.COPY_LIMIT + 1)
-    ran = home.run("install", "--user", "bash")
-    assert ran.code == 1
-    assert "more than 100 MiB" in ran.err
-    assert not (home.own / "bash").exists()

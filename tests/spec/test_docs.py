@@ -1,4 +1,4 @@
-"""The commands in the docs are ones that work."""
+"""The commands and files of ``docs/ipr-spec.rst`` are what it says."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.spec import spec_shapes
-from tests.spec.spec_home import SOURCE, Home, make_environment
+from tests.spec import shapes
+from tests.spec.home import SOURCE, Home, make_environment
 
 PAGE = (SOURCE / "docs" / "ipr-spec.rst").read_text()
 
@@ -22,11 +22,11 @@ def home(tmp_path: Path) -> Home:
 
 def test_commands_of_the_page(home: Home) -> None:
     analysis = Path(home.env["HOME"]) / "envs" / "analysis"
-    home.add("python3", spec_shapes.IPYKERNEL)
-    home.add("python3", spec_shapes.IPYKERNEL, analysis / "share/jupyter/kernels")
-    home.add("ir", spec_shapes.IRKERNEL, home.site)
-    home.add("slurm-python", spec_shapes.SLURM)
-    home.add("rik_ssh_node_py3", spec_shapes.REMOTE_IKERNEL)
+    home.add("python3", shapes.IPYKERNEL)
+    home.add("python3", shapes.IPYKERNEL, analysis / "share/jupyter/kernels")
+    home.add("ir", shapes.IRKERNEL, home.site)
+    home.add("slurm-python", shapes.SLURM)
+    home.add("rik_ssh_node_py3", shapes.REMOTE_IKERNEL)
     words = ["qrsh", "-cwd", "-l", "h_rt=1:0:0", "-now", "n"]
     words += ["R", "--args", "{connection_file}"]
     home.add("sge-python", json.dumps({"argv": words}).encode())
@@ -48,7 +48,7 @@ def test_commands_of_the_page(home: Home) -> None:
 
 
 def test_what_is_written_is_what_the_page_shows(home: Home) -> None:
-    path = home.add("ir", spec_shapes.IRKERNEL)
+    path = home.add("ir", shapes.IRKERNEL)
     assert home.run("install", "ir").code == 0
     block = PAGE.split(".. code-block:: json\n\n")[1].split("\n\n")[0]
     block = block.replace("/path/to/python", home.python)

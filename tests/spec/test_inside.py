@@ -1,3 +1,5 @@
+"""ipr after a launcher, or in remote_ikernel's ``--kernel_cmd``."""
+
 from __future__ import annotations
 
 import json
@@ -7,74 +9,21 @@ import subprocess
 
 import pytest
 
-from ipr.spec import farside
 from ipr.spec.around import starter
 from ipr.spec.errors import SpecError
 from ipr.spec.inside import patched_inside
 from ipr.spec.restoring import restored
 from ipr.spec.wrapping import wrapping_of
-from tests.spec import spec_shapes
+from tests.spec import shapes
 
 START = ["/ipr/python", "-P", "-m", "ipr"]
+
+
 PLACE = ["-f", "{connection_file}", "--resource-dir", "{resource_dir}"]
-KERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        "srun",
-        "/usr/bin/srun -Q",
-        "srun -n1 -c 2 --mem 4G",
-        "srun -n 1 --mem=4G --pty",
-        "srun -QuvX -J name --exclusive --gres gpu:1",
-        "srun -vn 1 -N1-1 -K1 -I60 -t 2:00:00 -p gpu",
-        "srun --job-name x --no-kill --overlap --jobid 12 --x11",
-        "srun --parti gpu --time-min 3 --kill-on-bad-exit=1 --",
-        "srun --export=ALL,FOO=1 --cpu-bind none --nice -w node1 -A acct",
-    ],
-)
-def test_where_the_words_of_srun_end(words: str) -> None:
-    launcher = words.split()
-    assert farside.launcher_end([*launcher, *KERNEL]) == len(launcher)
-
-
-@pytest.mark.parametrize(
-    ("words", "why"),
-    [
-        ("srun --frobnicate python {connection_file}", "--frobnicate"),
-        ("srun -n1 -y python {connection_file}", "-y"),
-        ("srun --no 2 python {connection_file}", "--no"),  # --nodes or --no-kill
-        ("srun -n1 --multi-prog file", "multi-prog"),
-        ("srun -n1 a : -n1 b {connection_file}", "more than one"),
-        ("srun -n1", "nothing is left"),
-        ("python -m ipykernel", "no launcher that"),
-    ],
-)
-def test_what_is_not_known_about_srun(words: str, why: str) -> None:
-    with pytest.raises(farside.CannotPlace, match=why):
-        farside.launcher_end(words.split())
-
-
-def test_the_user_knows_better() -> None:
-    argv = ["qrsh", "-l", "h_rt=1:0:0", "-now", "n", *KERNEL]
-    assert farside.launcher_end(argv, after=5) == 5
-    assert farside.launcher_end(argv, pattern=r"qrsh( -\S+ \S+)*?(?= python)") == 5
-    assert farside.launcher_end(argv, pattern=r"qrsh -l \S+ -now n ") == 5
-    for after in (0, -1, len(argv), 99):
-        with pytest.raises(farside.CannotPlace):
-            farside.launcher_end(argv, after=after)
-    for pattern, why in (
-        ("srun", "does not match"),
-        ("qr", "within a word"),
-        (".*", "nothing is left"),
-    ):
-        with pytest.raises(farside.CannotPlace, match=why):
-            farside.launcher_end(argv, pattern=pattern)
 
 
 def test_behind_srun() -> None:
-    spec = json.loads(spec_shapes.SLURM)
+    spec = json.loads(shapes.SLURM)
     new = patched_inside(spec, START, ["--abandoned-timeout", "3600"])
     assert new["argv"] == [
         *["srun", "-Q", "-n1", "--time=2:00:00", "-J", "jupyter-kernel"],
@@ -115,6 +64,8 @@ def kernel_cmd(command: str, **how: object) -> str:
 
 
 OWN = "py -m ipr -f {host_connection_file} --"
+
+
 INNER = "'{{inner_connection_file}}'"
 
 
@@ -212,29 +163,3 @@ def test_what_a_real_shell_makes_of_it(command: str) -> None:
     plain = command.split("&& ")[-1].removeprefix("A=1 ").partition(";")[0]
     inner = plain.replace("{host_connection_file}", "{inner_connection_file}")
     assert words[6:] == shlex.split(inner)
-
-
-@pytest.mark.parametrize(
-    ("line", "commands"),
-    [
-        ("a b", [["a", "b"]]),
-        ("a;b&&c||d|e&f\ng", [["a"], ["b"], ["c"], ["d"], ["e"], ["f"], ["g"]]),
-        ("(a; b)", [["a"], ["b"]]),
-        ("A=1 B='x y' a b", [["a", "b"]]),
-        ("if a; then b; fi", [["a"], ["b"], ["fi"]]),
-        ("a 2>&1 >x &>y", [["a", "2>&1", ">x", "&>y"]]),
-        ("a 'b c' \"d 'e'\" f\\ g", [["a", "b c", "d 'e'", "f g"]]),
-        ("a $(b c) d", [["a", "$(b c)", "d"]]),
-        ("a # b; c\nd", [["a"], ["d"]]),
-        ("a 'open", [["a", "open"]]),
-        ('a "open', [["a", "open"]]),
-        ("", []),
-        (" ; ) ", []),
-    ],
-)
-def test_shell_commands(line: str, commands: list[list[str]]) -> None:
-    found = farside.shell_commands(line)
-    assert [[word.value for word in words] for words in found] == commands
-    for words in found:
-        for word in words:
-            assert line[word.start : word.end].strip() == line[word.start : word.end]

@@ -17,18 +17,8 @@ from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
 from ipr.spec.around import starter
-from tests.spec import spec_shapes
-from tests.spec.spec_home import PATIENCE, Home, Ran, make_environment
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("spec") / "environment")
-
-
-@pytest.fixture
-def home(tmp_path: Path, environment: Path) -> Home:
-    return Home(tmp_path, environment)
+from tests.spec import shapes
+from tests.spec.home import PATIENCE, Home, Ran, make_environment
 
 
 def spec(*argv: str, **more: Any) -> bytes:
@@ -88,7 +78,7 @@ def works(ran: Ran) -> str:
     return ran.out
 
 
-def test_a_kernel_without_ipr(home: Home) -> None:
+def test_check_of_a_kernel_without_ipr_passes(home: Home) -> None:
     home.add("python3", python_spec(home.python))
     # python3 is the default; the job is what Slurm would say.
     out = works(check(home, env={"SLURM_JOB_ID": "4711"}))
@@ -99,7 +89,7 @@ def test_a_kernel_without_ipr(home: Home) -> None:
     assert out.endswith("restarts in place.\nNow run: ipr-spec install python3\n")
 
 
-def test_a_kernel_with_ipr(home: Home) -> None:
+def test_check_of_a_kernel_with_ipr_passes(home: Home) -> None:
     home.add("py", python_spec(home.python))
     assert home.run("install", "py").code == 0
     # A notebook folder may hold what it likes.
@@ -129,7 +119,7 @@ IPKernelApp.launch_instance(kernel_class=Echo)
 """
 
 
-def test_another_language(home: Home) -> None:
+def test_check_of_another_language_passes(home: Home) -> None:
     script = home.folder / "echo.py"
     script.write_text(ECHO)
     words = [home.python, str(script), "-f", "{connection_file}"]
@@ -140,7 +130,7 @@ def test_another_language(home: Home) -> None:
     assert "ipr_check" not in out
 
 
-def test_behind_a_launcher(home: Home) -> None:
+def test_check_after_a_launcher_passes(home: Home) -> None:
     """What stands in for srun does with its command what srun does: run it."""
     srun = home.folder / "srun"
     srun.write_text('#!/bin/sh\nshift 2\nexport SLURM_JOB_ID=12\n"$@"\n')
@@ -166,7 +156,7 @@ shell.communicate(f"{line}\\nrm -f ./rik_kernel-1.json\\nexit\\n")
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_remote_ikernel(home: Home, inside: bool) -> None:
+def test_check_through_remote_ikernel_passes(home: Home, inside: bool) -> None:
     script = home.folder / "remote_ikernel.py"
     script.write_text(REMOTE)
     command = f"A=1 && {home.python} -m ipykernel_launcher -f {{host_connection_file}}"
@@ -254,7 +244,7 @@ def test_check_of_what_is_not_there(home: Home) -> None:
         assert words in ran.err
 
 
-def test_check_is_interrupted(home: Home) -> None:
+def test_interrupted_check_leaves_nothing_running(home: Home) -> None:
     home.add("mute", spec("sh", "-c", "sleep 100 # {connection_file}", language="x"))
     command = [str(home.environment / "bin" / "ipr-spec"), "check", "mute"]
     with subprocess.Popen(
@@ -277,16 +267,13 @@ def test_check_is_interrupted(home: Home) -> None:
         assert time.monotonic() < end, f"still running 10 s later: {left}"
 
 
-# folders and environments
-
-
 @pytest.mark.parametrize("form", ["as installed", "as once on Python 3.10", "plain"])
 def test_a_folder_with_modules_of_our_names(home: Home, form: str) -> None:
     for name in ("ipr", "attr", "attrs", "json", "twisted", "signal"):
         (home.folder / f"{name}.py").write_text("raise SystemExit('wrong module')\n")
     start = {
         "as installed": starter(home.python),
-        "as once on Python 3.10": [home.python, "-c", spec_shapes.WITHOUT_P],
+        "as once on Python 3.10": [home.python, "-c", shapes.WITHOUT_P],
         "plain": [home.python, "-m", "ipr"],
     }[form]
     done = subprocess.run(
@@ -310,7 +297,7 @@ def test_the_kernel_runs_in_its_own_environment(home: Home) -> None:
     """One environment has ipykernel and its kernelspec, another one has ipr."""
     other = make_environment(home.folder / "analysis", with_ipr=False)
     kernels = other / "share" / "jupyter" / "kernels"
-    home.add("python3", spec_shapes.IPYKERNEL, kernels)
+    home.add("python3", shapes.IPYKERNEL, kernels)
     ran = home.run("install", "--prefix", str(other), "python3")
     assert ran.code == 0, ran.err
     found = {

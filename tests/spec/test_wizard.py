@@ -10,16 +10,16 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from tests.spec import spec_shapes
-from tests.spec.spec_home import PATIENCE, Home, make_environment, starter, unprivileged
-from tests.spec.test_spec_cli import lock
+from tests.spec import shapes
+from tests.spec.home import (
+    PATIENCE,
+    Home,
+    lock,
+    starter,
+    unprivileged,
+)
 
 UP, TAB, ENTER = "\x1b[A", "\t", "\r"
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_environment(tmp_path_factory.mktemp("spec") / "environment")
 
 
 class Screen:
@@ -134,10 +134,10 @@ class Screen:
 @pytest.fixture
 def home(tmp_path: Path, environment: Path) -> Home:
     made = Home(tmp_path, environment)
-    made.add("bash", spec_shapes.BASH_KERNEL)
+    made.add("bash", shapes.BASH_KERNEL)
     made.add("broken", b"{")
-    made.add("ir", spec_shapes.IRKERNEL)
-    made.add("julia", spec_shapes.IJULIA)
+    made.add("ir", shapes.IRKERNEL)
+    made.add("julia", shapes.IJULIA)
     assert made.run("install", "ir").code == 0
     return made
 
@@ -166,8 +166,8 @@ def test_choose_and_agree(home: Home) -> None:
     screen.expect("removed from 'ir'")
     assert screen.end() == 0
     assert argv(home, "bash")[: len(starter(""))] == starter(home.python)
-    assert (home.own / "ir" / "kernel.json").read_bytes() == spec_shapes.IRKERNEL
-    assert (home.own / "julia" / "kernel.json").read_bytes() == spec_shapes.IJULIA
+    assert (home.own / "ir" / "kernel.json").read_bytes() == shapes.IRKERNEL
+    assert (home.own / "julia" / "kernel.json").read_bytes() == shapes.IJULIA
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_choose_and_agree(home: Home) -> None:
         [" ", TAB, ENTER, "This will:", TAB, ENTER],  # Cancel after the plan
     ],
 )
-def test_cancel(home: Home, keys: list[str]) -> None:
+def test_cancel_changes_nothing(home: Home, keys: list[str]) -> None:
     before = home.content()
     screen = Screen(home)
     screen.expect("[ ] bash Bash")
@@ -200,7 +200,7 @@ def test_nothing_to_do(home: Home) -> None:
 
 
 def test_what_cannot_be_written_is_copied(home: Home) -> None:
-    path = home.add("aaa", spec_shapes.BASH_KERNEL, home.site)
+    path = home.add("aaa", shapes.BASH_KERNEL, home.site)
     lock(path.parent)
     screen = Screen(home, *unprivileged())
     screen.expect("[ ] aaa Bash")
@@ -212,10 +212,10 @@ def test_what_cannot_be_written_is_copied(home: Home) -> None:
     screen.expect("on a copy in")
     assert screen.end() == 0
     assert argv(home, "aaa")[0] == home.python
-    assert path.read_bytes() == spec_shapes.BASH_KERNEL
+    assert path.read_bytes() == shapes.BASH_KERNEL
 
 
-def test_without_a_terminal(home: Home) -> None:
+def test_wizard_without_a_terminal_says_so(home: Home) -> None:
     for name in ("wizard", "wiz"):
         ran = home.run(name, stdin=subprocess.DEVNULL)
         assert (ran.code, ran.out) == (1, "")
@@ -223,7 +223,7 @@ def test_without_a_terminal(home: Home) -> None:
         assert ran.err.count("\n") == 1
 
 
-def test_without_prompt_toolkit(home: Home) -> None:
+def test_wizard_without_prompt_toolkit_says_so(home: Home) -> None:
     code = (
         "import sys; sys.modules['prompt_toolkit'] = None;"
         "from ipr.spec.spec_cli import main; sys.exit(main(['wizard']))"

@@ -45,7 +45,7 @@ def make_environment(folder: Path, with_ipr: bool = True) -> Path:
 
 
 def unprivileged() -> list[str]:
-    """Give the words that run a command without root's power over all files."""
+    """Return the words that run a command without root's power over all files."""
     if os.geteuid() != 0:
         return []
     caps = "-dac_override,-dac_read_search,-fowner,-chown"
@@ -104,7 +104,7 @@ class Home:
         return str(self.environment / "bin" / "python")
 
     def add(self, name: str, data: bytes, where: Path | None = None) -> Path:
-        """Put a kernelspec with a logo there; give its kernel.json."""
+        """Put a kernelspec with a logo there; return its kernel.json."""
         folder = (self.own if where is None else where) / name
         folder.mkdir(parents=True)
         (folder / "logo-64x64.png").write_bytes(b"\x89PNG " + name.encode())
@@ -161,3 +161,27 @@ def kept(spec: Mapping[str, Any]) -> dict[str, Any]:
     """What a wrapped kernel.json must have kept, and where."""
     own: dict[str, Any] = spec["metadata"]["ipr"]
     return own
+
+
+def daemon(home: Home, path: Path) -> list[str]:
+    """:return: the command line of the daemon in the kernel.json at *path*."""
+    return [
+        *starter(home.python),
+        *("-f", "{connection_file}", "--resource-dir", "{resource_dir}"),
+        *("--spec-dir", str(path.parent)),
+    ]
+
+
+def lock(folder: Path) -> None:
+    """Make a kernelspec somebody else's."""
+    if os.geteuid() == 0:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 1000, 1000)
+        os.chown(folder.parent, 1000, 1000)
+    else:
+        folder.chmod(0o555)
+        (folder / "kernel.json").chmod(0o444)
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())

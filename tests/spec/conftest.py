@@ -1,0 +1,19 @@
+"""An environment that has ipr-spec, made once, and a home of its own for each test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.spec.home import Home, make_environment
+
+
+@pytest.fixture(scope="session")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_environment(tmp_path_factory.mktemp("spec") / "environment")
+
+
+@pytest.fixture
+def home(tmp_path: Path, environment: Path) -> Home:
+    return Home(tmp_path, environment)

@@ -1,0 +1,257 @@
+"""Copies are whole when Jupyter sees them; only what was copied is deleted."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ipr.spec import copies
+from ipr.spec.errors import SpecError
+from tests.spec import shapes
+from tests.spec.home import (
+    PATIENCE,
+    SOURCE,
+    Home,
+)
+
+# A process that ends at the second call, or the only one, of a function.
+_ENDING = """
+import os, shutil, sys
+sys.path.insert(0, {source!r})
+from ipr.spec import copies, copyable, files
+real, calls = {function}, []
+def ended(*args, **kwargs):
+    calls.append(args)
+    if len(calls) >= {calls}:
+        os.kill(os.getpid(), 9)
+    return real(*args, **kwargs)
+{function} = ended
+{what}
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "function", "calls"),
+    [
+        ("copy", "files.overwrite", 1),
+        ("copy", "files.overwrite", 2),
+        ("copy", "copyable.copy_file", 1),
+        ("copy", "os.rename", 1),
+        ("delete", "os.unlink", 2),
+        ("delete", "os.unlink", 3),
+        ("delete", "os.rmdir", 1),
+    ],
+)
+def test_killed_while_it_copies_or_deletes(
+    home: Home, what: str, function: str, calls: int
+) -> None:
+    """What Jupyter sees is whole, and the next run can go on."""
+    site, own = home.site / "bash", home.own / "bash"
+    home.add("bash", shapes.BASH_KERNEL, home.site)
+    act = f"copies.delete({str(own)!r})"
+    if what == "copy":
+        act = f"copies.copy({str(site)!r}, {str(own)!r}, b'{{}}')"
+    else:
+        copies.copy(str(site), str(own), shapes.BASH_KERNEL)
+    code = _ENDING.format(source=str(SOURCE), function=function, calls=calls, what=act)
+    done = subprocess.run([sys.executable, "-c", code], timeout=PATIENCE, check=False)
+    assert done.returncode == -signal.SIGKILL, "it never came to that point"
+    assert own.exists(), "something is left"
+    assert home.listed()["bash"]["folder"] == str(site)
+    ran = home.run("install", "--user", "bash")
+    assert ran.code == 0, ran.err
+    assert home.listed()["bash"]["folder"] == str(own)
+    assert home.run("remove", "bash").code == 0
+    assert not own.exists()
+
+
+def test_folder_too_big_is_not_copied(home: Home) -> None:
+    path = home.add("bash", shapes.BASH_KERNEL, home.site)
+    with (path.parent / "environment.img").open("wb") as file:
+        file.truncate(copies.COPY_LIMIT + 1)
+    ran = home.run("install", "--user", "bash")
+    assert ran.code == 1
+    assert "more than 100 MiB" in ran.err
+    assert not (home.own / "bash").exists()
+
+
+SPEC = b'{"argv": ["k", "{connection_file}"]}'
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that everybody can get at, as a site's; pytest's own is not one."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    before = os.umask(0o022)
+    site = folder / "site"
+    site.mkdir()
+    (site / "kernel.json").write_bytes(SPEC)
+    yield folder
+    os.umask(before)
+    shutil.rmtree(folder)
+
+
+def copied(place: Path) -> tuple[dict[str, tuple[int, bytes]], list[str]]:
+    """Copy; give the mode and content of each file, and what was left out."""
+    target = place / "own" / "k"
+    left_out = copies.copy(str(place / "site"), str(target), SPEC)
+    found = {
+        str(path.relative_to(target)): (
+            stat.S_IMODE(path.lstat().st_mode),
+            path.read_bytes(),
+        )
+        for path in target.rglob("*")
+        if not path.is_dir()
+    }
+    del found["ipr-copy.json"]
+    assert found.pop("kernel.json")[1] == SPEC
+    return found, left_out
+
+
+def test_a_file_that_grows_while_it_is_copied(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What counts is what is read, not the size that it had."""
+    log = place / "site" / "log"
+    log.write_bytes(b"")
+    monkeypatch.setattr(copies, "COPY_LIMIT", 2**20)
+    chunks = []
+
+    def read(fd: int, size: int) -> bytes:
+        chunks.append(size)
+        assert len(chunks) < 100, "it goes on for ever"
+        return bytes(size)
+
+    monkeypatch.setattr(os, "read", read)
+    with pytest.raises(SpecError, match=r"holds more than 1 MiB; copy"):
+        copied(place)
+    assert sum(chunks) <= 2**20 + max(chunks)
+    assert not (place / "own" / "k").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "changed", "new"])
+def test_a_copy_with_something_else_in_it_is_not_deleted(
+    place: Path, kind: str
+) -> None:
+    (place / "site" / "logo.png").write_text("png")
+    copied(place)
+    copy = place / "own" / "k"
+    copies.check_deletable(str(copy))
+    path = copy / "logo.png"
+    if kind == "changed":
+        path.write_text("mine")
+    elif kind == "pipe":
+        os.mkfifo(copy / "pipe")
+    elif kind == "link":
+        (copy / "link").symlink_to("gone")
+    else:
+        (copy / "new").write_text("")
+    with pytest.raises(SpecError, match="did not put there"):
+        copies.delete(str(copy))
+    assert (copy / "kernel.json").exists()
+    assert json.loads((copy / "ipr-copy.json").read_text())["files"]
+
+
+def read(path: Path) -> dict[str, object]:
+    spec = json.loads(path.read_bytes())
+    assert isinstance(spec, dict)
+    return spec
+
+
+def test_remove_deletes_only_what_it_made(home: Home) -> None:
+    home.add("bash", shapes.BASH_KERNEL, home.site)
+    assert home.run("install", "--user", "bash").code == 0
+    copy = home.own / "bash"
+    # A copy of the copy is the user's own work: it is restored, not deleted.
+    shutil.copytree(copy, home.own / "mine")
+    assert home.run("remove", "mine").out == "removed from 'mine'\n"
+    assert (home.own / "mine" / "kernel.json").exists()
+    # So is what has come into the folder, or was changed there.
+    (copy / "notes.txt").write_text("important")
+    ran = home.run("remove", "bash")
+    assert ran.code == 1
+    assert "notes.txt" in ran.err
+    (copy / "notes.txt").unlink()
+    logo = (copy / "logo-64x64.png").read_bytes()
+    (copy / "logo-64x64.png").write_bytes(b"drawn anew")
+    ran = home.run("remove", "bash")
+    assert ran.code == 1
+    assert "logo-64x64.png" in ran.err
+    (copy / "logo-64x64.png").write_bytes(logo)
+    # Options for ipr may be written into its argv: that goes with ipr.
+    spec = read(copy / "kernel.json")
+    argv = spec["argv"]
+    assert isinstance(argv, list)
+    argv += ["--log-level", "DEBUG"]
+    (copy / "kernel.json").write_text(json.dumps(spec))
+    assert home.run("remove", "bash").code == 0
+    assert not copy.exists()
+    assert home.listed()["bash"]["folder"] == str(home.site / "bash")
+
+
+def test_remove_keeps_what_was_made_of_a_copy(home: Home) -> None:
+    """Edited, or the only one left: it is restored like any other."""
+    home.add("bash", shapes.BASH_KERNEL, home.site)
+    copy = home.own / "bash"
+    assert home.run("install", "--user", "bash").code == 0
+    spec = read(copy / "kernel.json")
+    spec["env"] = {"A": "1"}
+    (copy / "kernel.json").write_text(json.dumps(spec))
+    assert home.run("remove", "bash").out == "removed from 'bash'\n"
+    assert read(copy / "kernel.json")["env"] == {"A": "1"}
+    assert home.run("remove", "bash").code == 0  # nothing to do
+    shutil.rmtree(copy)
+    # Another program has written it anew, without ipr.
+    assert home.run("install", "--user", "bash").code == 0
+    (copy / "kernel.json").write_bytes(shapes.BASH_KERNEL)
+    assert home.run("remove", "bash").out.startswith("nothing to do")
+    assert copy.exists()
+    shutil.rmtree(copy)
+    # The site has given the kernel up.
+    assert home.run("install", "--user", "bash").code == 0
+    shutil.rmtree(home.site / "bash")
+    assert home.run("remove", "bash").out == "removed from 'bash'\n"
+    assert home.listed()["bash"]["state"] == "installable"
+
+
+def test_copy_in_progress_is_left_alone(home: Home) -> None:
+    """What somebody works on is not taken for what a kill left."""
+    home.add("bash", shapes.BASH_KERNEL, home.site)
+    assert home.run("install", "--user", "bash").code == 0
+    copy = home.own / "bash"
+    (copy / "kernel.json").unlink()
+    with open(copy / "ipr-copy.json", "rb") as marker:
+        fcntl.flock(marker, fcntl.LOCK_EX)
+        ran = home.run("install", "--user", "bash")
+        assert ran.code == 1
+        assert "another ipr-spec; try again" in ran.err
+    assert home.run("install", "--user", "bash").code == 0
+
+
+def test_half_a_copy_is_replaced(home: Home) -> None:
+    """As a kill leaves it: the marker comes first and goes last."""
+    home.add("bash", shapes.BASH_KERNEL, home.site)
+    assert home.run("install", "--user", "bash").code == 0
+    (home.own / "bash" / "kernel.json").unlink()
+    assert home.listed()["bash"]["folder"] == str(home.site / "bash")
+    assert home.run("install", "--user", "bash").code == 0
+    assert home.listed()["bash"]["state"] == "installed"
+    assert home.run("remove", "bash").code == 0
+    # But somebody else's folder of that name is not touched.
+    (home.own / "bash").mkdir()
+    (home.own / "bash" / "notes").write_text("")
+    ran = home.run("install", "--user", "bash")
+    assert ran.code == 1
+    assert "is there already" in ran.err
