@@ -59,7 +59,7 @@ class SteppedTests(Case):
         )
         return set(done.stdout.strip().split(","))
 
-    def test_stepped(self) -> None:
+    def test_a_stepped_wall_clock_moves_no_timer(self) -> None:
         """An hour back, an hour on: every timer when it is due."""
         for step in ("-3600", "3600"):
             self.assertEqual(self.told(step), {"set before", "set after", "loop"})

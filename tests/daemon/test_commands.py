@@ -87,11 +87,11 @@ class CommandsCase(Case):
         self.commands.run(cell, magic)
 
     def texts(self) -> list[str]:
-        """Give what is under the cell."""
+        """Return what is under the cell."""
         return [d.content["text"] for d in self.said if d.msg_type == "stream"]
 
     def replies(self) -> list[str]:
-        """Give how it ended: at most once, with one idle."""
+        """Return how it ended: at most once, with one idle."""
         found = [d for d in self.said if d.msg_type == "execute_reply"]
         self.assertEqual(self.said.count(messages.IDLE), len(found))
         return [f"{d.content['status']} {d.content.get('ename', '')}" for d in found]

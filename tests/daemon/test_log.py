@@ -22,7 +22,7 @@ class LogCase(Case):
         self.logger = Logger("test", observer=self.publisher)
 
     def ends(self, lines: list[str]) -> list[str]:
-        """Give the lines without the time in front of them."""
+        """Return the lines without the time in front of them."""
         return [line.partition(" ipr ")[2] for line in lines]
 
 
@@ -34,7 +34,7 @@ class LevelTests(LogCase):
         self.logger.error("too")
         self.assertEqual(self.ends(self.written), ["WARN: yes\n", "ERROR: too\n"])
 
-    def test_each_level(self) -> None:
+    def test_each_level_lets_itself_and_all_above_through(self) -> None:
         """Each level lets itself and all above it through."""
         seen = {}
         for level in ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"):
@@ -47,7 +47,7 @@ class LevelTests(LogCase):
             seen, {"DEBUG": 5, "INFO": 4, "WARNING": 3, "ERROR": 2, "CRITICAL": 1}
         )
 
-    def test_debugging(self) -> None:
+    def test_who_makes_debug_records_is_told_whether_they_are_wanted(self) -> None:
         """Who makes DEBUG records is told whether anybody wants them."""
         told: list[bool] = []
         self.log.debugging_changed = told.append
@@ -56,7 +56,7 @@ class LevelTests(LogCase):
         self.assertEqual(told, [True, False, True])
         self.assertTrue(self.log.debugging)
 
-    def test_record(self) -> None:
+    def test_a_record_has_time_level_and_text(self) -> None:
         """Time, level and text with its fields; braces in a value stay."""
         self.logger.warn("{a} and {b}", a=1, b="{c}")
         line = self.written[0]
@@ -64,7 +64,7 @@ class LevelTests(LogCase):
         time = line.partition(" ipr ")[0]
         self.assertEqual((time[4], time[10], len(time)), ("-", "T", 24))
 
-    def test_failure(self) -> None:
+    def test_a_failure_has_its_traceback(self) -> None:
         """A failure comes with its traceback."""
         try:
             _ = 1 / 0
@@ -73,7 +73,7 @@ class LevelTests(LogCase):
         self.assertIn("CRITICAL: it broke\nTraceback", self.written[0])
         self.assertIn("ZeroDivisionError", self.written[0])
 
-    def test_to_stderr(self) -> None:
+    def test_what_is_not_utf8_does_not_break_the_log(self) -> None:
         """What cannot be written as UTF-8 does not break the log."""
         written: list[bytes] = []
         log = to_stderr(written.append)
@@ -112,7 +112,7 @@ class NotebookTests(LogCase):
             self.ends(self.written), ["WARN: one\n", "WARN: while showing\n"]
         )
 
-    def test_showing_fails(self) -> None:
+    def test_a_record_that_cannot_be_shown_goes_to_stderr(self) -> None:
         """A fault in showing is told on stderr, and the next record is shown."""
         broken = [True]
 
@@ -135,7 +135,7 @@ class NotebookTests(LogCase):
 class ExecTests(LogCase):
     """self.log of %ipr exec, as the earlier package's documentation has it."""
 
-    def test_set_level(self) -> None:
+    def test_set_level_takes_numbers_and_names(self) -> None:
         """By number or by name, as logging.Logger.setLevel."""
         for level, name in (
             (logging.DEBUG, "DEBUG"),
@@ -145,13 +145,13 @@ class ExecTests(LogCase):
             self.log.setLevel(level)
             self.assertEqual(self.log.level, name)
 
-    def test_wrong_level(self) -> None:
+    def test_wrong_level_changes_nothing(self) -> None:
         """What logging itself would not take, or has no name here."""
         for level in ("LOUD", 7):
             self.raised(ValueError, self.log.setLevel, level)
         self.assertEqual(self.log.level, "WARNING")
 
-    def test_methods(self) -> None:
+    def test_each_method_logs_at_its_own_level(self) -> None:
         """Each of its methods logs at its own level, with fields filled in."""
         records = Records()
         globalLogPublisher.addObserver(records)

@@ -77,7 +77,7 @@ class StartTests(NextKernelCase):
         self.start(kernel)
         self.assertEqual(len(self.starter.started), 1)
 
-    def test_no_command(self) -> None:
+    def test_without_a_command_nothing_starts(self) -> None:
         kernel = self.next_kernel(None)
         self.assertEqual(
             str(self.raised(ValueError, self.start, kernel)), "it has no command"

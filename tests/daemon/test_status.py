@@ -9,7 +9,7 @@ from tests.case import Case
 class TableTests(Case):
     rows = (Row("state", "running"), Row("id", "a\nb"), Row("none", ""))
 
-    def test_text(self) -> None:
+    def test_text_is_aligned(self) -> None:
         """Two columns; further lines stand below the first."""
         self.assertEqual(
             as_text(self.rows),
@@ -17,7 +17,7 @@ class TableTests(Case):
         )
         self.assertEqual(as_text(()), "")
 
-    def test_html(self) -> None:
+    def test_html_is_escaped(self) -> None:
         """A table in which nothing is taken for markup."""
         found = as_html((Row("a<b", "c&d\ne"),))
         self.assertIn("a&lt;b</th>", found)
@@ -26,14 +26,14 @@ class TableTests(Case):
 
 
 class UnitsTests(Case):
-    def test_size(self) -> None:
+    def test_size_has_a_fitting_unit(self) -> None:
         """Bytes, in the unit that fits."""
         self.assertEqual(
             [size(n) for n in (0, 1023, 1024, 123_456_789, 2**31, 2**45)],
             ["0 B", "1023 B", "1 KiB", "117.7 MiB", "2.0 GiB", "32768.0 GiB"],
         )
 
-    def test_span(self) -> None:
+    def test_span_has_two_units_at_most(self) -> None:
         """Seconds, in the two units that fit."""
         self.assertEqual(
             [span(s) for s in (0.9, 59.9, 60, 3599, 3723, 172_799, 172_800, 10**6)],

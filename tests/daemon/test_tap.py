@@ -50,7 +50,7 @@ class OptionsTests(Case):
         """Both command lines know the same options with the same defaults."""
         self.assertEqual(self.parsed().settings(), options.parse([], "")[0])
 
-    def test_every_option(self) -> None:
+    def test_every_option_is_read(self) -> None:
         """And read them alike."""
         argv = [
             "--connection-file=c.json",
@@ -74,7 +74,7 @@ class OptionsTests(Case):
         )
         self.assertEqual(self.parsed(*argv).settings(), options.parse(argv, "")[0])
 
-    def test_short(self) -> None:
+    def test_short_name_of_the_connection_file(self) -> None:
         """-f, as in a kernelspec."""
         values = self.parsed("-f", "c.json").settings()
         self.assertEqual(values["connection_file"], "c.json")
@@ -84,12 +84,12 @@ class OptionsTests(Case):
         values = self.parsed("--RestarterApp.log_level=INFO").settings()
         self.assertEqual(values["log_level"], "INFO")
 
-    def test_command(self) -> None:
+    def test_words_after_the_dashes_are_the_command(self) -> None:
         """What follows -- is the inner command."""
         config = self.parsed("--no-exec", "--", "k", "-f", "{connection_file}")
         self.assertEqual(config.command, ["k", "-f", "{connection_file}"])
 
-    def test_wrong(self) -> None:
+    def test_wrong_usage_is_one_sentence(self) -> None:
         """One sentence for twistd to print."""
         for argv, text in (
             (("--restart-limit=x",), "not a whole number: 'x'"),
@@ -98,7 +98,7 @@ class OptionsTests(Case):
         ):
             self.assertIn(text, self.wrong(*argv))
 
-    def test_help(self) -> None:
+    def test_help_lists_every_option(self) -> None:
         """Every option is told, with its percent signs as they are."""
         text = str(self.parsed())
         for option in options.OPTIONS:
@@ -200,7 +200,7 @@ class MakeServiceTests(Case):
             f"twistd ipr: {path} does not hold a JSON object\n",
         )
 
-    def test_unknown_kernel(self) -> None:
+    def test_an_unknown_kernel_leaves_no_file(self) -> None:
         """One sentence, and the file that was made is gone again."""
         self.assertIn("no kernelspec is called 'nope'", self.wrong("--kernel", "nope"))
         self.assertEqual(os.listdir(self.base), [])

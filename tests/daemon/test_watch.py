@@ -30,7 +30,7 @@ class WatchTests(Case):
         for _ in range(seconds):
             self.clock.advance(1)
 
-    def test_abandoned(self) -> None:
+    def test_abandoned_after_its_time_and_again(self) -> None:
         """After its time, and again if nothing came of it."""
         self.watch(limit=10)
         self.pass_by(10)
@@ -41,7 +41,7 @@ class WatchTests(Case):
         self.pass_by(10)
         self.assertEqual(len(self.told), 2)
 
-    def test_wanted(self) -> None:
+    def test_time_starts_again_after_somebody_was_there(self) -> None:
         """From then on the time begins anew."""
         self.watch(limit=10)
         self.pass_by(9)
@@ -53,7 +53,7 @@ class WatchTests(Case):
         self.pass_by(1)
         self.assertEqual(len(self.told), 1)
 
-    def test_parent(self) -> None:
+    def test_ends_when_the_parent_has_changed(self) -> None:
         """Only a change counts, and only where it matters."""
         self.watch(parent=os.getppid())
         self.pass_by(5)

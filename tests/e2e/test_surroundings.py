@@ -54,7 +54,7 @@ WRONG = {
     "--env X=a\0b": "holds a NUL character",
     "--env X=\ud800": "holds half a character",
     f"--env X={'x' * 200_000}": "characters, the limit is 131072",
-    "--env " + " ".join(f"X{n}=x" for n in range(20_000)): "its line has",
+    "--env " + " ".join(f"X{n}=x" for n in range(20_000)): "the line has",
     "--env =1": "--env needs NAME=VALUE",
     "--unset A=B": "cannot be the name of a variable",
     "--env PATH=/nowhere --kernel none": "there is no command 'no-such-command-of-ipr'",

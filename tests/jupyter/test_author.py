@@ -16,7 +16,7 @@ class AuthorTests(Case):
         self.ids = iter(f"id-{number}" for number in range(99))
         self.author = Author(SIGNER, lambda: next(self.ids), lambda: "now")
 
-    def test_header(self) -> None:
+    def test_header_has_every_field(self) -> None:
         """A new id each time; session, user, date and version; what else is wanted."""
         self.author.session = "kernel's"
         self.author.username = "ann"
@@ -47,7 +47,7 @@ class AuthorTests(Case):
         """Until an inner kernel says its own there is one made up."""
         self.assertEqual(self.author.session, "id-0")
 
-    def test_body(self) -> None:
+    def test_body_is_signed(self) -> None:
         """A signed message, with the parent's frame as it came."""
         draft = Draft("stream", {"text": "ü"}, {"m": 1})
         parent = b'{ "msg_id":"p" }'
@@ -58,7 +58,7 @@ class AuthorTests(Case):
             ("stream", [parent, b'{"m": 1}', '{"text": "ü"}'.encode()]),
         )
 
-    def test_request(self) -> None:
+    def test_request_returns_its_id(self) -> None:
         """A request of ipr's own has no parent; its id is given."""
         msg_id, body = self.author.request(Draft("kernel_info_request", {}))
         envelope = split(body)
@@ -68,7 +68,7 @@ class AuthorTests(Case):
             ([], msg_id, {}),
         )
 
-    def test_foreign(self) -> None:
+    def test_foreign_parent_is_a_request_of_nobody(self) -> None:
         """A parent that nobody sent: another one each time."""
         found = [json.loads(self.author.foreign("shutdown_request")) for _ in "12"]
         self.assertEqual(
@@ -76,7 +76,7 @@ class AuthorTests(Case):
             [("id-1", "shutdown_request"), ("id-2", "shutdown_request")],
         )
 
-    def test_topic(self) -> None:
+    def test_topic_is_formed_as_ipykernel_does(self) -> None:
         """As ipykernel forms it."""
         self.author.session = "s"
         self.assertEqual(self.author.topic(Draft("stream", {})), b"kernel.s.stream")

@@ -14,7 +14,7 @@ def completed(code: str) -> Completion | None:
 
 
 class CompleteTests(Case):
-    def test_words(self) -> None:
+    def test_words_beside_the_kernels_and_arguments_alone(self) -> None:
         """The two words beside the kernel's, their arguments alone."""
         for code, matches, start, alone in (
             ("%", ("%restart", "%ipr"), 0, False),
@@ -48,7 +48,7 @@ class CompleteTests(Case):
             found = completed(code)
             self.assertEqual(found.matches if found else (), (), code)
 
-    def test_cursor(self) -> None:
+    def test_only_what_is_before_the_cursor_counts(self) -> None:
         """Only what is before the cursor counts."""
         self.assertEqual(
             complete("%restart now", 4), Completion(("%restart",), 0, 4, False)
@@ -83,7 +83,7 @@ class MergeTests(Case):
         found = merge(self.theirs(), self.ours, "%re")
         self.assertEqual(found, self.theirs(matches=["%reset", "%restart"]))
 
-    def test_another_span(self) -> None:
+    def test_matches_of_different_spans_are_merged(self) -> None:
         """A kernel that replaces less, or more, than we do."""
         found = merge(self.theirs(matches=["reset"], cursor_start=1), self.ours, "%re")
         self.assertEqual(
@@ -99,7 +99,7 @@ class MergeTests(Case):
             ([" %reset", " %restart"], 0, 5),
         )
 
-    def test_typed(self) -> None:
+    def test_typed_completions_are_extended(self) -> None:
         """JupyterLab takes the typed ones instead, if they are there."""
         typed = {"start": 0, "end": 3, "text": "%reset", "type": "magic"}
         metadata = {"_jupyter_types_experimental": [typed], "other": 1}
@@ -128,7 +128,7 @@ class MergeTests(Case):
 
 
 class InspectTests(Case):
-    def test_ours(self) -> None:
+    def test_help_for_our_magics(self) -> None:
         """With the cursor anywhere in the line of the magic."""
         for code, topic in (
             ("%restart", "restart"),
@@ -139,7 +139,7 @@ class InspectTests(Case):
             for cursor in (len(code), len(code) - 2):
                 self.assertEqual(inspect(code, cursor), HELP[topic], code)
 
-    def test_not_ours(self) -> None:
+    def test_no_help_for_what_is_not_ours(self) -> None:
         """The kernel explains its own."""
         for code in ("", "restart", "%time", "x = 1\n%restart", "%restarts"):
             self.assertEqual(inspect(code, len(code)), None, code)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import shlex
-import time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,7 +15,7 @@ from tests.case import Case
 class OursTests(Case):
     """Which cells are ours at all."""
 
-    def test_plain(self) -> None:
+    def test_restart_alone_changes_nothing(self) -> None:
         """White space before and after does not matter."""
         for code in (
             "%restart",
@@ -30,12 +27,12 @@ class OursTests(Case):
         ):
             self.assertEqual(parse(code), Restart(), repr(code))
 
-    def test_comments_before(self) -> None:
+    def test_comments_may_come_first(self) -> None:
         """Comment lines of the usual languages may come first."""
         for line in ("# Python", "// C", "-- SQL", "; Lisp", "  # indented"):
             self.assertEqual(parse(f"{line}\n\n%restart"), Restart(), line)
 
-    def test_others_pass(self) -> None:
+    def test_other_cells_are_not_ours(self) -> None:
         """A cell that does not begin with one of our words is none of ours."""
         for code in (
             "",
@@ -57,7 +54,7 @@ class OursTests(Case):
         ):
             self.assertEqual(parse(code), None, repr(code))
 
-    def test_suspicious(self) -> None:
+    def test_cells_of_ours_are_suspicious(self) -> None:
         """The bytes say quickly that a cell cannot be ours."""
         self.assertEqual(
             [
@@ -78,19 +75,19 @@ class OursTests(Case):
 
     @settings(deadline=None)
     @given(st.text(max_size=80))
-    def test_any_arguments(self, text: str) -> None:
+    def test_any_arguments_are_read_or_a_mistake(self, text: str) -> None:
         """Whatever follows our words, there is an answer; nothing raises."""
         for word in ("%restart", "%ipr"):
             self.assertTrue(parse(f"{word} {text}") is not None)
 
 
 class RestartTests(Case):
-    def test_now(self) -> None:
+    def test_now_does_not_wait(self) -> None:
         """Both spellings."""
         self.assertEqual(parse("%restart now"), Restart(now=True))
         self.assertEqual(parse("%restart --now"), Restart(now=True))
 
-    def test_rest(self) -> None:
+    def test_rest_is_for_the_new_kernel(self) -> None:
         """The lines after it are kept as they are."""
         self.assertEqual(
             parse("\n# c\n%restart now\n\nx = 1\n  y\n"),
@@ -109,7 +106,7 @@ class RestartTests(Case):
             )
             self.assertEqual(parse(f"# a{char}%restart\nx = 1"), None)
 
-    def test_comment(self) -> None:
+    def test_a_comment_ends_the_line(self) -> None:
         """As in a shell: only where a word may begin."""
         for line, value in (
             ("--env U=http://h/#frag", "http://h/#frag"),
@@ -122,7 +119,7 @@ class RestartTests(Case):
             assert isinstance(found, Restart), found
             self.assertEqual(found.changes.env, (("U", value),))
 
-    def test_tab(self) -> None:
+    def test_tabs_part_words(self) -> None:
         """Within quotes it stays what it is."""
         found = parse("%restart\t--env\t'U=a\tb'")
         assert isinstance(found, Restart), found
@@ -134,11 +131,11 @@ class RestartTests(Case):
             self.assertIs(type(parse(f"{word}\nx = 1")), Mistake)
             self.assertIs(type(parse(f"{word}\n \n")), Help)
 
-    def test_blank_rest(self) -> None:
+    def test_a_blank_rest_is_none(self) -> None:
         """Lines with nothing in them are no rest."""
         self.assertEqual(parse("%restart\n \n\t\n"), Restart())
 
-    def test_env(self) -> None:
+    def test_env_takes_several_pairs(self) -> None:
         """Values as a shell would take them, with or without '='."""
         self.assertEqual(
             parse("%restart --env A=1 B='x y' --env=C=a=b"),
@@ -151,7 +148,7 @@ class RestartTests(Case):
             parse("%restart --env A="), Restart(changes=Changes(env=(("A", ""),)))
         )
 
-    def test_all_options(self) -> None:
+    def test_all_options_together(self) -> None:
         """Every option, and now among them."""
         self.assertEqual(
             parse(
@@ -181,7 +178,7 @@ class RestartTests(Case):
             parse("%restart --kernel now"), Restart(changes=Changes(kernel="now"))
         )
 
-    def test_help(self) -> None:
+    def test_each_way_to_ask_for_help(self) -> None:
         """Each way to ask."""
         for code in (
             "%restart?",
@@ -194,7 +191,7 @@ class RestartTests(Case):
         ):
             self.assertEqual(parse(code), Help("restart"), code)
 
-    def test_mistakes(self) -> None:
+    def test_mistakes_say_what_is_wrong(self) -> None:
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.RESTART_USAGE
         for arguments, text in (
@@ -217,7 +214,7 @@ class RestartTests(Case):
 
 
 class IprTests(Case):
-    def test_verbs(self) -> None:
+    def test_verbs_take_their_arguments(self) -> None:
         """status, debug and exec, with what belongs to them."""
         for code, expected in (
             ("%ipr status", Ipr("status")),
@@ -229,12 +226,12 @@ class IprTests(Case):
         ):
             self.assertEqual(parse(code), expected, code)
 
-    def test_help(self) -> None:
+    def test_each_way_to_ask_for_help(self) -> None:
         """Each way to ask."""
         for code in ("%ipr", "%ipr help", "%ipr?", "?%ipr", "%ipr??", "%ipr help\n "):
             self.assertEqual(parse(code), Help("ipr"), code)
 
-    def test_mistakes(self) -> None:
+    def test_mistakes_say_what_is_wrong(self) -> None:
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.IPR_USAGE
         for code, text in (
@@ -259,40 +256,8 @@ class IprTests(Case):
             )
 
 
-class WordsTests(Case):
-    """A line is cut as a shell cuts it, in time that its length allows."""
-
-    @settings(max_examples=500, deadline=None)
-    @given(st.text(alphabet="ab= \t\n'\"\\é", max_size=20))
-    def test_as_shlex(self, text: str) -> None:
-        """The same words, and the same lines that are wrong."""
-        try:
-            theirs = shlex.split(text)
-        except ValueError:
-            self.raised(ValueError, magics.shell_words, text)
-            return
-        self.assertEqual(magics.shell_words(text), theirs)
-
-    def test_comments(self) -> None:
-        """Where a word may begin, and nowhere else."""
-        for text, words in (
-            ("a #b", ["a"]),
-            ("a#b", ["a#b"]),
-            ("'a'#b", ["a#b"]),
-            ("'#a' \\#b", ["#a", "#b"]),
-            ("#", []),
-        ):
-            self.assertEqual(magics.shell_words(text), words)
-
-    def test_work(self) -> None:
-        """2 MB in one word: the square of that would be a minute and a half."""
-        for piece in ("x", "\\a", '\\"', "''", '""', "'a"):
-            begin = time.process_time()
-            with contextlib.suppress(ValueError):
-                magics.shell_words('"' + piece * ((2 << 20) // len(piece)) + '"')
-            self.assertTrue(time.process_time() - begin < 20, piece)
-
-    def test_longest(self) -> None:
+class LongestLineTests(Case):
+    def test_a_line_that_is_too_long_is_a_mistake(self) -> None:
         """A longer line is told so, and what may be done."""
         longest = magics.LONGEST_LINE - len("--env A=")
         self.assertIn("Restart(", repr(parse(f"%restart --env A={'x' * longest}")))

@@ -21,7 +21,7 @@ HEADER = b'{"msg_id": "m1", "msg_type": "execute_request", "session": "s"}'
 
 
 def message(*, identities: tuple[bytes, ...] = (), **frames: bytes) -> list[bytes]:
-    """Give the frames of a message; ``header=...`` and so on replace some."""
+    """Return the frames of a message; ``header=...`` and so on replace some."""
     return [
         *identities,
         DELIMITER,
