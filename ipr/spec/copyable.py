@@ -24,18 +24,10 @@ from ipr.spec import files
 
 #: How deeply folders may be nested, and how many files there may be.
 DEPTH_LIMIT = 16
-
-
 FILES_LIMIT = 10_000
-
-
 _CHUNK = 2**18
-
-
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-#: Their files say anybody may read them, and then it depends on who asks.
+#: Modes of files in these do not say who may read them.
 _NOT_ON_DISK = ("/proc/", "/sys/", "/dev/")
 
 
@@ -94,7 +86,7 @@ class Source:
         :raises LeftOut: it must not be copied.
         """
         try:
-            fd = os.open(name, files._READ | os.O_NOFOLLOW, dir_fd=folder)
+            fd = os.open(name, files.READ | os.O_NOFOLLOW, dir_fd=folder)
         except OSError as error:
             if error.errno == errno.ELOOP:
                 return self._linked(folder, name)
@@ -122,7 +114,7 @@ class Source:
                 if path.startswith(_NOT_ON_DISK) or not is_public(path):
                     raise LeftOut("is a link to a file that not everybody can read")
             try:
-                return os.open(f"/proc/self/fd/{found}", files._READ)
+                return os.open(f"/proc/self/fd/{found}", files.READ)
             except OSError:
                 raise LeftOut("is a link to a file that you cannot read") from None
         finally:

@@ -15,11 +15,7 @@ import attrs
 # srun(1) of Slurm 22.05 and the options that came since. A long option with a
 # value in the same word ("--mem=4G") needs no table.
 _SRUN_SHORT_WITH_VALUE = frozenset("AbBcCdDeFGiJLmMnNopqrStTwWx")
-
-
 _SRUN_SHORT_ALONE = frozenset("EhHklOQsuvVXZ")
-
-
 _SRUN_LONG_WITH_VALUE = (
     "accel-bind account acctg-freq bb bbf bcast-exclude begin chdir"
     " cluster-constraint clusters comment constraint container container-id core-spec"
@@ -35,8 +31,6 @@ _SRUN_LONG_WITH_VALUE = (
     " thread-spec threads threads-per-core time time-min tmp treewidth"
     " tres-bind tres-per-task uid wait wckey"
 )
-
-
 _SRUN_LONG_ALONE = (
     "bcast compress contiguous disable-status exact exclusive external help hold"
     " immediate interactive kill-on-bad-exit label nice no-allocate no-kill overcommit"
@@ -180,12 +174,8 @@ class Word:
 
 
 _SEPARATORS = ";&|()\n"
-
-
 #: Words that may stand in front of a command and are not it.
 _BEFORE_A_COMMAND = "! { do elif else exec if then time until while"
-
-
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 
 

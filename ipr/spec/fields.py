@@ -17,20 +17,12 @@ from ipr.spec.errors import SpecError
 #: (JEP 66) a kernel may be started with a registration file, and answers there with
 #: the ports that it has chosen itself.
 PROTOCOL_VERSION = "5.4"
-
-
 CONNECTION_FILE = "{connection_file}"
-
-
 RESOURCE_DIR = "{resource_dir}"
-
-
 #: In a command after ``--``: the inner kernel's connection file. It has a name
 #: of its own since whoever starts a kernelspec fills in {connection_file} in the
 #: whole of argv, the part after ``--`` included.
 INNER_CONNECTION_FILE = "{inner_connection_file}"
-
-
 PLACE = ["-f", CONNECTION_FILE, "--resource-dir", RESOURCE_DIR]
 
 

@@ -16,10 +16,8 @@ from ipr.spec.errors import SpecError, why
 
 #: A kernel.json longer than this many bytes is not read.
 SIZE_LIMIT = 16 * 2**20
-
-
 #: Without O_NONBLOCK, opening a pipe would wait for a writer.
-_READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+READ = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 def read_file(path: str, limit: int) -> bytes:
@@ -28,7 +26,7 @@ def read_file(path: str, limit: int) -> bytes:
     :raises OSError: it cannot be read, is no regular file (EINVAL) or longer than
         *limit* bytes (EFBIG).
     """
-    fd = os.open(path, _READ)
+    fd = os.open(path, READ)
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file", path)

@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 import attrs
 
 _WHITESPACE = " \t\n\r"  # RFC 8259, section 2
-
-
 _DECODER = json.JSONDecoder()
 
 

@@ -26,8 +26,6 @@ examples:
 
 'ipr-spec COMMAND --help' shows more about one of them.
 """
-
-
 _LIST_EXAMPLES = """\
 examples:
   ipr-spec list
@@ -37,8 +35,6 @@ examples:
 "state" in --json is one of installed, inside (on the far side of a launcher),
 earlier (patched by the package inplace_restarter), installable, impossible.
 """
-
-
 _INSTALL_EXAMPLES = """\
 examples:
   ipr-spec install python3
@@ -55,8 +51,6 @@ examples:
 What follows -- goes to the daemon; 'python -m ipr --help' lists its options.
 Installing again changes nothing, or brings an older installation up to date.
 """
-
-
 _REMOVE_EXAMPLES = """\
 examples:
   ipr-spec remove python3
@@ -64,8 +58,6 @@ examples:
 
 The kernel.json is restored byte for byte. A copy that 'install --user' made is deleted.
 """
-
-
 _CHECK_EXAMPLES = """\
 examples:
   ipr-spec check                      python3

@@ -23,15 +23,9 @@ from ipr.spec.fields import CONNECTION_FILE, argv_of, provisioner_of
 
 #: Fields that mean that a kernelspec is wrapped; in the older form, at the top level.
 RESERVED = (ORIGINAL_ARGV, ORIGINAL_INTERRUPT_MODE, INTERPRETER)
-
-
 #: The start of the first versions of ipr on Python 3.10, which has no -P.
 _STARTS_IPR = re.compile(r"""run_module\(["']ipr["']""")
-
-
 _PYTHON_FLAG = re.compile(r"-([bBEIOPqsSuv]+$|[WX])")
-
-
 #: Provisioners that are known to run argv; others may ignore it.
 ARGV_PROVISIONERS = frozenset({"local-provisioner", "slurm-provisioner"})
 
