@@ -27,7 +27,7 @@ from ipr.sockets.channels import (
     named_loss,
     watched,
 )
-from ipr.sockets.listeners import MOST_BEHIND, Listeners, Tcp
+from ipr.sockets.listeners import Listeners, Tcp
 from ipr.sockets.upkeep import Clock
 
 #: Called with a channel's name and the frames that came.
@@ -268,9 +268,8 @@ class Front:
         late = self._listeners.look(published)
         if late:
             _log.warn(
-                "Disconnected {late} client(s) that had not read {most} MiB of output",
+                "Disconnected {late} client(s) that did not read the output",
                 late=late,
-                most=MOST_BEHIND >> 20,
             )
 
 

@@ -25,7 +25,7 @@ CALM = 2**20
 #: only after the flood; what is freed then is given back by the later ones.
 DELAYS = (2.0, 8.0, 50.0)
 #: Published bytes after which it is worth to look who reads.
-LOOK = 16 * 2**20
+LOOK = 2**20
 
 
 class Clock(Protocol):

@@ -38,6 +38,15 @@ class ListenersTests(Case):
         self.assertEqual(self.listeners.look(MOST_BEHIND + 1), 1)
         self.assertEqual(self.cuts, [1])
 
+    def test_many_who_do_not_read(self) -> None:
+        """Together they may be as far behind as one alone; who reads stays."""
+        for descriptor in range(10, 110):
+            self.listeners.came(descriptor, 0)
+            self.acked[descriptor], self.waiting[descriptor] = 0, True
+        self.acked[1] = self.acked[2] = MOST_BEHIND // 100 + 1
+        self.assertEqual(self.listeners.look(MOST_BEHIND // 100), 0)
+        self.assertEqual(self.listeners.look(MOST_BEHIND // 100 + 1), 100)
+
     def test_who_reads_slowly(self) -> None:
         """It may be behind all the time, not by too much."""
         for step in range(1, 100):
