@@ -22,6 +22,10 @@ IPYKERNEL = b"""{
  "kernel_protocol_version": "5.5"
 }"""
 
+#: As before ipykernel 7, which every jupyter_client knows all the fields of: the older
+#: ones warn of ``kernel_protocol_version``, whether ipr is there or not.
+IPYKERNEL_6 = IPYKERNEL.replace(b',\n "kernel_protocol_version": "5.5"', b"")
+
 #: ``python -m ipykernel install --name``, on Python 3.11 and later.
 IPYKERNEL_NAMED = b"""{
  "argv": [

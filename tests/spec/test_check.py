@@ -297,7 +297,7 @@ def test_the_kernel_runs_in_its_own_environment(home: Home) -> None:
     """One environment has ipykernel and its kernelspec, another one has ipr."""
     other = make_environment(home.folder / "analysis", with_ipr=False)
     kernels = other / "share" / "jupyter" / "kernels"
-    home.add("python3", shapes.IPYKERNEL, kernels)
+    home.add("python3", shapes.IPYKERNEL_6, kernels)
     ran = home.run("install", "--prefix", str(other), "python3")
     assert ran.code == 0, ran.err
     found = {

@@ -79,8 +79,7 @@ def no_warning(data: bytes) -> KernelSpec:
 
 
 def test_jupyter_client_has_nothing_to_warn_of() -> None:
-    before = shapes.IPYKERNEL
-    loaded = no_warning(wrapped(before))
+    loaded = no_warning(wrapped(shapes.IPYKERNEL_6))
     assert loaded.interrupt_mode == "message"
     assert loaded.metadata["debugger"] is True
     # The form of the first versions, else this test would show nothing.
