@@ -59,11 +59,11 @@ LAST_READS = 100
 #: Milliseconds without a message after which there are no more.
 LAST_PATIENCE = 2
 
-#: Seconds between two reports of a subscription to the same topic, and how many
-#: topics may be reported at once. Each is answered to all who listen, and who
-#: subscribes needs no key.
+#: How many subscriptions are reported at once, in so many seconds; those that come
+#: beyond are reported later, and once for each topic. Each is answered to all who
+#: listen, and who subscribes needs no key.
 GREETING_TIME = 0.2
-MOST_TOPICS = 8
+MOST_GREETINGS = 8
 
 _WATCHED = int(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
 
@@ -77,7 +77,7 @@ class Newcomers:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._told: Callable[[Frames], None] = _nobody
-        self._lately: dict[bytes, None] = {}
+        self._lately = 0
         self._waiting: dict[bytes, None] = {}
         self._timer: IDelayedCall | None = None
 
@@ -93,13 +93,13 @@ class Newcomers:
         event = bytes(frames[0])
         if len(frames) != 1 or event[:1] != b"\x01":
             return
-        if event not in self._lately and len(self._lately) < MOST_TOPICS:
-            self._lately[event] = None
+        if self._lately < MOST_GREETINGS:
+            self._lately += 1
             if self._timer is None:
                 self._timer = self._clock.callLater(GREETING_TIME, self._due)
             self._told([event])
         # The one that every client has must not wait behind others.
-        elif event == b"\x01" or len(self._waiting) < MOST_TOPICS:
+        elif event == b"\x01" or len(self._waiting) < MOST_GREETINGS:
             self._waiting[event] = None
 
     def stop(self) -> None:
@@ -110,10 +110,11 @@ class Newcomers:
 
     def _due(self) -> None:
         self._timer = None
-        self._lately, self._waiting = self._waiting, {}
-        if self._lately:
+        late, self._waiting = self._waiting, {}
+        self._lately = len(late)
+        if late:
             self._timer = self._clock.callLater(GREETING_TIME, self._due)
-        for event in self._lately:
+        for event in late:
             self._told([event])
 
 

@@ -11,7 +11,7 @@ from ipr.boot.connection import CHANNELS, Outer
 from ipr.sockets import front as front_module
 from ipr.sockets.front import (
     GREETING_TIME,
-    MOST_TOPICS,
+    MOST_GREETINGS,
     MOST_UNTAKEN,
     Front,
     Newcomers,
@@ -191,8 +191,7 @@ class FrontTests(SocketsCase):
         front = self.front()
         clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
         self.reactor.until(lambda: front.clients == 2, "two connections")
-        self.reactor.until(lambda: front._newcomers._waiting, "both subscriptions")
-        self.reactor.advance(GREETING_TIME)
+        self.reactor.until(lambda: len(self.received) == 2, "both subscriptions")
         self.assertEqual(self.received, [("iopub", [b"\x01"])] * 2)
         front.publish([b"topic", *BODY])
         for client in clients:
@@ -291,24 +290,26 @@ class NewcomersTests(Case):
         for topic in topics:
             self.newcomers.received([b"\x01" + topic])
 
-    def test_at_once(self) -> None:
-        """The first one to a topic is told at once, later ones are when it is time."""
-        self.subscribe(b"", b"x")
-        self.assertEqual(self.told, [b"\x01", b"\x01x"])
-        self.subscribe(b"", b"", b"")
-        self.assertEqual(len(self.told), 2)
+    def test_a_few_are_told_at_once(self) -> None:
+        """As many as clients connect; each gets its welcome, as from a kernel."""
+        self.subscribe(b"", b"x", b"", b"")
+        self.assertEqual(self.told, [b"\x01", b"\x01x", b"\x01", b"\x01"])
+
+    def test_more_are_told_once_for_each_topic_when_it_is_time(self) -> None:
+        self.subscribe(*[b""] * (MOST_GREETINGS + 3))
+        self.assertEqual(len(self.told), MOST_GREETINGS)
         self.clock.advance(GREETING_TIME)
-        self.assertEqual(self.told[2:], [b"\x01"])
+        self.assertEqual(self.told[MOST_GREETINGS:], [b"\x01"])
         self.clock.advance(GREETING_TIME)
         self.subscribe(b"")
-        self.assertEqual(self.told[3:], [b"\x01"])
+        self.assertEqual(len(self.told), MOST_GREETINGS + 2)
 
     def test_flood(self) -> None:
         """Many are told in a number that is bounded; the usual one is among them."""
         self.subscribe(*(b"%d" % number for number in range(1000)), b"")
-        self.assertEqual(len(self.told), MOST_TOPICS)
+        self.assertEqual(len(self.told), MOST_GREETINGS)
         self.clock.advance(GREETING_TIME)
-        self.assertEqual(len(self.told), 2 * MOST_TOPICS + 1)
+        self.assertEqual(len(self.told), 2 * MOST_GREETINGS + 1)
         self.assertIn(b"\x01", self.told)
         self.clock.advance(GREETING_TIME)
         self.assertEqual(self.clock.getDelayedCalls(), [])
