@@ -43,7 +43,7 @@ from ipr.lifecycle.restarter import Restarter
 from ipr.relay.cells import Cell
 from ipr.relay.relay import Relay
 from ipr.relay.request import Request
-from ipr.sockets.channels import Factory
+from ipr.sockets.factory import Factory
 from ipr.sockets.front import Front
 
 #: Milliseconds that the last replies get to leave.

@@ -18,7 +18,7 @@ from ipr.boot.launch import Launch
 from ipr.kernel import guardians
 from ipr.kernel.process import Ended, InnerProcess
 from ipr.kernel.reactor import Reactor
-from ipr.sockets.channels import Factory
+from ipr.sockets.factory import Factory
 from ipr.sockets.inner import InnerSide, Received
 
 

@@ -14,22 +14,19 @@ leaves the socket open and deaf. All figures in comments are of pyzmq 27.
 
 from __future__ import annotations
 
-import os
-import struct
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import zmq
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from txzmq import ZmqConnection, ZmqEndpoint, ZmqFactory
+from txzmq import ZmqConnection, ZmqEndpoint
 from zmq.backend import Socket as BareSocket
 
 from ipr.jupyter.wire import DELIMITER, MOST_FRAMES, Frame
-from ipr.sockets.upkeep import Clock, Upkeep
+from ipr.sockets.factory import Factory, Reactor
 
 Frames = list[Frame]
 Receive = Callable[[Frames], None]
@@ -49,57 +46,10 @@ _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 READ_BUDGET = 32
 #: Bytes after which it is the others' turn as well.
 READ_BYTES = 4 * 2**20
-#: The same for subscriptions, of which each costs next to nothing.
-READ_SUBSCRIPTIONS = 2000
-#: ``ZMQ_AFFINITY`` of each side's sockets: one of the context's two I/O threads.
-#: What is large is copied into the one while it is copied out of the other.
-FRONT_THREAD = 0b01
-INNER_THREAD = 0b10
-#: Beats that one client may have under way, and the bytes of each: anybody can
-#: send them, and never read the echo.
-MOST_BEATS = 64
-MOST_BEAT = 4096
 
 
 class ChannelClosed(Exception):
     """Something was sent through a channel that is closed."""
-
-
-class Reactor(Clock, Protocol):
-    """What is needed of Twisted's reactor: IReactorTime and IReactorFDSet."""
-
-    def addReader(self, reader: Any) -> None:
-        """Watch a descriptor."""
-
-    def removeReader(self, reader: Any) -> None:
-        """Watch it no more."""
-
-
-class Factory(ZmqFactory):  # type: ignore[misc]
-    """A ZeroMQ context on a reactor that was handed in.
-
-    It has two I/O threads: see ``FRONT_THREAD``.
-
-    :param reactor: where the sockets are read.
-    :param linger: milliseconds for which closing waits for the last messages.
-    :param upkeep: gives memory back; one of its own by default.
-    """
-
-    ioThreads = 2
-
-    def __init__(
-        self, reactor: Reactor, linger: int = 500, upkeep: Upkeep | None = None
-    ) -> None:
-        self.reactor = reactor
-        self.lingerPeriod = linger
-        #: Told of all that is read.
-        self.upkeep = Upkeep(reactor) if upkeep is None else upkeep
-        super().__init__()
-
-    def shutdown(self) -> None:
-        """Close all; see txZMQ."""
-        self.upkeep.stop()
-        super().shutdown()
 
 
 class Channel(ZmqConnection):  # type: ignore[misc]
@@ -334,115 +284,6 @@ class Channel(ZmqConnection):  # type: ignore[misc]
         while _get(socket, _RCVMORE):
             frames.append(_recv(socket, _NOBLOCK))
         return frames
-
-
-class Subscriptions(Channel):
-    """An XPUB: what comes in is short, and anybody can send it.
-
-    libzmq takes all of it out of the connections into a queue without a bound, at
-    each look. So it is read here without a look after each message, many of them
-    at a time, and ``ZMQ_RCVHWM`` is to be small: less comes in than goes out.
-    """
-
-    def doRead(self) -> None:
-        """Read until nothing is left, or until it is the others' turn."""
-        if self._again is not None:
-            if self._again.active():
-                self._again.cancel()
-            self._again = None
-        begun = self.bytes_read
-        try:
-            for _ in range(READ_SUBSCRIPTIONS):
-                if self.socket is None:
-                    return
-                self._deliver(self._read(self.socket))
-        except zmq.Again:
-            return
-        except zmq.ZMQError:
-            self.connectionLost(Failure())
-            return
-        finally:
-            self._passed(self.bytes_read - begun)
-        self._read_soon()
-
-
-def watched(
-    factory: Factory,
-    channel: Channel,
-    events: int,
-    told: Receive,
-    lost: Callable[[Failure], None],
-) -> Channel:
-    """Have a channel's connections told; give the channel that tells it.
-
-    :param events: for instance ``zmq.EVENT_CONNECTED``; see zmq_socket_monitor(3).
-    :param told: called with frames that :func:`event_of` understands.
-    """
-    address = f"inproc://monitor-{id(channel):x}-{os.urandom(4).hex()}"
-    channel.socket.monitor(address, events)
-    monitor = Channel(factory, zmq.PAIR, told, lost)
-    monitor.connect(address)
-    return monitor
-
-
-def event_of(frames: Frames) -> tuple[int, int]:
-    """Read what a monitor tells: the event, and its value (here: a descriptor)."""
-    event, value = struct.unpack("=Hi", frames[0][:6])
-    return event, value
-
-
-def named_loss(lost: Callable[[str], None], name: str) -> Callable[[Failure], None]:
-    """Have a socket's failure told in a sentence that begins with its name."""
-
-    def fail(reason: Failure) -> None:
-        lost(f"{name}: {reason.getErrorMessage()}")
-
-    return fail
-
-
-class Heartbeat:
-    """Echoes what comes, in a thread of its own, in C.
-
-    Clients take a kernel for dead after a second without a beat; the
-    reactor may be busier than that.
-
-    :param address: to bind.
-    :param options: socket options, set before.
-    :raises zmq.ZMQError: when the address is taken.
-    """
-
-    def __init__(
-        self, address: str, options: Mapping[int, int | bytes] | None = None
-    ) -> None:
-        self._context = zmq.Context(1)
-        self._socket = self._context.socket(zmq.ROUTER)
-        self._socket.linger = 0
-        self._socket.set(zmq.ROUTER_HANDOVER, 1)
-        self._socket.set(zmq.RCVHWM, MOST_BEATS)
-        self._socket.set(zmq.SNDHWM, MOST_BEATS)
-        self._socket.set(zmq.MAXMSGSIZE, MOST_BEAT)
-        for name, value in (options or {}).items():
-            self._socket.set(name, value)
-        try:
-            self._socket.bind(address)
-        except zmq.ZMQError:
-            self._socket.close()
-            self._context.term()
-            raise
-        self._thread = threading.Thread(target=self._beat, name="hb", daemon=True)
-        self._thread.start()
-
-    def _beat(self) -> None:
-        try:
-            zmq.proxy(self._socket, self._socket)
-        except zmq.ZMQError:
-            # ETERM: the context ends, which is how close() stops the proxy.
-            self._socket.close()
-
-    def close(self) -> None:
-        """Stop, and wait until the thread is gone."""
-        self._context.term()
-        self._thread.join()
 
 
 _log = Logger()

@@ -11,24 +11,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import zmq
-from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
 
 from ipr.boot.connection import Outer
 from ipr.jupyter.wire import Frame
-from ipr.sockets.channels import (
-    FRONT_THREAD,
-    Channel,
-    Factory,
-    Frames,
-    Heartbeat,
-    Subscriptions,
-    event_of,
-    named_loss,
-    watched,
-)
+from ipr.sockets.channels import Channel, Frames
+from ipr.sockets.factory import FRONT_THREAD, Factory
+from ipr.sockets.heartbeat import Heartbeat
 from ipr.sockets.listeners import Listeners, Tcp
-from ipr.sockets.upkeep import Clock
+from ipr.sockets.monitor import event_of, named_loss, watched
+from ipr.sockets.subscriptions import Newcomers, Subscriptions
 
 #: Called with a channel's name and the frames that came.
 Received = Callable[[str, Frames], None]
@@ -46,7 +38,7 @@ MOST_UNREAD = 100_000
 #: its end comes, as by a plain kernel.
 MOST_UNTAKEN = 4
 
-#: The same for subscriptions: see :class:`ipr.sockets.channels.Subscriptions`.
+#: The same for subscriptions: see :class:`ipr.sockets.subscriptions.Subscriptions`.
 MOST_UNTAKEN_TOPICS = 4
 
 #: Bytes of a message to iopub: subscriptions, and ZMTP's own greetings, of which
@@ -59,63 +51,27 @@ LAST_READS = 100
 #: Milliseconds without a message after which there are no more.
 LAST_PATIENCE = 2
 
-#: How many subscriptions are reported at once, in so many seconds; those that come
-#: beyond are reported later, and once for each topic. Each is answered to all who
-#: listen, and who subscribes needs no key.
-GREETING_TIME = 0.2
-MOST_GREETINGS = 8
-
 _WATCHED = int(zmq.EVENT_ACCEPTED | zmq.EVENT_DISCONNECTED)
 
+# A client that reconnects under its old identity (the Jupyter server does) takes
+# its place.
+_ROUTER: dict[int, int | bytes] = {
+    zmq.ROUTER_HANDOVER: 1,
+    zmq.RCVHWM: MOST_UNTAKEN,
+}
 
-class Newcomers:
-    """Reports subscriptions, and bounds how often.
-
-    :param clock: for the time between two reports.
-    """
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._told: Callable[[Frames], None] = _nobody
-        self._lately = 0
-        self._waiting: dict[bytes, None] = {}
-        self._timer: IDelayedCall | None = None
-
-    def tell(self, told: Callable[[Frames], None]) -> None:
-        """From here on, report to this one.
-
-        :param told: called with a subscription, as XPUB gives it (zmq_socket(3)).
-        """
-        self._told = told
-
-    def received(self, frames: Frames) -> None:
-        """Take what came in on iopub; all but subscriptions is dropped."""
-        event = bytes(frames[0])
-        if len(frames) != 1 or event[:1] != b"\x01":
-            return
-        if self._lately < MOST_GREETINGS:
-            self._lately += 1
-            if self._timer is None:
-                self._timer = self._clock.callLater(GREETING_TIME, self._due)
-            self._told([event])
-        # The one that every client has must not wait behind others.
-        elif event == b"\x01" or len(self._waiting) < MOST_GREETINGS:
-            self._waiting[event] = None
-
-    def stop(self) -> None:
-        """Report no more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _due(self) -> None:
-        self._timer = None
-        late, self._waiting = self._waiting, {}
-        self._lately = len(late)
-        if late:
-            self._timer = self._clock.callLater(GREETING_TIME, self._due)
-        for event in late:
-            self._told([event])
+#: Socket options of each channel, besides what the connection file asks for.
+OPTIONS: dict[str, dict[int, int | bytes]] = {
+    "shell": _ROUTER,
+    "control": _ROUTER,
+    "stdin": {**_ROUTER, zmq.ROUTER_MANDATORY: 1},
+    "iopub": {
+        zmq.XPUB_VERBOSE: 1,
+        zmq.SNDHWM: MOST_UNREAD,
+        zmq.MAXMSGSIZE: MOST_TOPIC,
+        zmq.RCVHWM: MOST_UNTAKEN_TOPICS,
+    },
+}
 
 
 class Front:
@@ -141,60 +97,45 @@ class Front:
         self._listeners = Listeners(tcp.progress, tcp.cut)
         self._newcomers = Newcomers(factory.reactor)
         self._upkeep.look = self._look
-        curve: dict[int, int | bytes] = {}
-        if outer.curve_secretkey:
-            curve = {
-                zmq.CURVE_SERVER: 1,
-                zmq.CURVE_PUBLICKEY: outer.curve_publickey,
-                zmq.CURVE_SECRETKEY: outer.curve_secretkey,
-            }
         try:
             for name in ("shell", "control", "stdin", "iopub"):
-                options: dict[int, int | bytes] = {
-                    zmq.AFFINITY: FRONT_THREAD,
-                    **_ipv6(outer.ip),
-                    **curve,
-                }
-                if name == "iopub":
-                    kind = zmq.XPUB
-                    options[zmq.XPUB_VERBOSE] = 1
-                    options[zmq.SNDHWM] = MOST_UNREAD
-                    options[zmq.MAXMSGSIZE] = MOST_TOPIC
-                    options[zmq.RCVHWM] = MOST_UNTAKEN_TOPICS
-                else:
-                    # A client that reconnects under its old identity (the
-                    # Jupyter server does) takes its place.
-                    kind = zmq.ROUTER
-                    options[zmq.ROUTER_HANDOVER] = 1
-                    options[zmq.RCVHWM] = MOST_UNTAKEN
-                if name == "stdin":
-                    options[zmq.ROUTER_MANDATORY] = 1
-                make = Subscriptions if name == "iopub" else Channel
-                channel = make(
-                    factory,
-                    kind,
-                    self._newcomers.received if name == "iopub" else _nobody,
-                    named_loss(lost, name),
-                    options=options,
-                )
-                self._channels[name] = channel
-                if name == "iopub":
-                    self._monitor = watched(
-                        factory,
-                        channel,
-                        _WATCHED,
-                        self._connection,
-                        named_loss(_log_loss, "the monitor of iopub"),
-                    )
-                channel.bind(outer.address(name))
-            self.heartbeat = Heartbeat(
-                outer.address("hb"), {**_ipv6(outer.ip), **curve}
-            )
+                self._open(factory, outer, name, lost)
+            self.heartbeat = Heartbeat(outer.address("hb"), _security(outer))
         except zmq.ZMQError:
             self.close(0)
             raise
         #: The hot path: straight to the socket.
         self.publish = self._channels["iopub"].send
+
+    def _open(
+        self, factory: Factory, outer: Outer, name: str, lost: Callable[[str], None]
+    ) -> None:
+        options: dict[int, int | bytes] = {
+            zmq.AFFINITY: FRONT_THREAD,
+            **_security(outer),
+            **OPTIONS[name],
+        }
+        if name != "iopub":
+            channel = Channel(
+                factory, zmq.ROUTER, _nobody, named_loss(lost, name), options=options
+            )
+        else:
+            channel = Subscriptions(
+                factory,
+                zmq.XPUB,
+                self._newcomers.received,
+                named_loss(lost, name),
+                options=options,
+            )
+            self._monitor = watched(
+                factory,
+                channel,
+                _WATCHED,
+                self._connection,
+                named_loss(_log_loss, "the monitor of iopub"),
+            )
+        self._channels[name] = channel
+        channel.bind(outer.address(name))
 
     @property
     def clients(self) -> int:
@@ -285,5 +226,11 @@ def _log_loss(sentence: str) -> None:
 _log = Logger()
 
 
-def _ipv6(ip: str) -> dict[int, int | bytes]:
-    return {zmq.IPV6: 1} if ":" in ip else {}
+def _security(outer: Outer) -> dict[int, int | bytes]:
+    """Return the options that the connection file asks for: IPv6, CurveZMQ."""
+    options: dict[int, int | bytes] = {zmq.IPV6: 1} if ":" in outer.ip else {}
+    if outer.curve_secretkey:
+        options[zmq.CURVE_SERVER] = 1
+        options[zmq.CURVE_PUBLICKEY] = outer.curve_publickey
+        options[zmq.CURVE_SECRETKEY] = outer.curve_secretkey
+    return options

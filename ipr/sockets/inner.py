@@ -18,15 +18,9 @@ from twisted.logger import Logger
 
 from ipr.boot.connection import Inner
 from ipr.jupyter.wire import Frame
-from ipr.sockets.channels import (
-    INNER_THREAD,
-    Channel,
-    Factory,
-    Frames,
-    event_of,
-    named_loss,
-    watched,
-)
+from ipr.sockets.channels import Channel, Frames
+from ipr.sockets.factory import INNER_THREAD, Factory
+from ipr.sockets.monitor import event_of, named_loss, watched
 
 #: Called with a channel's name and the frames that came.
 Received = Callable[[str, Frames], None]

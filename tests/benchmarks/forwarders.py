@@ -45,7 +45,8 @@ def ipr_channels(route: str, front: str, back: str, *, verify: bool) -> None:
 
     from ipr.jupyter.signing import Signer
     from ipr.jupyter.wire import split
-    from ipr.sockets.channels import FRONT_THREAD, INNER_THREAD, Channel, Factory
+    from ipr.sockets.channels import Channel
+    from ipr.sockets.factory import FRONT_THREAD, INNER_THREAD, Factory
 
     factory = Factory(reactor)
     signer = Signer(KEY)

@@ -55,7 +55,7 @@ sys.exit(main(["-f", path, "--inner-transport", "ipc", "--", *COMMAND]))
 #: Every other one.
 LATER = """
 from twisted.internet import reactor
-from ipr.sockets.channels import Factory
+from ipr.sockets.factory import Factory
 from ipr.kernel.generation import Generation, Starter
 from ipr.boot.launch import Launch
 from ipr.kernel.process import InnerProcess

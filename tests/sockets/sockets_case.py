@@ -13,7 +13,7 @@ import zmq
 
 from ipr.boot.connection import CHANNELS
 from ipr.jupyter.wire import DELIMITER
-from ipr.sockets.channels import Factory
+from ipr.sockets.factory import Factory
 from tests.case import Case
 from tests.fakes import FakeReactor
 

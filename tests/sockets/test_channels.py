@@ -5,7 +5,6 @@ Over ``inproc://`` on a fake reactor: what one side sent, the other side has.
 
 from __future__ import annotations
 
-import os
 from typing import Any
 from unittest import mock
 
@@ -13,15 +12,13 @@ import zmq
 from twisted.python.failure import Failure
 
 from ipr.jupyter.wire import DELIMITER, MOST_FRAMES
-from ipr.sockets import channels
 from ipr.sockets.channels import (
     READ_BUDGET,
     READ_BYTES,
     Channel,
     ChannelClosed,
-    Factory,
-    Heartbeat,
 )
+from ipr.sockets.factory import Factory
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -404,55 +401,3 @@ class ReadOrderlyTests(ChannelCase):
         """Without delimiter it is read to its end, and the next one is whole."""
         odd = [b"%d" % number for number in range(20)]
         self.assertEqual(self.received(odd, MESSAGE), [odd, MESSAGE])
-
-
-class HeartbeatTests(Case):
-    def setUp(self) -> None:
-        self.address = f"ipc://{os.path.join(self.folder(), 'hb')}"
-        self.context = zmq.Context()
-        self.addCleanup(self.context.destroy, 0)
-
-    def beats(self, identity: bytes = b"") -> bool:
-        """Whether an echo comes within the bound."""
-        client = self.context.socket(zmq.REQ)
-        if identity:
-            client.setsockopt(zmq.IDENTITY, identity)
-        client.connect(self.address)
-        client.send(b"ping")
-        answered = client.poll(5000) and client.recv() == b"ping"
-        client.close(0)
-        return bool(answered)
-
-    def test_beats(self) -> None:
-        """It echoes, whoever asks, while this thread does nothing for it."""
-        heart = Heartbeat(self.address)
-        self.addCleanup(heart.close)
-        self.assertEqual([self.beats(), self.beats()], [True, True])
-
-    def test_same_identity_again(self) -> None:
-        """A client that comes back under its identity is echoed, too."""
-        heart = Heartbeat(self.address)
-        self.addCleanup(heart.close)
-        self.assertEqual([self.beats(b"me"), self.beats(b"me")], [True, True])
-
-    def test_close(self) -> None:
-        """After close the thread is gone, and the address is free."""
-        heart = Heartbeat(self.address)
-        heart.close()
-        self.assertFalse(heart._thread.is_alive())
-        other = Heartbeat(self.address)
-        other.close()
-
-    def test_taken_address(self) -> None:
-        """An address that cannot be had is the caller's business."""
-        where = os.path.join(self.folder(), "no", "such", "folder")
-        self.raised(zmq.ZMQError, Heartbeat, f"ipc://{where}")
-
-
-class FactoryTests(Case):
-    def test_reactor_is_handed_in(self) -> None:
-        """The global reactor, which txZMQ would take, is not touched."""
-        reactor = FakeReactor()
-        factory = channels.Factory(reactor)
-        self.addCleanup(factory.shutdown)
-        self.assertIs(factory.reactor, reactor)

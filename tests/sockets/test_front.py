@@ -9,14 +9,7 @@ import zmq
 from ipr.boot import connection
 from ipr.boot.connection import CHANNELS, Outer
 from ipr.sockets import front as front_module
-from ipr.sockets.front import (
-    GREETING_TIME,
-    MOST_GREETINGS,
-    MOST_UNTAKEN,
-    Front,
-    Newcomers,
-)
-from tests.case import Case
+from ipr.sockets.front import MOST_UNTAKEN, Front
 from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
 
 
@@ -72,8 +65,9 @@ class FrontTests(SocketsCase):
 
     def test_client_that_does_not_read(self) -> None:
         """What it has not read takes no more memory than is said; all is whole."""
-        self.addCleanup(setattr, front_module, "MOST_UNREAD", front_module.MOST_UNREAD)
-        vars(front_module)["MOST_UNREAD"] = 1000
+        options = front_module.OPTIONS["iopub"]
+        self.addCleanup(options.update, dict(options))
+        options[zmq.SNDHWM] = 1000
         front = self.front()
         client = self.client("iopub", zmq.SUB, SUBSCRIBE=b"")
         self.reactor.until(lambda: self.received, "the subscription")
@@ -113,17 +107,17 @@ class FrontTests(SocketsCase):
         """A client that sends more than is kept loses nothing."""
         self.front()
         client = self.client("shell", zmq.DEALER)
-        for number in range(20 * front_module.MOST_UNTAKEN):
+        for number in range(20 * MOST_UNTAKEN):
             client.send_multipart([b"%d" % number])
             if number % 500 == 0:
                 self.reactor.turn()
         self.reactor.until(
-            lambda: len(self.received) == 20 * front_module.MOST_UNTAKEN,
+            lambda: len(self.received) == 20 * MOST_UNTAKEN,
             "all",
             turns=2000,
         )
         came = [int(frames[-1]) for _, frames in self.received]
-        self.assertEqual(came, list(range(20 * front_module.MOST_UNTAKEN)))
+        self.assertEqual(came, list(range(20 * MOST_UNTAKEN)))
 
     def test_endless_topic(self) -> None:
         """Who subscribes to more than a topic is disconnected."""
@@ -276,46 +270,3 @@ class FrontTests(SocketsCase):
         front.send("shell", [b"me", *BODY])
         self.assertEqual(self.reactor.readers, [])
         front.close(0)
-
-
-class NewcomersTests(Case):
-    def setUp(self) -> None:
-        self.clock = self.make_clock()
-        self.told: list[bytes] = []
-        self.newcomers = Newcomers(self.clock)
-        self.newcomers.tell(lambda frames: self.told.append(frames[0]))
-        self.addCleanup(self.newcomers.stop)
-
-    def subscribe(self, *topics: bytes) -> None:
-        for topic in topics:
-            self.newcomers.received([b"\x01" + topic])
-
-    def test_a_few_are_told_at_once(self) -> None:
-        """As many as clients connect; each gets its welcome, as from a kernel."""
-        self.subscribe(b"", b"x", b"", b"")
-        self.assertEqual(self.told, [b"\x01", b"\x01x", b"\x01", b"\x01"])
-
-    def test_more_are_told_once_for_each_topic_when_it_is_time(self) -> None:
-        self.subscribe(*[b""] * (MOST_GREETINGS + 3))
-        self.assertEqual(len(self.told), MOST_GREETINGS)
-        self.clock.advance(GREETING_TIME)
-        self.assertEqual(self.told[MOST_GREETINGS:], [b"\x01"])
-        self.clock.advance(GREETING_TIME)
-        self.subscribe(b"")
-        self.assertEqual(len(self.told), MOST_GREETINGS + 2)
-
-    def test_flood(self) -> None:
-        """Many are told in a number that is bounded; the usual one is among them."""
-        self.subscribe(*(b"%d" % number for number in range(1000)), b"")
-        self.assertEqual(len(self.told), MOST_GREETINGS)
-        self.clock.advance(GREETING_TIME)
-        self.assertEqual(len(self.told), 2 * MOST_GREETINGS + 1)
-        self.assertIn(b"\x01", self.told)
-        self.clock.advance(GREETING_TIME)
-        self.assertEqual(self.clock.getDelayedCalls(), [])
-
-    def test_all_else(self) -> None:
-        """Ends of subscriptions, and what is none, are nobody's business."""
-        for frames in ([b"\x00"], [b""], [b"hello"], [b"\x01", b"more"]):
-            self.newcomers.received(frames)
-        self.assertEqual(self.told, [])
