@@ -350,6 +350,9 @@ class Driver:
             for client in self._clients
             for sent in client.sent.values()
         ) or any(number == signal.SIGINT for _, number, *_ in deeds)
+        if helped and not interrupted:
+            # Then nothing of the kernel's explains a reply that did not come.
+            raise Failed("answers came only after a %restart now of the driver's")
         for client in self._clients:
             client.assert_once()
             self._assert_order(client, interrupted)
