@@ -59,7 +59,7 @@ SUITES = (
             "tests/test_eventloop.py",
             "tests/test_kernel.py",
             "tests/test_message_spec.py",
-            "tests/relay/test_subshells.py",
+            "tests/test_subshells.py",
         ),
     ),
     Suite("nbclient"),
