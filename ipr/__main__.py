@@ -17,6 +17,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from collections.abc import Mapping
     from types import FrameType
     from typing import Any
 
@@ -32,7 +33,9 @@ else:
 #: Signals that end us.
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
-_COMMANDS = frozenset({"list", "install", "remove", "wizard", "wiz", "check"})
+_COMMANDS = frozenset(
+    {"list", "install", "remove", "uninstall", "wizard", "wiz", "check", "config"}
+)
 
 
 def main(argv: list[str]) -> int:
@@ -51,10 +54,11 @@ def main(argv: list[str]) -> int:
     parent = os.getppid()
 
     import ipr
-    from ipr.boot import options
+    from ipr.boot import options, settings
 
+    site = settings.read(os.environ)
     try:
-        values, command, appended = _read(argv, ipr.__version__)
+        values, command, appended = _read(argv, ipr.__version__, site.values)
         if not values["connection_file"]:
             raise options.BadOption(
                 "-f CONNECTION_FILE is missing; to start a kernel by hand, use"
@@ -62,19 +66,22 @@ def main(argv: list[str]) -> int:
             )
     except options.BadOption as error:
         return _complain(error, 2)
-    return _start(values, command, appended, parent)
+    return _start(values, command, appended, parent, site.told)
 
 
-def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], list[str]]:
+def _read(
+    argv: list[str], version: str, defaults: Mapping[str, Any]
+) -> tuple[dict[str, Any], list[str], list[str]]:
     """Read the command line.
 
+    :param defaults: what ``ipr.toml`` says.
     :returns: the options' values, the command behind ``--``, and what has been
         appended for the inner kernel.
     :raises BadOption: with one sentence.
     """
     from ipr.boot import options
 
-    values = options.usual(argv)
+    values = options.usual(argv, defaults)
     if values is not None:
         return values, [], []
     # Late: most command lines are just what "ipr-spec install" wrote.
@@ -82,12 +89,16 @@ def _read(argv: list[str], version: str) -> tuple[dict[str, Any], list[str], lis
     from ipr.boot import kernels
 
     words, appended = whose.part(argv, kernels.written_argv)
-    values, command = options.parse(words, version)
+    values, command = options.parse(words, version, defaults)
     return values, command, appended
 
 
 def _start(
-    values: dict[str, Any], command: list[str], appended: list[str], parent: int
+    values: dict[str, Any],
+    command: list[str],
+    appended: list[str],
+    parent: int,
+    told: tuple[str, ...],
 ) -> int:
     """Start the first inner kernel, then the daemon; return the exit code."""
     from ipr.boot import guardian, places
@@ -112,10 +123,12 @@ def _start(
     planned = first.prepare(planned, values["inner_transport"], folders, forked)
 
     # From here on the inner kernel's own start hides what we import.
-    return _run(planned, values, parent)
+    return _run(planned, values, parent, told)
 
 
-def _run(planned: Plan, values: dict[str, Any], parent: int) -> int:
+def _run(
+    planned: Plan, values: dict[str, Any], parent: int, told: tuple[str, ...]
+) -> int:
     # Nothing of what is imported is garbage. The daemon sets thresholds of its own.
     gc.disable()
     _leave_for_later("http.cookiejar")
@@ -132,6 +145,7 @@ def _run(planned: Plan, values: dict[str, Any], parent: int) -> int:
     log = to_stderr(Stderr())
     log.set_level(values["log_level"])
     log.begin()
+    log.warn(told)
 
     def over() -> None:
         # From here on the exit code is 0, whatever signal comes.

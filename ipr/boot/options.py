@@ -13,7 +13,7 @@ from ipr.boot.light import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 #: What some clients (jpterm, nbterm) leave as kernel.json has it.
@@ -149,8 +149,13 @@ def cut(argv: Sequence[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def parser(version: str) -> argparse.ArgumentParser:
-    """Make the parser of ``python -m ipr``."""
+def parser(
+    version: str, defaults: Mapping[str, Any] | None = None
+) -> argparse.ArgumentParser:
+    """Make the parser of ``python -m ipr``.
+
+    :param defaults: by :attr:`Option.key`, in place of the options' own.
+    """
     # Late: it costs 12 ms before the first kernel starts, and most command
     # lines are just what ``ipr-spec install`` wrote.
     import argparse
@@ -185,6 +190,7 @@ def parser(version: str) -> argparse.ArgumentParser:
             made.add_argument(
                 *names, dest=option.key, action="store_true", help=option.help
             )
+    made.set_defaults(**(defaults or {}))
     made.add_argument("--version", action="version", version=f"ipr {version}")
     return made
 
@@ -218,28 +224,35 @@ def settled(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def parse(argv: Sequence[str], version: str) -> tuple[dict[str, Any], list[str]]:
+def parse(
+    argv: Sequence[str], version: str, defaults: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], list[str]]:
     """Read the command line of ``python -m ipr``.
 
     :param argv: without the program's name.
+    :param defaults: by :attr:`Option.key`, in place of the options' own.
     :returns: values by :attr:`Option.key`, and the inner command.
     :raises BadOption: with one sentence.
     """
     words, command = cut(argv)
-    values = usual(words)
+    values = usual(words, defaults)
     if values is not None:
         return values, command
-    return settled(vars(parser(version).parse_args(words))), command
+    return settled(vars(parser(version, defaults).parse_args(words))), command
 
 
-def usual(words: Sequence[str]) -> dict[str, Any] | None:
+def usual(
+    words: Sequence[str], defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
     """Read just what ``ipr-spec install`` writes, without argparse.
 
+    :param defaults: by :attr:`Option.key`, in place of the options' own.
     :returns: values by :attr:`Option.key`; None when there is more, or else.
     """
     if len(words) not in (4, 6) or tuple(words[::2]) != _USUAL[: len(words) // 2]:
         return None
     values = {option.key: option.default for option in OPTIONS}
+    values.update(defaults or {})
     values.update(connection_file=words[1], resource_dir=words[3])
     values.update(spec_dir=words[5] if words[5:] else "")
     return settled(values)

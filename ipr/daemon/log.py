@@ -9,7 +9,7 @@ stderr only, since a log record must never cause another.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from constantly import NamedConstant
@@ -82,6 +82,11 @@ class Log:
 
     def _wanted(self, event: LogEvent) -> bool:
         return bool(event.get("log_level", LogLevel.info) >= _LEVELS[self.level])
+
+    def warn(self, sentences: Sequence[str]) -> None:
+        """Log what was found before there was a log."""
+        for sentence in sentences:
+            _log.warn("{sentence}", sentence=sentence)
 
     def set_level(self, level: str) -> None:
         """Set the level, by a name that :func:`ipr.boot.options.level` returns."""
@@ -178,3 +183,6 @@ def _nothing(_debugging: bool) -> None:
 def to_stderr(write: Callable[[bytes], None]) -> Log:
     """Make a log that writes through ``write``, which must not block."""
     return Log(lambda text: write(text.encode(errors="replace")))
+
+
+_log = Logger()

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
 from twisted.python import usage
 
 import ipr
-from ipr.boot import connection, first, guardian, options
+from ipr.boot import connection, first, guardian, options, settings
 from ipr.daemon.ownfile import OwnFile
 
 
@@ -79,17 +79,19 @@ class Options(usage.Options):
         """Take the inner command, the words after ``--``."""
         self.command = list(command)
 
-    def settings(self) -> dict[str, Any]:
-        """Return the values by :attr:`ipr.boot.options.Option.key`."""
-        given = {option.key: self[option.name] for option in options.OPTIONS}
-        return options.settled(
-            {
-                option.key: option.default
-                if given[option.key] is None
-                else given[option.key]
-                for option in options.OPTIONS
-            }
-        )
+    def settings(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the values by :attr:`ipr.boot.options.Option.key`.
+
+        :param defaults: likewise, in place of the options' own.
+        """
+        values = {option.key: option.default for option in options.OPTIONS}
+        values.update(defaults)
+        for option in options.OPTIONS:
+            given = self[option.name]
+            # A flag that is not there is 0.
+            if given if not option.metavar else given is not None:
+                values[option.key] = given
+        return options.settled(values)
 
 
 def makeService(config: Options) -> IService:
@@ -99,7 +101,10 @@ def makeService(config: Options) -> IService:
     """
     guardian.note_origin()
     first.forget_made_up_locale()
-    values = config.settings()
+    site = settings.read(os.environ)
+    for sentence in site.told:
+        sys.stderr.write(f"twistd ipr: {sentence}\n")
+    values = config.settings(site.values)
     path = values["connection_file"]
     made: OwnFile | None = None
     try:

@@ -58,6 +58,20 @@ examples:
 
 The kernel.json is restored byte for byte. A copy that 'install --user' made is deleted.
 """
+_CONFIG_EXAMPLES = """\
+examples:
+  ipr-spec config                     what the files say, for every kernel
+  ipr-spec config python3             what holds for this one
+  ipr-spec config --json
+
+A file ipr.toml in one of Jupyter's config folders (yours, the environment's, /etc):
+
+  [daemon]
+  restart-limit = 3
+  no-exec = true
+
+An option that stands in kernel.json wins over your file, yours over the site's.
+"""
 _CHECK_EXAMPLES = """\
 examples:
   ipr-spec check                      python3
@@ -133,6 +147,12 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--dry-run", action="store_true", help="only show the change")
 
     add("wizard", "choose kernelspecs from a list on the screen", "", aliases=["wiz"])
+
+    sub = add(
+        "config", "show the daemon's options and where they come from", _CONFIG_EXAMPLES
+    )
+    sub.add_argument("name", nargs="?", metavar="NAME", help="name of a kernelspec")
+    sub.add_argument("--json", action="store_true", help="for programs")
 
     _add_check(add("check", "try whether a kernel restarts in place", _CHECK_EXAMPLES))
     return whole

@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ipr.spec import changing, listing
+from ipr.spec import changing, config, listing
 from ipr.spec.errors import SpecError, why
 from ipr.spec.parser import Usage, parser
 
@@ -64,6 +64,8 @@ def _run(args: argparse.Namespace, after: list[str] | None) -> int:
         return changing.remove(args)
     if args.command == "list":
         return listing.run(args)
+    if args.command == "config":
+        return config.run(args)
     # These take longer to import.
     if args.command == "check":
         from ipr.spec import check

@@ -48,7 +48,7 @@ class OptionsTests(Case):
 
     def test_same_as_the_other_command_line(self) -> None:
         """Both command lines know the same options with the same defaults."""
-        self.assertEqual(self.parsed().settings(), options.parse([], "")[0])
+        self.assertEqual(self.parsed().settings({}), options.parse([], "")[0])
 
     def test_every_option_is_read(self) -> None:
         """And read them alike."""
@@ -72,16 +72,25 @@ class OptionsTests(Case):
             {word.removeprefix("--").partition("=")[0] for word in argv},
             {option.name for option in options.OPTIONS} - {"RestarterApp.log_level"},
         )
-        self.assertEqual(self.parsed(*argv).settings(), options.parse(argv, "")[0])
+        self.assertEqual(self.parsed(*argv).settings({}), options.parse(argv, "")[0])
+
+    def test_files_hold_where_the_command_line_says_nothing(self) -> None:
+        """Flags, too, of which twistd knows only whether they are there."""
+        defaults = {"restart_limit": 3, "no_exec": True, "max_held": 7}
+        values = self.parsed("--max-held=9").settings(defaults)
+        self.assertEqual(
+            (values["restart_limit"], values["no_exec"], values["max_held"]),
+            (3, True, 9),
+        )
 
     def test_short_name_of_the_connection_file(self) -> None:
         """-f, as in a kernelspec."""
-        values = self.parsed("-f", "c.json").settings()
+        values = self.parsed("-f", "c.json").settings({})
         self.assertEqual(values["connection_file"], "c.json")
 
     def test_old_name_of_the_level(self) -> None:
         """As the earlier package had it."""
-        values = self.parsed("--RestarterApp.log_level=INFO").settings()
+        values = self.parsed("--RestarterApp.log_level=INFO").settings({})
         self.assertEqual(values["log_level"], "INFO")
 
     def test_words_after_the_dashes_are_the_command(self) -> None:
