@@ -142,7 +142,7 @@ class PureRooms(RuleBasedStateMachine):
         if say == "input":
             self.ledger.input_asked(asked, f"i{next(self.numbers)}")
         if say == "error":
-            asked.errored = True
+            asked.progress.code = "failed"
         for _ in "12":
             if say in ("reply", "whole") and asked.wants_reply:
                 heard.replies += self.ledger.replied(asked)
@@ -206,7 +206,7 @@ class PureRooms(RuleBasedStateMachine):
             heard.replies += isinstance(step, Reply)
             heard.busy |= step == Publish(BUSY)
             if step == Publish(IDLE):
-                assert heard.busy or made.idle, "idle without busy"
+                assert heard.busy or made.progress.status == "idle", "idle without busy"
                 heard.idles += 1
 
     # --- what must be so ----------------------------------------------------
@@ -219,7 +219,7 @@ class PureRooms(RuleBasedStateMachine):
     @invariant()
     def cells_are_counted(self) -> None:
         assert self.ledger.executing == sum(
-            open_one.msg_type == "execute_request" and not open_one.replied
+            open_one.msg_type == "execute_request" and open_one.progress.reply != "sent"
             for open_one in self.ledger.unfinished()
         )
 

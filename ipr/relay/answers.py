@@ -42,12 +42,14 @@ def lost(request: Request, why: Failure, count: int, info: Draft) -> Steps:
     :param count: the execution_count for replies that need one.
     :param info: the kernel_info_reply to give.
     """
-    if request.msg_type == "execute_request" and not request.replied:
-        if not request.started and request.field("stop_on_error", True):
-            return _whole(request, Reply(messages.execute_aborted()))
-        return _whole(request, *_failed_cell(request, why, count))
-    if request.replied:
+    progress = request.progress
+    if progress.reply == "sent":
         return _whole(request)
+    if request.msg_type == "execute_request":
+        queued = progress.code == "queued"
+        if queued and request.field("stop_on_error", True):
+            return aborted(request)
+        return _whole(request, *_failed_cell(request, why, count))
     return _whole(request, *_harmless(request, why, info))
 
 
@@ -76,14 +78,16 @@ def answered(request: Request, *steps: Step) -> Steps:
 
 
 def _whole(request: Request, *steps: Step) -> Steps:
-    before = () if request.busy or request.idle else (Publish(messages.BUSY),)
-    after = () if request.idle else (Publish(messages.IDLE),)
+    status = request.progress.status
+    before = (Publish(messages.BUSY),) if status == "none" else ()
+    after = (Publish(messages.IDLE),) if status != "idle" else ()
     return (*before, *steps, *after)
 
 
 def _failed_cell(request: Request, why: Failure, count: int) -> Steps:
-    reply = Reply(messages.execute_error(why, request.execution_count or count))
-    if request.errored or request.field("silent", False):
+    count = request.progress.execution_count or count
+    reply = Reply(messages.execute_error(why, count))
+    if request.progress.code == "failed" or request.field("silent", False):
         return (reply,)
     return (Publish(messages.error(why)), reply)
 

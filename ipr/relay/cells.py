@@ -49,7 +49,7 @@ class Cell:
             code = self.request.field("code", "")
             steps.append(Publish(messages.execute_input(code, self._number)))
         self._post(self.request, tuple(steps))
-        self.request.busy = self.request.started = True
+        self.request.progress.begin()
 
     def show(self, draft: Draft) -> None:
         """Put something under the cell, unless it is a silent one."""

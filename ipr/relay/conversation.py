@@ -93,7 +93,7 @@ class Conversation:
         header = self.subshells.addressed(request.header)
         content = {**request.content, "code": code}
         body = self._resigned(body, header=header, content=content)
-        request.adopted = True
+        request.progress.adopted = True
         self.ledger.enter(request)
         self.kernel.send(request.channel, body)
 

@@ -170,10 +170,10 @@ class Hearing:
             if count is None:
                 count = envelope.content.get("execution_count")
             if isinstance(count, int):
-                request.execution_count = self._voice.count = count
-            return not request.adopted
+                request.progress.execution_count = self._voice.count = count
+            return not request.progress.adopted
         if kind == "error":
-            request.errored = True
+            request.progress.code = "failed"
         return True
 
     def _status(self, envelope: Envelope, frames: list[Frame]) -> None:
@@ -186,12 +186,11 @@ class Hearing:
             elif b'"idle"' in content:
                 self.readiness.idled()
         elif b'"busy"' in content:
-            if self._ledger.busy(request) and not request.adopted:
+            if self._ledger.busy(request) and not request.progress.adopted:
                 self._front.publish(frames)
         elif b'"idle"' in content:
-            if not request.idle:
+            if self._ledger.idled(request):
                 self._front.publish(frames)
-            self._ledger.idled(request)
             self.conversation.progressed(request)
         else:
             self._front.publish(frames)
@@ -211,7 +210,7 @@ class Hearing:
         failed = self.conversation.moved is not None and aborts(request, envelope)
         if channel == "control":
             self._note_subshell(request, envelope)
-        if request.replied:
+        if request.progress.reply == "sent":
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
         if self.conversation.merging:

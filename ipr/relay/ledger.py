@@ -67,7 +67,7 @@ class Ledger:
     def enter(self, request: Request) -> None:
         """Note a request that was forwarded."""
         self._entered += 1
-        request.number = self._entered
+        request.progress.number = self._entered
         if self._open.setdefault(request.msg_id, request) is not request:
             self._namesakes.setdefault(request.msg_id, deque()).append(request)
         if _is_cell(request):
@@ -98,35 +98,34 @@ class Ledger:
 
     def busy(self, request: Request) -> bool:
         """Note its busy; False when it had one, or its idle, before."""
-        if request.idle or request.busy:
+        if request.progress.status != "none":
             return False
-        request.busy = request.started = True
+        request.progress.begin()
         return True
 
     def idled(self, request: Request) -> bool:
         """Note its idle; False when it had one before."""
-        if request.idle:
+        if request.progress.status == "idle":
             return False
-        if self._counts(request):
+        if _awaited(request):
             self._executed += 1
-        request.idle = True
+        request.progress.status = "idle"
         self._settle(request)
         return True
 
     def replied(self, request: Request) -> bool:
         """Note its reply; False when it had one before."""
-        if request.replied:
+        if request.progress.reply == "sent":
             return False
         self._uncount(request)
-        request.replied = True
+        request.progress.reply = "sent"
         self._forget_inputs(request)
         self._settle(request)
         return True
 
     def input_asked(self, request: Request, input_id: str) -> None:
         """Note that its code waits for ``input()``."""
-        request.started = True
-        request.input_ids.add(input_id)
+        request.progress.start()
         self.inputs[input_id] = request
 
     def input_given(self, parent_id: str, identities: list[bytes]) -> bool:
@@ -148,11 +147,7 @@ class Ledger:
                 )
                 or next(iter(self.inputs), "")
             )
-        cell = self.inputs.pop(found, None)
-        if cell is None:
-            return False
-        cell.input_ids.discard(found)
-        return True
+        return self.inputs.pop(found, None) is not None
 
     def replies_overdue(self) -> list[Request]:
         """The cells that a ``%restart`` waits for, if all have said idle.
@@ -162,7 +157,7 @@ class Ledger:
         """
         if not self.silent:
             return []
-        return [request for request in self.unfinished() if self._counts(request)]
+        return [request for request in self.unfinished() if _awaited(request)]
 
     @property
     def silent(self) -> bool:
@@ -172,12 +167,13 @@ class Ledger:
     def give_up(self, request: Request) -> None:
         """Wait no longer for its reply; it gets one when its kernel ends."""
         self._uncount(request)
-        request.overdue = True
+        if request.progress.reply == "due":
+            request.progress.reply = "overdue"
 
     def unfinished(self) -> list[Request]:
         """The open requests, oldest first."""
         everything = chain(self._open.values(), *self._namesakes.values())
-        return sorted(everything, key=attrgetter("number"))
+        return sorted(everything, key=attrgetter("progress.number"))
 
     def presume_started(self) -> None:
         """Take the first open cell of each shell for the one that ran.
@@ -187,17 +183,19 @@ class Ledger:
         """
         seen: set[object] = set()
         for request in self.unfinished():
-            if request.msg_type != "execute_request" or request.replied:
+            replied = request.progress.reply == "sent"
+            if request.msg_type != "execute_request" or replied:
                 continue
             shell = _shell(request)
             if shell not in seen:
                 seen.add(shell)
-                request.started = True
+                request.progress.start()
 
     def close(self, request: Request) -> None:
         """Note that ipr itself sent all that was missing."""
         self._uncount(request)
-        request.replied = request.idle = True
+        request.progress.reply = "sent"
+        request.progress.status = "idle"
         self._forget_inputs(request)
         self._settle(request)
 
@@ -209,31 +207,28 @@ class Ledger:
         what is given up is still remembered for a while.
         """
         msg_id, request = next(iter(self._open.items()))
-        passed_over = self._newest_finished.get(_shell(request), 0) > request.number
+        newest = self._newest_finished.get(_shell(request), 0)
+        passed_over = newest > request.progress.number
         never_finished = request.msg_type not in self._finished_types
-        runs = request.busy and not request.idle
+        runs = request.progress.status == "busy"
         if passed_over and (not runs or (never_finished and not _is_cell(request))):
-            self._uncount(request)
-            request.overdue = True
+            self.give_up(request)
             self._remove(request)
             self._remember(request)
         else:
             # Looked at again when all the others have been.
             self._open.move_to_end(msg_id)
 
-    def _counts(self, request: Request) -> bool:
-        return _is_cell(request) and not (request.replied or request.overdue)
-
     def _uncount(self, request: Request) -> None:
-        if self._counts(request):
+        if _awaited(request):
             self.executing -= 1
-            if request.idle:
+            if request.progress.status == "idle":
                 self._executed -= 1
 
     def _forget_inputs(self, request: Request) -> None:
-        for input_id in request.input_ids:
-            self.inputs.pop(input_id, None)
-        request.input_ids.clear()
+        if self.inputs:
+            for input_id in [i for i, r in self.inputs.items() if r is request]:
+                del self.inputs[input_id]
 
     def _settle(self, request: Request) -> None:
         if not request.finished:
@@ -243,7 +238,7 @@ class Ledger:
         if len(self._open) > MANY_OPEN // 2:
             shell = _shell(request)
             newest = self._newest_finished.get(shell, 0)
-            self._newest_finished[shell] = max(newest, request.number)
+            self._newest_finished[shell] = max(newest, request.progress.number)
         self._remove(request)
         self._remember(request)
 
@@ -273,6 +268,10 @@ def _is_cell(request: Request) -> bool:
     return request.channel == "shell" and request.msg_type == "execute_request"
 
 
+def _awaited(request: Request) -> bool:
+    return _is_cell(request) and request.progress.reply == "due"
+
+
 def _shell(request: Request) -> tuple[str, object]:
     return request.channel, request.header.get("subshell_id")
 
@@ -291,8 +290,9 @@ def _meant(namesakes: list[Request], envelope: Envelope, channel: str) -> Reques
         and parent.get("msg_type") == request.header["msg_type"]
     ] or namesakes
     if channel:
-        in_turn = (request for request in likely if not request.replied)
+        in_turn = [r for r in likely if r.progress.reply != "sent"]
     else:
-        running = [request for request in likely if request.busy and not request.idle]
-        in_turn = (request for request in running or likely if not request.idle)
-    return next(in_turn, likely[0])
+        in_turn = [r for r in likely if r.progress.status == "busy"] or [
+            r for r in likely if r.progress.status != "idle"
+        ]
+    return in_turn[0] if in_turn else likely[0]

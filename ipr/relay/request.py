@@ -1,12 +1,14 @@
-"""One request of one client, and what was seen of it.
+"""One request of one client, and its progress.
 
 Knows its frames, its fields and how far it has come. Must not know other
-requests, or how it is answered.
+requests, or how it is answered. A :class:`Request` is what a client sent and stays
+as it is; what was seen of it since is its :class:`Progress`, in three states that
+advance by themselves: a reply may come before its idle, an idle without a busy.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Literal, TypeVar
 
 import attrs
 
@@ -22,21 +24,59 @@ from ipr.jupyter.wire import (
     parse_object,
 )
 
+Field = TypeVar("Field")
+
+
+#: The status that was published last for a request.
+Status = Literal["none", "busy", "idle"]
+
+#: What the kernel has done with its code, as far as that was seen. Failed: it has
+#: shown an error.
+Code = Literal["queued", "started", "failed"]
+
+#: Where its reply is. Overdue: the kernel has passed it over, and nobody need wait
+#: for it.
+ReplyState = Literal["due", "overdue", "sent"]
+
+
+@attrs.define(slots=True, eq=False)
+class Progress:
+    """How far a request has come.
+
+    :ivar execution_count: as far as known from execute_input.
+    :ivar number: in the order of arrival, once it is in a ledger.
+    :ivar adopted: drop the inner kernel's own busy and execute_input: ipr sent them.
+    """
+
+    status: Status = "none"
+    code: Code = "queued"
+    reply: ReplyState = "due"
+    execution_count: int | None = None
+    number: int = 0
+    adopted: bool = False
+
+    def begin(self) -> None:
+        """Its busy is published."""
+        self.status = "busy"
+        self.start()
+
+    def start(self) -> None:
+        """Its code runs."""
+        if self.code == "queued":
+            self.code = "started"
+
 
 @attrs.define(slots=True, eq=False)
 class Request:
-    """One request of one client.
+    """What one client sent.
 
     :ivar channel: ``"shell"`` or ``"control"``.
     :ivar identities: the client's identity frames on that channel.
     :ivar header: the parsed header; ``header_frame`` is it as it came, which
         becomes the parent header of what ipr answers.
-    :ivar content_frame: the content as it came; given up when finished.
+    :ivar content_frame: the content as it came; ``{}`` when it is finished.
     :ivar from_notebook: whether a notebook's cell sent it: JupyterLab and VS
         Code name the cell in the metadata, consoles have none.
-    :ivar execution_count: as far as known from execute_input.
-    :ivar errored: the inner kernel has shown an error for it.
-    :ivar number: in the order of arrival, once it is in a ledger.
     """
 
     channel: str
@@ -45,18 +85,7 @@ class Request:
     header_frame: Frame
     content_frame: Frame
     from_notebook: bool = False
-    busy: bool = False
-    started: bool = False
-    replied: bool = False
-    idle: bool = False
-    execution_count: int | None = None
-    errored: bool = False
-    input_ids: set[str] = attrs.field(factory=set)
-    number: int = 0
-    #: Drop the inner kernel's own busy and execute_input: ipr sent them.
-    adopted: bool = False
-    #: It ended without a reply, and none will come: nobody need wait for it.
-    overdue: bool = False
+    progress: Progress = attrs.field(factory=Progress)
 
     @classmethod
     def of(cls, channel: str, envelope: Envelope) -> Request:
@@ -92,7 +121,10 @@ class Request:
     @property
     def finished(self) -> bool:
         """Whether reply and idle are both out."""
-        return self.idle and (self.replied or not self.wants_reply)
+        progress = self.progress
+        return progress.status == "idle" and (
+            progress.reply == "sent" or not self.wants_reply
+        )
 
     @property
     def content(self) -> JSON:
@@ -102,7 +134,7 @@ class Request:
         except Malformed:
             return {}
 
-    def field(self, name: str, default: Any) -> Any:
+    def field(self, name: str, default: Field) -> Field:
         """One field of the content, if it has the type of ``default``."""
         found = self.content.get(name, default)
         return found if isinstance(found, type(default)) else default

@@ -247,7 +247,7 @@ class Restarts:
             conversation.send_rest(request, cell.body, cell.restart.rest)
         except Exception:
             _log.failure("The rest of a %restart could not be sent")
-        if request.adopted:
+        if request.progress.adopted:
             # It is in the ledger, and answered when that kernel is finished.
             cell.hand_over()
         else:

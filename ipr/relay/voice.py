@@ -97,7 +97,7 @@ class Voice:
 
         A cell that ended before it could say its number had the next one.
         """
-        count = request.execution_count or self.count + 1
+        count = request.progress.execution_count or self.count + 1
         self.post(request, answers.lost(request, why, count, self._info()))
 
     def number(self, request: Request) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
+from typing import Any, get_args
 
 from ipr.jupyter import messages
 from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Step, Steps
-from ipr.relay.request import Request
+from ipr.relay.request import Code, ReplyState, Request, Status
 from tests.case import Case
 from tests.requests import request
 
@@ -36,26 +37,27 @@ class LostCellTests(Case):
     def test_running(self) -> None:
         """A cell that ran fails: error, reply with its count, idle."""
         cell = request("m1")
-        cell.busy = cell.started = True
-        cell.execution_count = 3
+        cell.progress.begin()
+        cell.progress.execution_count = 3
         self.assertEqual(self.lost(cell), (ERROR, failed(3), END))
 
     def test_running_without_count(self) -> None:
         """Without a count of its own it gets the last one known."""
         cell = request("m1")
-        cell.busy = cell.started = True
+        cell.progress.begin()
         self.assertEqual(self.lost(cell), (ERROR, failed(7), END))
 
     def test_silent(self) -> None:
         """A silent cell shows nothing."""
         cell = request("m1", silent=True)
-        cell.busy = cell.started = True
+        cell.progress.begin()
         self.assertEqual(self.lost(cell), (failed(7), END))
 
     def test_error_was_shown(self) -> None:
         """A cell that showed its own error shows no second one."""
         cell = request("m1")
-        cell.busy = cell.started = cell.errored = True
+        cell.progress.begin()
+        cell.progress.code = "failed"
         self.assertEqual(self.lost(cell), (failed(7), END))
 
     def test_queued(self) -> None:
@@ -73,19 +75,21 @@ class LostCellTests(Case):
     def test_replied(self) -> None:
         """Only what is missing is sent."""
         cell = request("m1")
-        cell.busy = cell.started = cell.replied = True
+        cell.progress.begin()
+        cell.progress.reply = "sent"
         self.assertEqual(self.lost(cell), (END,))
 
     def test_idle_but_not_replied(self) -> None:
         """There is no second idle."""
         cell = request("m1")
-        cell.busy = cell.started = cell.idle = True
+        cell.progress.begin()
+        cell.progress.status = "idle"
         self.assertEqual(self.lost(cell), (ERROR, failed(7)))
 
     def test_aborted_cell_after_idle(self) -> None:
         """A cell whose idle came is not made busy again."""
         cell = request("m1")
-        cell.busy = cell.idle = True
+        cell.progress.status = "idle"
         self.assertEqual(self.lost(cell), (ABORTED,))
 
 
@@ -120,7 +124,7 @@ class RefusedCellTests(Case):
         """Steps of somebody else's get what lacks around them."""
         step = Reply(messages.execute_ok(0))
         fresh, begun = request("m1"), request("m2")
-        begun.busy = True
+        begun.progress.begin()
         self.assertEqual(answers.answered(fresh, step), (BEGIN, step, END))
         self.assertEqual(answers.answered(begun, step), (step, END))
 
@@ -224,25 +228,27 @@ class TableTests(Case):
         """What had its reply gets its idle only; no comm_close after that either."""
         for kind, content, _ in TABLE:
             made = request("m1", kind, **content)
-            made.busy = made.replied = True
+            made.progress.begin()
+            made.progress.reply = "sent"
             self.assertEqual(answers.lost(made, WHY, 7, INFO), (END,), kind)
 
     def test_one_reply_and_one_idle_each(self) -> None:
         """Whatever was seen before, the sum is one reply, if any, and one idle."""
         kinds = [(kind, content) for kind, content, _ in TABLE]
         for kind, content in [*kinds, ("execute_request", {})]:
-            for seen in range(8):
+            for seen in itertools.product(*map(get_args, (Status, Code, ReplyState))):
                 made = request("m1", kind, **content)
-                made.busy = made.started = bool(seen & 1)
-                made.replied = bool(seen & 2)
-                made.idle = bool(seen & 4)
+                progress = made.progress
+                progress.status, progress.code, progress.reply = seen
+                replied = progress.reply == "sent"
+                idle = progress.status == "idle"
                 steps = answers.lost(made, WHY, 7, INFO)
                 replies = sum(isinstance(step, Reply) for step in steps)
                 idles = sum(step == END for step in steps)
                 self.assertEqual(
-                    (replies + made.replied, idles + made.idle),
-                    (1 if made.wants_reply or made.replied else 0, 1),
+                    (replies + replied, idles + idle),
+                    (1 if made.wants_reply or replied else 0, 1),
                     (kind, seen),
                 )
                 # A busy that no idle follows would leave the kernel "busy".
-                self.assertFalse(made.idle and BEGIN in steps, (kind, seen))
+                self.assertFalse(idle and BEGIN in steps, (kind, seen))

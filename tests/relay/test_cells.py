@@ -42,7 +42,7 @@ class CellTests(Case):
         self.assertEqual(
             posted, [Publish(BUSY), Publish(messages.execute_input("%ipr", 3))]
         )
-        self.assertEqual((cell.request.busy, cell.request.started), (True, True))
+        self.assertEqual(cell.request.progress.status, "busy")
 
     def test_ends(self) -> None:
         """Each way to end: the reply, then idle; and no second busy."""
