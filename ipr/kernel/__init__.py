@@ -6,4 +6,6 @@ is the memory that an out-of-memory killer would count; *apart* is what runs in 
 of its own, because a file system may not answer.
 
 Must not know messages, clients, or when a kernel is wanted.
+
+Pure: loaded.
 """
