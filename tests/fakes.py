@@ -174,6 +174,8 @@ class FakeDecider:
     def __init__(self, done: Done, clock: Clock) -> None:
         self._done = done
         self._clock = clock
+        #: The daemon is on its way out.
+        self.leaves = False
 
     def restart(self, *, urgent: bool) -> None:
         self._done.append(("restart now" if urgent else "restart",))
@@ -186,6 +188,12 @@ class FakeDecider:
 
     def shut_down(self) -> None:
         self._done.append(("shut down",))
+
+    def leaving(self) -> bool:
+        return self.leaves
+
+    def generation(self) -> int:
+        return 7
 
     def now(self) -> float:
         return self._clock.seconds()
@@ -215,6 +223,9 @@ class FakeChanger:
     def __init__(self, done: Done) -> None:
         self._done = done
         self.asked: list[Deferred[Callable[[], None]]] = []
+        #: Why an owner's variables cannot be had.
+        self.wrong = ""
+        self.following: list[Deferred[Callable[[], tuple[str, ...]]]] = []
 
     def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
         self._done.append(("prepare", changes))
@@ -224,6 +235,29 @@ class FakeChanger:
     def settle(self) -> None:
         """It can be had."""
         self.asked.pop(0).callback(lambda: self._done.append(("apply",)))
+
+    def follow(
+        self, env: Mapping[str, str | None], cwd: str
+    ) -> Deferred[Callable[[], tuple[str, ...]]]:
+        """Work it out at once, but for a folder, which has to be looked for."""
+        self._done.append(("follow", dict(env), cwd))
+        following: Deferred[Callable[[], tuple[str, ...]]] = Deferred()
+        self.following.append(following)
+        if self.wrong:
+            self.following.pop().errback(ValueError(self.wrong))
+        elif not cwd:
+            self.following.pop()
+            following.callback(self._follows)
+        return following
+
+    def found(self, *ignored: str) -> None:
+        """The folder is there; or it is not, and is ignored."""
+
+        self.following.pop(0).callback(lambda: self._follows(*ignored))
+
+    def _follows(self, *ignored: str) -> tuple[str, ...]:
+        self._done.append(("follows",))
+        return ignored
 
     def fail(self, why: str) -> None:
         """It cannot."""

@@ -7,8 +7,10 @@ starts, nor what becomes of it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+import attrs
+from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
 import ipr
@@ -16,6 +18,7 @@ from ipr.boot.first import Plan
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Changes
 from ipr.jupyter.messages import Draft
+from ipr.kernel import outer, startable
 from ipr.kernel.generation import Generation, Starter
 from ipr.kernel.process import Ended
 from ipr.kernel.reactor import Reactor
@@ -61,12 +64,43 @@ class NextKernel:
                     made = rebased(found, base, self.surroundings)
                 if made.launch != self.surroundings.launch:
                     self._new_command()
-                self.surroundings = made
+                # Whatever became of that while this was worked out.
+                self.surroundings = attrs.evolve(made, outer=self._first.outer)
 
             return apply
 
         checking = changed(self._reactor, self._first, self.surroundings, changes)
         return checking.addCallback(checked)
+
+    def follow(
+        self, env: Mapping[str, str | None], cwd: str
+    ) -> Deferred[Callable[[], tuple[str, ...]]]:
+        """Check what a kernel manager would start a kernel with by now.
+
+        Parameters and result as in :meth:`ipr.relay.ports.Changer.follow`. It lies
+        under what ``%restart`` changed, and ``--reset`` does not take it back.
+        """
+        try:
+            self._check(env, cwd)
+        except startable.NotStartable as error:
+            return defer.fail(error)
+
+        def found(folder: str) -> Callable[[], tuple[str, ...]]:
+            def apply() -> tuple[str, ...]:
+                made = self._first.outer.followed(env, folder)
+                self._first = attrs.evolve(self._first, outer=made)
+                self.surroundings = attrs.evolve(self.surroundings, outer=made)
+                return () if folder or not cwd else ("cwd",)
+
+            return apply
+
+        return outer.find(self._reactor, cwd).addCallback(found)
+
+    def _check(self, env: Mapping[str, str | None], cwd: str) -> None:
+        outer.check(env, cwd)
+        made = self.surroundings.outer.followed(env, "")
+        then = attrs.evolve(self.surroundings, outer=made)
+        startable.check_size((), then.environment(os.environ))
 
     def start(
         self,
@@ -86,7 +120,7 @@ class NextKernel:
             generation,
             launch,
             self.surroundings.environment(os.environ),
-            self.surroundings.cwd,
+            self.surroundings.place,
             lost=lost,
             started=started,
             ended=ended,

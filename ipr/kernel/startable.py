@@ -31,6 +31,19 @@ def check(argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> None
     :param cwd: the folder to start in; ``""``: our own.
     :raises NotStartable: it cannot.
     """
+    check_size(argv, environment)
+    if cwd and not os.access(cwd, os.X_OK):
+        raise NotStartable(f"the folder {cwd} cannot be entered: permission denied")
+    if not argv or not argv[0]:
+        raise NotStartable("the kernel's command is empty")
+    _find(argv[0], environment.get("PATH", os.defpath), cwd)
+
+
+def check_size(argv: Sequence[str], environment: Mapping[str, str]) -> None:
+    """See to it that a program can be given all this; no file is looked at.
+
+    :raises NotStartable: it cannot.
+    """
     total = 0
     for word in argv:
         total += check_word(word, "a word of the kernel's command")
@@ -44,11 +57,6 @@ def check(argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> None
             f"the environment and the command have {total >> 10} KiB, and a program"
             f" is given {most >> 10} KiB at most; put large values into a file"
         )
-    if cwd and not os.access(cwd, os.X_OK):
-        raise NotStartable(f"the folder {cwd} cannot be entered: permission denied")
-    if not argv or not argv[0]:
-        raise NotStartable("the kernel's command is empty")
-    _find(argv[0], environment.get("PATH", os.defpath), cwd)
 
 
 def check_variable(name: str, value: str) -> int:

@@ -21,7 +21,8 @@ from ipr.boot.kernels import NoCommand
 from ipr.boot.launch import Launch
 from ipr.boot.places import working_folder
 from ipr.jupyter.magics import Changes
-from ipr.kernel import apart, envfile, envmodules, startable
+from ipr.kernel import apart, envfile, envmodules, outer, startable
+from ipr.kernel.outer import NOTHING_CHANGED, Outer
 from ipr.kernel.reactor import Reactor
 
 #: Seconds that looking at files may take; a file system may be away.
@@ -38,28 +39,31 @@ class Surroundings:
 
     :ivar launch: its command.
     :ivar env: what differs from the daemon's environment; None takes out.
-    :ivar cwd: the folder to start in; ``""``: the daemon's own.
+    :ivar cwd: the folder to start in; ``""``: that of ``outer``.
     :ivar told: the changes as they were asked for, for ``%ipr status``.
+    :ivar outer: what whoever started the daemon would start it with by now.
     """
 
     launch: Launch | None
     env: tuple[tuple[str, str | None], ...] = ()
     cwd: str = ""
     told: tuple[str, ...] = ()
+    outer: Outer = NOTHING_CHANGED
 
     def environment(self, base: Mapping[str, str]) -> dict[str, str]:
         """Return the whole environment."""
-        made = self.launch.environment(base) if self.launch else dict(base)
-        for name, value in self.env:
-            if value is None:
-                made.pop(name, None)
-            else:
-                made[name] = value
-        return made
+        base = outer.changed(base, self.outer.env)
+        made = self.launch.environment(base) if self.launch else base
+        return outer.changed(made, self.env)
+
+    @property
+    def place(self) -> str:
+        """The folder to start in; ``""``: the daemon's own."""
+        return self.cwd or self.outer.cwd
 
     def folder(self) -> str:
         """Return the folder to start in; ``""`` when that has been removed."""
-        return self.cwd or working_folder()
+        return self.place or working_folder()
 
     def with_env(self, changes: Mapping[str, str | None]) -> Surroundings:
         """Return these with more changes to the environment."""
@@ -82,6 +86,7 @@ def rebased(made: Surroundings, base: Surroundings, now: Surroundings) -> Surrou
         tuple({**dict(now.env), **news}.items()),
         now.cwd if made.cwd == base.cwd else made.cwd,
         now.told + made.told[len(base.told) :],
+        now.outer,
     )
 
 
@@ -188,7 +193,7 @@ def _filled(made: Surroundings, changes: Changes) -> Surroundings:
     try:
         # The connection file's path is not known yet; no path is longer than this.
         command = made.launch.command("/" * 512)
-        startable.check(command, environment, made.cwd)
+        startable.check(command, environment, made.place)
     except startable.NotStartable as error:
         raise WrongChange(f"no kernel could be started: {error}") from None
     return made

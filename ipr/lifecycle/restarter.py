@@ -20,7 +20,16 @@ from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
 from ipr.lifecycle.limits import Leave, Limits
 from ipr.lifecycle.ports import Clock, Kernel, Messenger, Start
-from ipr.lifecycle.states import PUBLIC_NAMES, Dead, Starting, State, Stopped
+from ipr.lifecycle.states import (
+    PUBLIC_NAMES,
+    Aim,
+    Dead,
+    Draining,
+    Halting,
+    Starting,
+    State,
+    Stopped,
+)
 from ipr.lifecycle.timers import Timers
 
 
@@ -96,6 +105,17 @@ class Restarter:
     def distrust(self, generation: int) -> None:
         """Messages of that inner kernel are not signed with our key."""
         self.feed(events.Impostor(generation))
+
+    def leaving(self) -> bool:
+        """Whether the daemon ends, and no restart is carried out any more."""
+        state = self.state
+        return isinstance(state, Stopped) or (
+            isinstance(state, Halting | Draining) and state.aim is Aim.EXIT
+        )
+
+    def generation(self) -> int:
+        """Return the number of the inner kernel that there is, or was last."""
+        return self.state.generation
 
     def now(self) -> float:
         """Return monotonic seconds."""

@@ -5,7 +5,7 @@ Knows names and types only. Must not know who is behind them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from twisted.internet.defer import Deferred
@@ -47,6 +47,12 @@ class Decider(Protocol):
     def shut_down(self) -> None:
         """End the daemon."""
 
+    def leaving(self) -> bool:
+        """Whether the daemon ends, and no restart is carried out any more."""
+
+    def generation(self) -> int:
+        """The number of the inner kernel that there is, or was last."""
+
     def now(self) -> float:
         """Monotonic seconds."""
 
@@ -56,6 +62,18 @@ class Changer(Protocol):
 
     def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
         """Check it; fires with what puts it in force, or fails with words."""
+
+    def follow(
+        self, env: Mapping[str, str | None], cwd: str
+    ) -> Deferred[Callable[[], tuple[str, ...]]]:
+        """Check what whoever started the daemon would start a kernel with by now.
+
+        Fires with what puts it in force and returns which of the two could not be
+        had, or fails with words. Changes of a ``%restart`` stay on top of it.
+
+        :param env: what differs from what was said before; None takes out.
+        :param cwd: the folder; ``""``: as before.
+        """
 
 
 class Commands(Protocol):

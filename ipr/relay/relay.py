@@ -32,13 +32,16 @@ from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.causes import Cause, failure
 from ipr.lifecycle.ports import Kernel
+from ipr.relay.business import Business
 from ipr.relay.cells import Begun
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open, Refusing
 from ipr.relay.greetings import Greetings, Info
 from ipr.relay.hearing import Hearing
-from ipr.relay.inbound import Business, Inbound
+from ipr.relay.inbound import Inbound
+from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
+from ipr.relay.owner import Owner
 from ipr.relay.ports import Changer, Commands, Decider, FrontSide
 from ipr.relay.readiness import Readiness
 from ipr.relay.restarts import Restarts
@@ -84,6 +87,7 @@ class Relay:
         self.restarts = Restarts(
             voice, self.gate, self.decider, changer, call_later, current, begun
         )
+        interrupts = Interrupts(self.gate, self.restarts, call_later, current)
         business = Business(
             voice,
             self.gate,
@@ -91,8 +95,9 @@ class Relay:
             self.greetings,
             self.decider,
             commands,
-            current,
             begun,
+            interrupts,
+            Owner(voice, self.restarts, self.decider, changer, interrupts),
         )
         self.inbound = Inbound(
             signer, self.gate, business, self.greetings, Trace(), self.decider.now
@@ -208,6 +213,7 @@ class Relay:
         """The daemon goes: answer everything that is still open."""
         self.greetings.stop_waiting()
         self.restarts.end()
+        self.inbound.business.owner.end()
         self._refuse(Refusing(cause))
         # A %restart that waited, options that are being worked out, a %ipr
         # status that asks Slurm.

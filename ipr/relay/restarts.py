@@ -95,15 +95,32 @@ class Restarts:
         """Somebody interrupts: whoever waits will not wait much longer."""
         self._step(turns.Interrupted())
 
+    def overtake(self, why: Failure, *, urgent: bool, announced: bool) -> None:
+        """Restart for somebody who has forgotten all that clients wait for.
+
+        A ``%restart`` that waits or is under way fails with ``why``, and what is
+        held does not run in the next kernel.
+
+        :param announced: whether the clients have heard that a restart comes.
+        """
+        self._step(turns.Ended())
+        cells, self._cells = list(self._cells.values()), {}
+        for cell in (*self.under_way.over(), *cells):
+            cell.fail(why)
+        self._gate.set(Holding())
+        self._gate.refuse_held(why, failed=True)
+        self.under_way.unheard = not announced
+        self._decider.restart(urgent=urgent)
+
     # --- what becomes of the kernel -----------------------------------------
 
     def kernel_gone(self) -> bool:
-        """There is none for now; return whether a %restart is under way.
+        """There is none for now; return whether the clients have to hear of a restart.
 
         The one whose cells it waited for takes part.
         """
         self._step(turns.KernelGone())
-        return bool(self.under_way.cells)
+        return bool(self.under_way.cells) or self.under_way.unheard
 
     def kernel_ready(self, conversation: Conversation) -> bool:
         """Conclude those that were under way; return whether there were any."""

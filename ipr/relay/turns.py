@@ -120,7 +120,7 @@ class KernelGone:
 
 @attrs.frozen
 class Ended:
-    """The daemon goes."""
+    """No turn comes any more: the daemon goes, or somebody else restarts."""
 
 
 Event = (

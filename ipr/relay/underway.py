@@ -19,6 +19,8 @@ class UnderWay:
     """All of them; they end together.
 
     :param now: monotonic seconds.
+    :ivar unheard: one is under way that no cell asked for, and of which the clients
+        have not heard.
     """
 
     def __init__(self, call_later: CallLater, now: Callable[[], float]) -> None:
@@ -28,6 +30,7 @@ class UnderWay:
         self._began = 0.0
         self._old_pid = 0
         self.cells: list[RestartCell] = []
+        self.unheard = False
 
     def add(self, cell: RestartCell, old_pid: int) -> None:
         """Take one along.
@@ -49,6 +52,7 @@ class UnderWay:
     def over(self) -> list[RestartCell]:
         """Return those that took part."""
         self._quiet.stop()
+        self.unheard = False
         cells, self.cells = self.cells, []
         return cells
 

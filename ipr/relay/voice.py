@@ -26,7 +26,7 @@ class Voice:
 
     :param front: the clients' sockets.
     :param author: writes the messages.
-    :param info: returns the kernel_info_reply as far as known.
+    :ivar info: returns the kernel_info_reply as far as known.
     :ivar count: the execution_count that the inner kernel named last.
     :ivar session_known: whether that kernel has said its session.
     :ivar consoles: clients that have asked what a console asks before each cell.
@@ -37,7 +37,7 @@ class Voice:
     ) -> None:
         self.front = front
         self.author = author
-        self._info = info
+        self.info = info
         self.count = 0
         self.session_known = False
         self.consoles: dict[tuple[bytes, ...], None] = {}
@@ -90,7 +90,7 @@ class Voice:
     def refuse(self, request: Request, why: Failure) -> None:
         """Answer a request that no inner kernel will ever see."""
         number = self.number(request)
-        self.post(request, answers.refused(request, why, number, self._info()))
+        self.post(request, answers.refused(request, why, number, self.info()))
 
     def lose(self, request: Request, why: Failure) -> None:
         """Finish a request of an inner kernel that is no more.
@@ -98,7 +98,7 @@ class Voice:
         A cell that ended before it could say its number had the next one.
         """
         count = request.progress.execution_count or self.count + 1
-        self.post(request, answers.lost(request, why, count, self._info()))
+        self.post(request, answers.lost(request, why, count, self.info()))
 
     def number(self, request: Request) -> int:
         """Return the execution_count for an answer of ipr's own.

@@ -82,6 +82,7 @@ class RelayCase(Case):
         self.author = Author(self.signer, lambda: next(ids), lambda: "now")
         self.commands = FakeCommands(self.done)
         self.changer = FakeChanger(self.done)
+        self.decider = FakeDecider(self.done, self.clock)
         self.relay = Relay(
             self.front,
             self.signer,
@@ -89,7 +90,7 @@ class RelayCase(Case):
             self.clock.callLater,
             self.synthetic,
             self.max_held,
-            decider=lambda relay: FakeDecider(self.done, self.clock),
+            decider=lambda relay: self.decider,
             commands=self.commands,
             changer=self.changer,
         )
@@ -185,6 +186,7 @@ class RelayCase(Case):
         parent: dict[str, Any] | None = None,
         subshell: str | None = None,
         cell: bool = False,
+        session: str = "client",
         signer: Signer | None = None,
         **content: Any,
     ) -> list[Any]:
@@ -193,7 +195,7 @@ class RelayCase(Case):
         :param subshell: names one in the header.
         :param cell: it comes from a notebook.
         """
-        own = header(msg_id, msg_type)
+        own = header(msg_id, msg_type, session=session)
         if subshell is not None:
             own["subshell_id"] = subshell
         signer = signer or self.signer

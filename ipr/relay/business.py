@@ -1,0 +1,167 @@
+"""Which requests are answered by ipr itself, and by which part of it.
+
+Knows the types of requests, and the magics in cells. Must not know signatures, nor
+what becomes of the requests that are the kernel's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from twisted.logger import Logger
+
+from ipr.jupyter import magics, messages, ownership
+from ipr.jupyter.messages import Failure
+from ipr.jupyter.wire import CONTENT, Envelope, Malformed
+from ipr.relay import completion
+from ipr.relay.answers import Publish, Reply
+from ipr.relay.cells import Begun, Cell
+from ipr.relay.gate import Gate, Open, Refusing
+from ipr.relay.greetings import NO_KERNEL, Greetings
+from ipr.relay.interrupts import Interrupts
+from ipr.relay.owner import Owner
+from ipr.relay.ports import Commands, Decider
+from ipr.relay.request import Request
+from ipr.relay.restarts import Restarts
+from ipr.relay.voice import Voice
+
+
+class Business:
+    """What ipr answers itself.
+
+    :param begun: cells that must end when the daemon does.
+    :ivar owner: the kernel manager that restarts in place, if there is one.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        gate: Gate,
+        restarts: Restarts,
+        greetings: Greetings,
+        decider: Decider,
+        commands: Commands,
+        begun: Begun,
+        interrupts: Interrupts,
+        owner: Owner,
+    ) -> None:
+        self._voice = voice
+        self._gate = gate
+        self._restarts = restarts
+        self._greetings = greetings
+        self._decider = decider
+        self._commands = commands
+        self._begun = begun
+        self._interrupts = interrupts
+        self.owner = owner
+
+    def take(self, channel: str, envelope: Envelope) -> bool:
+        """Answer a request, if it is ours."""
+        own = self._OURS.get(envelope.header["msg_type"])
+        return own is not None and own(self, channel, envelope)
+
+    def refuse(self, channel: str, envelope: Envelope, why: Failure) -> None:
+        """Answer a request that can go nowhere."""
+        self._voice.refuse(Request.of(channel, envelope), why)
+
+    def interrupt(self) -> None:
+        """Whoever started the daemon sends it SIGINT."""
+        self._interrupts.ask(patient=self.owner.known)
+
+    def _execute(self, channel: str, envelope: Envelope) -> bool:
+        """Look for a magic; every other cell passes."""
+        if self._greetings.obituary.pending and self._gate.clear is not None:
+            self._greetings.tell_of_death(channel, envelope)
+        content = envelope.body[CONTENT]
+        if not magics.suspicious(
+            content if isinstance(content, bytes) else bytes(content)
+        ):
+            return False
+        try:
+            code = envelope.content.get("code")
+        except Malformed:
+            return False
+        magic = magics.parse(code) if isinstance(code, str) else None
+        if magic is None or self._is_final():
+            return False
+        if isinstance(magic, magics.Restart):
+            self._restarts.ask(channel, envelope, magic)
+            return True
+        request = Request.of(channel, envelope)
+        cell = Cell(self._voice.post, request, self._voice.number(request))
+        self._begun.begin(cell)
+        if isinstance(magic, magics.Mistake):
+            cell.fail(Failure("UsageError", magic.text))
+            return True
+        try:
+            self._commands.run(cell, magic)
+        except Exception:
+            _log.failure("%ipr failed")
+            cell.fail(Failure("IprError", "this went wrong; the log says how"))
+        return True
+
+    def _is_final(self) -> bool:
+        state = self._gate.state
+        return isinstance(state, Refusing) and state.final
+
+    def _kernel_info(self, channel: str, envelope: Envelope) -> bool:
+        """Answer on control always, on shell while the kernel cannot."""
+        if channel == "shell" and isinstance(self._gate.state, Open):
+            return False
+        if self.owner.greeted(channel, envelope):
+            return True
+        self._greetings.ask(channel, envelope)
+        return True
+
+    def _interrupt_request(self, channel: str, envelope: Envelope) -> bool:
+        state = self._gate.state
+        if isinstance(state, Open):
+            conversation = state.conversation
+            if conversation.kernel.interrupt_mode == "message":
+                self._restarts.urge()
+                conversation.send(channel, envelope)
+                return True
+        request = Request.of(channel, envelope)
+        self._interrupts.ask(patient=self.owner.sent(request))
+        self._voice.refuse(request, NO_KERNEL)
+        return True
+
+    def _shutdown_request(self, channel: str, envelope: Envelope) -> bool:
+        request = Request.of(channel, envelope)
+        restart = request.field("restart", False)
+        draft = messages.shutdown_reply(restart=restart)
+        self._voice.answer(request, Reply(draft), Publish(draft))
+        self._interrupts.forget()
+        if not (restart and self.owner.stays(request)):
+            self._decider.shut_down()
+        return True
+
+    def _restart_request(self, channel: str, envelope: Envelope) -> bool:
+        self.owner.order(channel, envelope)
+        return True
+
+    def _complete(self, channel: str, envelope: Envelope) -> bool:
+        state = self._gate.state
+        merging = state.conversation.merging if isinstance(state, Open) else None
+        return completion.complete(self._voice, channel, envelope, merging)
+
+    def _inspect(self, channel: str, envelope: Envelope) -> bool:
+        return completion.inspect(self._voice, channel, envelope)
+
+    def _is_complete(self, channel: str, envelope: Envelope) -> bool:
+        return completion.is_complete(self._voice, channel, envelope)
+
+    _OURS: ClassVar[dict[str, Callable[[Business, str, Envelope], bool]]] = {
+        "execute_request": _execute,
+        "kernel_info_request": _kernel_info,
+        "complete_request": _complete,
+        "inspect_request": _inspect,
+        "is_complete_request": _is_complete,
+        "interrupt_request": _interrupt_request,
+        "shutdown_request": _shutdown_request,
+        ownership.ORDER: _restart_request,
+    }
+
+
+_log = Logger()
