@@ -97,6 +97,11 @@ PURE_ATTRIBUTES = {
 #: Whatever follows these is a piece of text or a number.
 UNDER = ("Signals(",)
 
+#: Attributes of a class, lines of a function, lines of a module.
+MOST_ATTRIBUTES, MOST_IN_FUNCTION, MOST_IN_MODULE = 10, 50, 299
+#: It says itself why.
+ONE_FILE = {"boot.guardian"}
+
 MAY_USE_THE_REACTOR = {"__main__", "daemon.byhand", "daemon.tap"}
 MAY_PRINT = MAY_USE_THE_REACTOR
 
@@ -369,6 +374,71 @@ class ImportsTests(Case):
             [found_import.module for found_import in found],
             ["twisted.application.service"],
         )
+
+
+def attributes(found: ast.ClassDef) -> set[str]:
+    """Return what each instance has: its fields, and what is assigned to ``self``."""
+    fields = {
+        node.target.id
+        for node in found.body
+        if isinstance(node, ast.AnnAssign)
+        and isinstance(node.target, ast.Name)
+        and "ClassVar" not in ast.unparse(node.annotation)
+    }
+    return fields | {
+        node.attr
+        for node in ast.walk(found)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "self"
+    }
+
+
+class SizesTests(Case):
+    """What has grown too large knows too much: it is two."""
+
+    def test_classes_have_ten_attributes_at_most(self) -> None:
+        """With those of the classes of ours that they are made from."""
+        classes = [
+            (name, node)
+            for name in modules()
+            for node in ast.walk(tree_of(name))
+            if isinstance(node, ast.ClassDef)
+        ]
+
+        def all_of(module: str, node: ast.ClassDef) -> set[str]:
+            """Its own, and those of its bases in the same module or, by name, ours."""
+            bases = {ast.unparse(base) for base in node.bases}
+            found = [(where, base) for where, base in classes if base.name in bases]
+            here = [(where, base) for where, base in found if where == module]
+            inherited = [all_of(*base) for base in here or found]
+            return attributes(node).union(*inherited)
+
+        wrong = [
+            f"{module}.{node.name}: {sorted(found)}"
+            for module, node in classes
+            if len(found := all_of(module, node)) > MOST_ATTRIBUTES
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_functions_have_fifty_lines_at_most(self) -> None:
+        wrong = [
+            f"{name}.{node.name}: {length}"
+            for name in modules()
+            for node in ast.walk(tree_of(name))
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+            if (length := (node.end_lineno or 0) - node.lineno + 1) > MOST_IN_FUNCTION
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_modules_have_fewer_than_300_lines(self) -> None:
+        lengths = {}
+        for name in modules():
+            with open(path_of(name), encoding="utf-8") as file:
+                lengths[name] = len(file.readlines())
+        wrong = {name for name, length in lengths.items() if length > MOST_IN_MODULE}
+        self.assertEqual(wrong, ONE_FILE)
 
 
 class LoadedTests(Case):

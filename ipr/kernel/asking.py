@@ -8,7 +8,6 @@ is gone. Must not know what is asked, or why.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import cast
 
 import attrs
@@ -18,9 +17,7 @@ from twisted.internet.interfaces import IReactorTime
 from ipr.boot import guardian
 from ipr.kernel import guardians
 from ipr.kernel.process import Ended, InnerProcess
-from ipr.kernel.reactor import Asking, Clock
-
-_STDOUT = 1
+from ipr.kernel.reactor import Asking
 
 
 class NoAnswer(Exception):
@@ -41,31 +38,6 @@ class Answer:
     said: str
 
 
-class _Asked(InnerProcess):
-    """A program whose stdout is kept."""
-
-    def __init__(self, clock: Clock, answered: Deferred[Answer]) -> None:
-        super().__init__(clock, _nothing, self._answer, _nothing)
-        self._answered = answered
-        self._output: list[bytes] = []
-
-    def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Keep what comes from stdout."""
-        if childFD == _STDOUT:
-            self._output.append(data)
-        else:
-            super().childDataReceived(childFD, data)
-
-    def _answer(self, how: Ended) -> None:
-        if self._answered.called:
-            return  # nobody waits any more
-        if how.status is None:
-            self._answered.errback(NoAnswer(how.problem))
-            return
-        answer = Answer(how.status, b"".join(self._output), "\n".join(how.tail))
-        self._answered.callback(answer)
-
-
 def ask(
     reactor: Asking,
     argv: Sequence[str],
@@ -83,23 +55,28 @@ def ask(
         :class:`NoAnswer` when it could not be run, with ``TimeoutError`` of
         ``twisted.internet.defer`` when it took too long.
     """
-    running: list[_Asked] = []
-    answered: Deferred[Answer] = Deferred(partial(_kill, running))
+    output: list[bytes] = []
+
+    def ended(how: Ended) -> None:
+        if answered.called:
+            return  # nobody waits any more
+        if how.status is None:
+            answered.errback(NoAnswer(how.problem))
+            return
+        said = "\n".join(how.tail)
+        answered.callback(Answer(how.status, b"".join(output), said))
+
+    asked = InnerProcess(reactor, _nothing, ended, _nothing, output.append)
+    answered: Deferred[Answer] = Deferred(lambda _answered: asked.kill())
     try:
         order = guardian.encode_order(argv, environment, cwd)
-        running.append(_Asked(reactor, answered))
-        guardians.spawn_asked(reactor, running[0])
-        running[0].give(order)
+        guardians.spawn_asked(reactor, asked)
+        asked.give(order)
     except (OSError, ValueError) as error:
         answered.errback(NoAnswer(str(error)))
         return answered
     answered.addTimeout(seconds, cast(IReactorTime, reactor))
     return answered
-
-
-def _kill(running: Sequence[_Asked], _answered: Deferred[Answer]) -> None:
-    for asked in running:
-        asked.kill()
 
 
 def _nothing(_told: object) -> None:

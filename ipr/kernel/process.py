@@ -36,7 +36,7 @@ LONGEST_PAUSE = 0.25
 #: could not be killed may hold them open for ever.
 PIPES_TIME = 0.5
 
-_STDERR = 2
+_STDOUT, _STDERR = 1, 2
 
 
 @attrs.frozen
@@ -67,6 +67,7 @@ class InnerProcess(ProcessProtocol):
     :param started: called with the kernel's pid once its program runs.
     :param ended: called once, when nothing of it is left.
     :param stderr: called with its stderr as it comes.
+    :param stdout: called with its stdout, where the guardian was told to send that.
     :ivar pid: of the kernel; 0 until it runs.
     """
 
@@ -76,13 +77,18 @@ class InnerProcess(ProcessProtocol):
         started: Callable[[int], None],
         ended: Callable[[Ended], None],
         stderr: Callable[[bytes], None],
+        stdout: Callable[[bytes], None] | None = None,
     ) -> None:
         self.pid = 0
         self._clock = clock
         self._started = started
         self._ended = ended
-        self._stderr = stderr
         self._tail = Tail()
+        self._outputs: dict[int, tuple[Callable[[bytes], None], ...]] = {
+            _STDERR: (stderr, self._tail.add)
+        }
+        if stdout is not None:
+            self._outputs[_STDOUT] = (stdout,)
         self._reports = b""  # what has come of the next one
         self._outcome = Ended(None, "its guardian process was killed", unguarded=True)
         self._late: IDelayedCall | None = None
@@ -132,10 +138,10 @@ class InnerProcess(ProcessProtocol):
     # What Twisted calls.
 
     def childDataReceived(self, childFD: int, data: bytes) -> None:
-        """Take stderr, or reports of the guardian."""
-        if childFD == _STDERR:
-            self._stderr(data)
-            self._tail.add(data)
+        """Take what it writes, or reports of the guardian."""
+        if childFD in self._outputs:
+            for take in self._outputs[childFD]:
+                take(data)
             return
         *reports, self._reports = (self._reports + data).split(b"\n")
         for report in reports:

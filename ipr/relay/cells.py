@@ -34,8 +34,12 @@ class Cell:
         self._post = post
         self._number = number
         self.request = request
-        self.silent = bool(request.field("silent", False))
         self._ended = False
+
+    @property
+    def silent(self) -> bool:
+        """Whether it is to show nothing."""
+        return self.request.field("silent", False)
 
     @property
     def ended(self) -> bool:

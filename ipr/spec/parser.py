@@ -141,10 +141,7 @@ def parser() -> argparse.ArgumentParser:
     sub = add(
         "remove", "take ipr off kernelspecs", _REMOVE_EXAMPLES, aliases=["uninstall"]
     )
-    sub.add_argument("names", nargs="*", metavar="NAME", help="name of a kernelspec")
-    sub.add_argument("--all", action="store_true", help="wherever it is installed")
-    _add_places(sub, "only from")
-    sub.add_argument("--dry-run", action="store_true", help="only show the change")
+    _add_remove(sub)
 
     add("wizard", "choose kernelspecs from a list on the screen", "", aliases=["wiz"])
 
@@ -206,6 +203,13 @@ def _add_install(sub: argparse.ArgumentParser) -> None:
         help="end, and with it the job, when no client has been connected for this"
         " long (off by default)",
     )
+
+
+def _add_remove(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("names", nargs="*", metavar="NAME", help="name of a kernelspec")
+    sub.add_argument("--all", action="store_true", help="wherever it is installed")
+    _add_places(sub, "only from")
+    sub.add_argument("--dry-run", action="store_true", help="only show the change")
 
 
 def _add_check(sub: argparse.ArgumentParser) -> None:
