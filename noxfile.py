@@ -8,12 +8,13 @@ dependencies that setup.cfg allows.
 from __future__ import annotations
 
 import configparser
+import pathlib
 
 import nox
 
 nox.options.default_venv_backend = "venv"
 nox.options.error_on_missing_interpreters = False
-nox.options.sessions = ["lint", "tests", "lowest", "coverage"]
+nox.options.sessions = ["lint", "tests", "lowest", "coverage", "docs", "package"]
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 
@@ -79,6 +80,27 @@ def coverage(session: nox.Session) -> None:
         *("-m", "pytest", "-q", *UNIT),
     )
     session.run("coverage", "report", "--show-missing", "--fail-under=100")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages as a site, in ``docs/_build``; a warning is an error."""
+    session.install("-e", ".[docs]")
+    session.run("sphinx-build", "-q", "-W", "-E", "docs", "docs/_build")
+
+
+@nox.session
+def package(session: nox.Session) -> None:
+    """What is uploaded: it is complete, and it describes itself."""
+    session.install("build", "twine", "check-wheel-contents", "check-manifest")
+    folder = session.create_tmp()
+    session.run("check-manifest")
+    session.run("python", "-m", "build", "--outdir", folder)
+    made = sorted(str(path) for path in pathlib.Path(folder).glob("*0*"))
+    session.run("twine", "check", "--strict", *made)
+    (wheel,) = (name for name in made if name.endswith(".whl"))
+    # W009: the plugin lies in Twisted's own folder, as Twisted wants it.
+    session.run("check-wheel-contents", "--ignore", "W009", wheel)
 
 
 def _lowest(section: str, field: str) -> list[str]:

@@ -1,0 +1,57 @@
+"""A link that names a page's file leads to the page.
+
+The pages lie in a repository, whose viewer follows ``kernels.rst``; the site has
+``kernels.html``. What lies outside of the pages is named, without a link.
+"""
+
+from __future__ import annotations
+
+import posixpath
+
+from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.application import Sphinx
+
+#: Files of the repository that a page of the site shows.
+SHOWN = {
+    "../CONTRIBUTING": "contributing",
+    "../CHANGELOG": "changelog",
+    "../SECURITY": "security",
+    "../README": "index",
+    "CONTRIBUTING": "contributing",
+    "SECURITY": "security",
+    "README": "index",
+}
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Have each page looked through once it is read."""
+    app.connect("doctree-read", _relink)
+    return {"parallel_read_safe": True}
+
+
+def _relink(app: Sphinx, tree: nodes.document) -> None:
+    here = posixpath.dirname(app.env.docname)
+    for link in list(tree.findall(nodes.reference)):
+        target, _, anchor = link.get("refuri", "").partition("#")
+        stem, extension = posixpath.splitext(target)
+        if extension not in (".rst", ".md") or "://" in target:
+            continue
+        stem = SHOWN.get(stem.removeprefix("docs/"), stem.removeprefix("docs/"))
+        page = posixpath.normpath(posixpath.join(here, stem))
+        if page not in app.env.found_docs:
+            link.replace_self(nodes.inline("", "", *link.children))
+            continue
+        new = pending_xref(
+            "",
+            refdomain="std",
+            reftype="doc",
+            reftarget="/" + page,
+            refexplicit=True,
+            refwarn=True,
+        )
+        text = nodes.inline("", link.astext(), classes=["doc"])
+        new += text
+        if anchor:
+            new["refanchor"] = anchor
+        link.replace_self(new)
