@@ -380,7 +380,7 @@ class WholeShell(RuleBasedStateMachine):
             lambda reason: messages.kernel_info(version="", language="", banner=reason),
             4000 + 4 * HELD_BESIDES,
             decider=lambda relay: self.make_restarter(relay, limits),
-            commands=FakeCommands(self.done),
+            commands=lambda _relay: FakeCommands(self.done),
             changer=self.changer,
         )
         self.start.mode = mode

@@ -7,7 +7,7 @@ failing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure as Reason
@@ -16,11 +16,10 @@ from ipr.boot.options import level
 from ipr.daemon import inside
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
-from ipr.daemon.ports import Notebook
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import magics, messages
 from ipr.jupyter.magichelp import HELP
-from ipr.jupyter.messages import Failure
+from ipr.jupyter.messages import Draft, Failure
 from ipr.relay.cells import Cell
 from ipr.relay.request import Request
 
@@ -29,7 +28,8 @@ class IprCommands:
     """Carries out ``%ipr`` cells for one daemon.
 
     :param log: the daemon's log.
-    :param notebook: where its records are shown.
+    :param unfinished: returns the requests that the kernel works on.
+    :param whisper: publishes a log record under one of them.
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
     :param look_inside: makes ``self`` of ``%ipr exec``; None where that is not allowed.
     """
@@ -37,12 +37,14 @@ class IprCommands:
     def __init__(
         self,
         log: Log,
-        notebook: Notebook,
+        unfinished: Callable[[], Iterable[Request]],
+        whisper: Callable[[Request, Draft], None],
         status: Callable[[], Deferred[list[Row]]],
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
         self._log = log
-        self._notebook = notebook
+        self._unfinished = unfinished
+        self._whisper = whisper
         self._status = status
         self._look_inside = look_inside
         #: The cell that asked for the log: records are shown under it, or under
@@ -66,7 +68,7 @@ class IprCommands:
         def show(rows: list[Row]) -> None:
             data = {"text/plain": as_text(rows), "text/html": as_html(rows)}
             content = {"data": data, "metadata": {}, "transient": {}}
-            cell.show(messages.Draft("display_data", content))
+            cell.show(Draft("display_data", content))
             cell.succeed()
 
         def failed(reason: Reason) -> None:
@@ -102,12 +104,12 @@ class IprCommands:
         session = asked.header.get("session")
         running = (
             request
-            for request in self._notebook.unfinished()
+            for request in self._unfinished()
             if request.msg_type == "execute_request"
             and request.header.get("session") == session
         )
         parent = next(running, asked)
-        self._notebook.whisper(parent, messages.stream(text, "stderr"))
+        self._whisper(parent, messages.stream(text, "stderr"))
 
     def _exec(self, cell: Cell, magic: magics.Ipr) -> None:
         if self._look_inside is None:

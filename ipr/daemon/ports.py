@@ -1,16 +1,14 @@
-"""What the daemon needs of who starts it, and of who shows its log.
+"""What the daemon needs of who starts it.
 
 Knows names and types only. Must not know who is behind them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
-from ipr.jupyter.messages import Draft
 from ipr.kernel.reactor import Reactor
-from ipr.relay.request import Request
 
 
 class EntryReactor(Reactor, Protocol):
@@ -26,13 +24,3 @@ class EntryReactor(Reactor, Protocol):
 
     def stop(self) -> None:
         """Stop it."""
-
-
-class Notebook(Protocol):
-    """Where log records are shown."""
-
-    def unfinished(self) -> Iterable[Request]:
-        """Return the requests that the kernel works on."""
-
-    def whisper(self, request: Request, draft: Draft) -> None:
-        """Publish something under a cell."""

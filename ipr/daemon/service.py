@@ -11,7 +11,7 @@ import datetime
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -31,7 +31,6 @@ from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.report import Report
 from ipr.daemon.watch import Watch
 from ipr.jupyter.author import Author
-from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.kernel import memory
 from ipr.kernel.generation import Starter
@@ -42,7 +41,6 @@ from ipr.lifecycle.limits import Leave
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay.cells import Cell
 from ipr.relay.relay import Relay
-from ipr.relay.request import Request
 from ipr.sockets.factory import Factory
 from ipr.sockets.front import Front
 
@@ -123,7 +121,7 @@ class Daemon:
             next_kernel.info,
             self._options["max_held"] << 20,
             decider=partial(self._make_restarter, next_kernel),
-            commands=self._commands(report),
+            commands=partial(self._commands, report),
             changer=next_kernel,
         )
         front.listen(self._relay.inbound.received)
@@ -212,24 +210,17 @@ class Daemon:
         )
         return self._restarter
 
-    def _commands(self, report: Report) -> IprCommands:
+    def _commands(self, report: Report, relay: Relay) -> IprCommands:
         def look_inside(cell: Cell) -> Inside:
-            return Inside(cell, self._log, self._relay, self._restarter, self)
+            return Inside(cell, self._log, relay, self._restarter, self)
 
         return IprCommands(
             self._log,
-            self,
-            lambda: report.rows(self._relay, self._restarter),
+            lambda: relay.ledger.unfinished(),
+            relay.voice.whisper,
+            lambda: report.rows(relay, self._restarter),
             None if self._options["no_exec"] else look_inside,
         )
-
-    def unfinished(self) -> Iterable[Request]:
-        """Return the requests that the kernel works on."""
-        return self._relay.ledger.unfinished()
-
-    def whisper(self, request: Request, draft: Draft) -> None:
-        """Publish something under a cell."""
-        self._relay.voice.whisper(request, draft)
 
     def _debugging(self, wanted: bool) -> None:
         self._relay.inbound.trace.on = wanted

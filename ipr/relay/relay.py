@@ -61,6 +61,7 @@ class Relay:
         be asked yet; called with the reason, or ``""``.
     :param max_held: bytes of requests that are kept.
     :param decider: makes the restarter, which needs the relay.
+    :param commands: makes what carries out ``%ipr``, which looks at the relay.
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class Relay:
         max_held: int,
         *,
         decider: Callable[[Relay], Decider],
-        commands: Commands,
+        commands: Callable[[Relay], Commands],
         changer: Changer,
     ) -> None:
         self._signer = signer
@@ -94,7 +95,7 @@ class Relay:
             self.restarts,
             self.greetings,
             self.decider,
-            commands,
+            commands(self),
             begun,
             interrupts,
             Owner(voice, self.restarts, self.decider, changer, interrupts),

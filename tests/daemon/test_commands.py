@@ -30,9 +30,6 @@ class FakeNotebook:
         self.running: list[Request] = []
         self.whispered: list[tuple[str, str]] = []
 
-    def unfinished(self) -> list[Request]:
-        return self.running
-
     def whisper(self, request: Request, draft: messages.Draft) -> None:
         text = str(draft.content["text"])
         self.whispered.append((request.msg_id, text.partition(": ")[2]))
@@ -67,7 +64,13 @@ class CommandsCase(Case):
     def make_commands(
         self, look_inside: Callable[[Cell], Inside] | None
     ) -> IprCommands:
-        return IprCommands(self.log, self.notebook, lambda: self.asked, look_inside)
+        return IprCommands(
+            self.log,
+            lambda: self.notebook.running,
+            self.notebook.whisper,
+            lambda: self.asked,
+            look_inside,
+        )
 
     def look_inside(self, cell: Cell) -> Inside:
         relay: Any = self

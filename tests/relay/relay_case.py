@@ -91,7 +91,7 @@ class RelayCase(Case):
             self.synthetic,
             self.max_held,
             decider=lambda relay: self.decider,
-            commands=self.commands,
+            commands=lambda _relay: self.commands,
             changer=self.changer,
         )
         # Who sends cells here is a console, where nothing else is said.
