@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from twisted.internet.base import DelayedCall
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.task import Clock
 from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
@@ -21,7 +21,7 @@ from ipr.jupyter.wire import Envelope, Frame, Malformed, split
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.ports import Kernel, Received
-from ipr.relay.cells import Cell
+from ipr.relay.cells import Cell, Prepared
 from ipr.sockets.channels import ChannelClosed
 
 #: What was done, in order: who, what, and with what.
@@ -217,30 +217,53 @@ class FakeCommands:
             cell.succeed()
 
 
+class FakePrepared(Prepared):
+    """What the changer has worked out."""
+
+    def __init__(self, changer: FakeChanger, *done: tuple[str, ...]) -> None:
+        self._changer = changer
+        self._applied = done
+
+    def apply(self) -> None:
+        self._changer.done.extend(self._applied)
+
+    def check(self) -> Deferred[None]:
+        if self._changer.checks is None:
+            return succeed(None)
+        self._changer.checks.append(Deferred())
+        return self._changer.checks[-1]
+
+
 class FakeChanger:
     """Works out nothing by itself: the test says when, and what comes of it."""
 
     def __init__(self, done: Done) -> None:
-        self._done = done
-        self.asked: list[Deferred[Callable[[], None]]] = []
+        self.done = done
+        self.asked: list[Deferred[Prepared]] = []
+        #: Looks at whether a kernel can be started, unless they are over at once.
+        self.checks: list[Deferred[None]] | None = None
         #: Why an owner's variables cannot be had.
         self.wrong = ""
         self.following: list[Deferred[Callable[[], tuple[str, ...]]]] = []
 
-    def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
-        self._done.append(("prepare", changes))
+    def unchanged(self) -> FakePrepared:
+        return FakePrepared(self)
+
+    def prepare(self, changes: magics.Changes) -> Deferred[Prepared]:
+        self.done.append(("prepare", changes))
         self.asked.append(Deferred())
         return self.asked[-1]
 
     def settle(self) -> None:
         """It can be had."""
-        self.asked.pop(0).callback(lambda: self._done.append(("apply",)))
+        prepared = FakePrepared(self, ("apply",))
+        self.asked.pop(0).callback(prepared)
 
     def follow(
         self, env: Mapping[str, str | None], cwd: str
     ) -> Deferred[Callable[[], tuple[str, ...]]]:
         """Work it out at once, but for a folder, which has to be looked for."""
-        self._done.append(("follow", dict(env), cwd))
+        self.done.append(("follow", dict(env), cwd))
         following: Deferred[Callable[[], tuple[str, ...]]] = Deferred()
         self.following.append(following)
         if self.wrong:
@@ -256,7 +279,7 @@ class FakeChanger:
         self.following.pop(0).callback(lambda: self._follows(*ignored))
 
     def _follows(self, *ignored: str) -> tuple[str, ...]:
-        self._done.append(("follows",))
+        self.done.append(("follows",))
         return ignored
 
     def fail(self, why: str) -> None:

@@ -8,22 +8,65 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NoReturn
 
 import attrs
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 
 import ipr
 from ipr.boot.first import Plan
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Changes
 from ipr.jupyter.messages import Draft
-from ipr.kernel import outer, startable
+from ipr.kernel import apart, outer, startable
 from ipr.kernel.generation import Generation, Starter
 from ipr.kernel.process import Ended
 from ipr.kernel.reactor import Reactor
-from ipr.kernel.surroundings import Surroundings, changed, rebased
+from ipr.kernel.surroundings import (
+    FILES_TIME,
+    Surroundings,
+    changed,
+    check,
+    rebased,
+)
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay import cells
+
+
+class NotRestarted(ValueError):
+    """A kernel could not be started, and the running one stays; the text says why."""
+
+
+class Prepared(cells.Prepared):
+    """What a ``%restart`` starts when it has its turn; others may be quicker.
+
+    :param base: what it changes; None: it matters no more.
+    :param found: what it makes of that.
+    """
+
+    def __init__(
+        self, kernel: NextKernel, base: Surroundings | None, found: Surroundings
+    ) -> None:
+        self._kernel = kernel
+        self._base = base
+        self._found = found
+
+    def check(self) -> Deferred[None]:
+        """See whether it can be started; fails with :class:`NotRestarted`."""
+        return self._kernel.check(self._made())
+
+    def apply(self) -> None:
+        """Put it in force."""
+        self._kernel.put_in_force(self._made())
+
+    def _made(self) -> Surroundings:
+        now = self._kernel.surroundings
+        if self._base is None or self._base == now:
+            return self._found
+        return rebased(self._found, self._base, now)
 
 
 class NextKernel:
@@ -53,24 +96,50 @@ class NextKernel:
         launch = self.surroundings.launch
         return launch is not None and launch.may_queue
 
-    def prepare(self, changes: Changes) -> Deferred[Callable[[], None]]:
-        """Check what a ``%restart`` changes; fires with what puts it in force."""
+    def unchanged(self) -> cells.Prepared:
+        """Return what a ``%restart`` without options starts."""
+        return Prepared(self, self.surroundings, self.surroundings)
+
+    def prepare(self, changes: Changes) -> Deferred[cells.Prepared]:
+        """Work out what a ``%restart`` changes, and check it.
+
+        :returns: fails with :class:`ipr.kernel.surroundings.WrongChange`.
+        """
         base = self.surroundings
+        working = changed(self._reactor, self._first, base, changes)
+        # After --reset it does not matter what others change meanwhile.
+        return working.addCallback(
+            lambda found: Prepared(self, None if changes.reset else base, found)
+        )
 
-        def checked(found: Surroundings) -> Callable[[], None]:
-            def apply() -> None:
-                made = found
-                if self.surroundings != base and not changes.reset:
-                    made = rebased(found, base, self.surroundings)
-                if made.launch != self.surroundings.launch:
-                    self._new_command()
-                # Whatever became of that while this was worked out.
-                self.surroundings = attrs.evolve(made, outer=self._first.outer)
+    def check(self, made: Surroundings) -> Deferred[None]:
+        """See whether a kernel can be started; fails with :class:`NotRestarted`."""
+        return apart.run(self._reactor, FILES_TIME, partial(check, made)).addErrback(
+            self._not_startable
+        )
 
-            return apply
+    def _not_startable(self, reason: Failure) -> NoReturn:
+        if reason.check(defer.TimeoutError):
+            raise NotRestarted(
+                "the kernel was not restarted: the file system that its command is on"
+                f" did not answer within {FILES_TIME:g} s; '%restart now' restarts it"
+                " all the same"
+            )
+        words = reason.getErrorMessage()
+        again = Cause(
+            Ending.NEVER_STARTED, words, hopeless=True, remedy="run %restart again"
+        )
+        raise NotRestarted(
+            "the kernel was not restarted, since no new one could be started:"
+            f" {words}; {self.remedy(again)}"
+        )
 
-        checking = changed(self._reactor, self._first, self.surroundings, changes)
-        return checking.addCallback(checked)
+    def put_in_force(self, made: Surroundings) -> None:
+        """Start the next kernel, and those after it, with these."""
+        if made.launch != self.surroundings.launch:
+            self._new_command()
+        # Whatever became of that while this was worked out.
+        self.surroundings = attrs.evolve(made, outer=self._first.outer)
 
     def follow(
         self, env: Mapping[str, str | None], cwd: str

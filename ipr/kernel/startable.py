@@ -32,6 +32,8 @@ def check(argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> None
     :raises NotStartable: it cannot.
     """
     check_size(argv, environment)
+    if cwd and not os.path.isdir(cwd):
+        raise NotStartable(f"there is no folder {cwd}")
     if cwd and not os.access(cwd, os.X_OK):
         raise NotStartable(f"the folder {cwd} cannot be entered: permission denied")
     if not argv or not argv[0]:

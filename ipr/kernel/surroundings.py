@@ -187,16 +187,25 @@ def _filled(made: Surroundings, changes: Changes) -> Surroundings:
         made = made.with_env(read_env_file(path, made.environment(os.environ)))
     made = made.with_env(dict(changes.env))
     made = made.with_env(dict.fromkeys(changes.unset))
-    if made.launch is None:
-        return made
-    environment = made.environment(os.environ)
     try:
-        # The connection file's path is not known yet; no path is longer than this.
-        command = made.launch.command("/" * 512)
-        startable.check(command, environment, made.place)
+        check(made)
     except startable.NotStartable as error:
         raise WrongChange(f"no kernel could be started: {error}") from None
     return made
+
+
+def check(made: Surroundings) -> None:
+    """See to it that a kernel can be started with these.
+
+    It looks at files, and may block.
+
+    :raises startable.NotStartable: none can be.
+    """
+    if made.launch is None:
+        return
+    # The connection file's path is not known yet; no path is longer than this.
+    command = made.launch.command("/" * 512)
+    startable.check(command, made.environment(os.environ), made.place)
 
 
 def kernel(name: str) -> Launch:

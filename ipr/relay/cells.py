@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable
+from typing import Protocol
+
+from twisted.internet.defer import Deferred
 
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Restart
@@ -98,6 +101,16 @@ class Begun:
             cell.fail(why)
 
 
+class Prepared(Protocol):
+    """What the kernel starts with that a ``%restart`` asks for."""
+
+    def check(self) -> Deferred[None]:
+        """See whether it can be started; fails with words when it cannot."""
+
+    def apply(self) -> None:
+        """Put it in force."""
+
+
 class RestartCell(Cell):
     """A ``%restart``, from its first line to the new kernel's first answer.
 
@@ -106,9 +119,10 @@ class RestartCell(Cell):
     last line comes as a display of its own, in place of the others.
 
     :ivar restart: what it asks for.
+    :ivar id: its own; its display has the same.
     :ivar body: the message, for the rest of the cell.
-    :ivar apply: puts its options in force.
-    :ivar problem: why they cannot be had.
+    :ivar prepared: what the next kernel starts with.
+    :ivar problem: why it cannot be done.
     """
 
     def __init__(
@@ -117,15 +131,16 @@ class RestartCell(Cell):
         request: Request,
         number: int,
         restart: Restart,
-        display_id: str,
+        cell_id: str,
         body: list[Frame],
+        prepared: Prepared,
     ) -> None:
         super().__init__(post, request, number)
         self.restart = restart
         self.body = body
-        self.apply: Callable[[], None] = _nothing
-        self.problem = ""
-        self._display_id = display_id
+        self.prepared = prepared
+        self.problem = Failure("NotDone", "")
+        self.id = cell_id
         self._shown = ""
 
     def progress(self, text: str) -> None:
@@ -133,7 +148,7 @@ class RestartCell(Cell):
         if text == self._shown or (self._shown and not self.request.from_notebook):
             return
         update = bool(self._shown)
-        self.show(messages.display(_line(text), self._display_id, update=update))
+        self.show(messages.display(_line(text), self.id, update=update))
         self._shown = text
 
     def wait_shown(self) -> None:
@@ -147,7 +162,7 @@ class RestartCell(Cell):
         """Leave one line."""
         if self._shown:
             self.show(Draft("clear_output", {"wait": True}))
-        self.show(messages.display(_line(text), self._display_id))
+        self.show(messages.display(_line(text), self.id))
 
     def hand_over(self) -> None:
         """Let the inner kernel finish the request: ipr says no more in it."""
@@ -155,10 +170,6 @@ class RestartCell(Cell):
 
 
 _STYLE = "font-family: var(--jp-code-font-family, monospace)"
-
-
-def _nothing() -> None:
-    pass
 
 
 def _line(text: str) -> dict[str, str]:

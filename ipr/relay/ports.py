@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ipr.jupyter import magics
 from ipr.jupyter.wire import Frame
-from ipr.relay.cells import Cell
+from ipr.relay.cells import Cell, Prepared
 
 
 class FrontSide(Protocol):
@@ -60,8 +60,11 @@ class Decider(Protocol):
 class Changer(Protocol):
     """Who works out what a ``%restart`` changes."""
 
-    def prepare(self, changes: magics.Changes) -> Deferred[Callable[[], None]]:
-        """Check it; fires with what puts it in force, or fails with words."""
+    def unchanged(self) -> Prepared:
+        """Return what a ``%restart`` without options starts."""
+
+    def prepare(self, changes: magics.Changes) -> Deferred[Prepared]:
+        """Work it out, and check it; fails with words when it cannot be had."""
 
     def follow(
         self, env: Mapping[str, str | None], cwd: str

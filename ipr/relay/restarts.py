@@ -17,7 +17,7 @@ from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
 from ipr.relay import turns
 from ipr.relay.answers import Publish
-from ipr.relay.cells import Begun, RestartCell
+from ipr.relay.cells import Begun, Prepared, RestartCell
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT, Gate, Holding, Open
 from ipr.relay.ports import Changer, Decider
@@ -83,9 +83,14 @@ class Restarts:
         if step(self.turns, event)[1] == (turns.Keep(turn.cell),):
             self._gate.keep(channel, envelope)
             return
-        number = self._voice.restart_number(request)
         cell = RestartCell(
-            self._voice.post, request, number, magic, turn.cell, envelope.body
+            self._voice.post,
+            request,
+            self._voice.restart_number(request),
+            magic,
+            turn.cell,
+            envelope.body,
+            self._changer.unchanged(),
         )
         self._cells[turn.cell] = cell
         self.begun.begin(cell)
@@ -155,8 +160,10 @@ class Restarts:
         state = self._gate.state
         if isinstance(state, Holding):
             return Before.RESTART
-        ledger = state.conversation.ledger if isinstance(state, Open) else None
-        if ledger is None or not ledger.executing:
+        if not isinstance(state, Open):
+            return Before.NO_KERNEL
+        ledger = state.conversation.ledger
+        if not ledger.executing:
             return Before.NOTHING
         return Before.SILENT if ledger.silent else Before.CELLS
 
@@ -175,20 +182,17 @@ class Restarts:
             for timer in self._timers.values():
                 timer.stop()
         self._gate.queue_cells(head is not None)
-        self._hook()
-        for effect in effects:
-            self._perform[type(effect)](self, effect)
-
-    def _hook(self) -> None:
         conversation = self._current()
         if conversation is not None:
-            conversation.moved = self._moved if self.turns.head is not None else None
+            conversation.moved = self._moved if head is not None else None
+        for effect in effects:
+            self._perform[type(effect)](self, effect)
 
     # --- effects ------------------------------------------------------------
 
     def _go(self, effect: turns.Go) -> None:
         cell = self._cells.pop(effect.cell)
-        cell.apply()
+        cell.prepared.apply()
         # What is held behind it must not slip through to the old kernel: the
         # restarter may be busy, and hold() come a moment later.
         self._gate.set(Holding())
@@ -199,7 +203,7 @@ class Restarts:
 
     def _join(self, effect: turns.Join) -> None:
         cell = self._cells.pop(effect.cell)
-        cell.apply()
+        cell.prepared.apply()
         self._take_along(cell)
         # Whatever the limits say of deaths.
         self._decider.restart(urgent=False)
@@ -215,20 +219,27 @@ class Restarts:
     def _prepare(self, effect: turns.Prepare) -> None:
         cell = self._cells[effect.cell]
 
-        def settled(apply: Callable[[], None]) -> None:
-            cell.apply = apply
+        def settled(prepared: Prepared) -> None:
+            cell.prepared = prepared
             self._step(turns.Settled(effect.cell, self._before()))
 
-        def wrong(reason: Any) -> None:
-            cell.problem = reason.getErrorMessage()
-            self._step(turns.Wrong(effect.cell))
-
         preparing = self._changer.prepare(cell.restart.changes)
-        preparing.addCallbacks(settled, wrong)
+        preparing.addCallbacks(settled, partial(self._wrong, cell, "WrongChange"))
+
+    def _check(self, effect: turns.Check) -> None:
+        cell = self._cells[effect.cell]
+        cell.prepared.check().addCallbacks(
+            lambda _: self._step(turns.Startable(cell.id, self._before())),
+            partial(self._wrong, cell, "KernelStartError"),
+        )
+
+    def _wrong(self, cell: RestartCell, name: str, reason: Any) -> None:
+        cell.problem = Failure(name, reason.getErrorMessage())
+        self._step(turns.Wrong(cell.id))
 
     def _fail(self, effect: turns.Fail) -> None:
         cell = self._cells.pop(effect.cell)
-        cell.fail(Failure("WrongChange", cell.problem))
+        cell.fail(cell.problem)
 
     def _abort(self, effect: turns.Abort) -> None:
         self._cells.pop(effect.cell).abort()
@@ -275,6 +286,7 @@ class Restarts:
         turns.Join: _join,
         turns.Show: _show,
         turns.Prepare: _prepare,
+        turns.Check: _check,
         turns.Fail: _fail,
         turns.Abort: _abort,
         turns.AbortBehind: _abort_behind,

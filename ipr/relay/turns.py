@@ -18,7 +18,8 @@ REPLY_TIME = 1.0
 class Before(Enum):
     """What comes before a %restart."""
 
-    NOTHING = "nothing: it can go"
+    NOTHING = "nothing: its turn has come"
+    NO_KERNEL = "nothing, and there is no kernel that could be lost"
     CELLS = "cells of the inner kernel"
     SILENT = "cells that have said idle and have no reply"
     RESTART = "another restart, which is under way"
@@ -32,6 +33,9 @@ class Turn:
     :ivar subshell: the one that its cell names; ``""``: the main shell.
     :ivar urgent: ``%restart now``: it waits for no cell.
     :ivar settled: whether its options have been worked out, if it has any.
+    :ivar checking: its turn has come, and whether a kernel can be started is being
+        looked at.
+    :ivar waited: whether cells may have said idle since it said busy.
     :ivar urged: whether an interrupt came while it waited.
     :ivar overdue: whether ``URGED_TIME`` has passed since.
     """
@@ -40,6 +44,8 @@ class Turn:
     subshell: str = ""
     urgent: bool = False
     settled: bool = True
+    checking: bool = False
+    waited: bool = False
     urged: bool = False
     overdue: bool = False
 
@@ -76,8 +82,16 @@ class Settled:
 
 
 @attrs.frozen
+class Startable:
+    """A kernel can be started with what it asks for."""
+
+    cell: str
+    before: Before
+
+
+@attrs.frozen
 class Wrong:
-    """Its options cannot be had."""
+    """Its options cannot be had, or no kernel could be started."""
 
     cell: str
 
@@ -126,6 +140,7 @@ class Ended:
 Event = (
     Asked
     | Settled
+    | Startable
     | Wrong
     | Moved
     | CellFailed
@@ -144,8 +159,7 @@ Event = (
 class Go:
     """Put its options in force, and restart.
 
-    :ivar waited: it was the head: cells before it may have said idle since it
-        said busy.
+    :ivar waited: cells may have said idle since it said busy.
     """
 
     cell: str
@@ -175,6 +189,13 @@ class Prepare:
 
 
 @attrs.frozen
+class Check:
+    """Find out whether a kernel can be started, then feed Startable or Wrong."""
+
+    cell: str
+
+
+@attrs.frozen
 class Keep:
     """Hold it with the cells: it does not begin yet, and is asked for again."""
 
@@ -183,7 +204,7 @@ class Keep:
 
 @attrs.frozen
 class Fail:
-    """Its options cannot be had: say so, and end its cell."""
+    """It cannot be done: say why, and end its cell."""
 
     cell: str
 
@@ -228,6 +249,7 @@ Effect = (
     | Join
     | Show
     | Prepare
+    | Check
     | Keep
     | Fail
     | Abort

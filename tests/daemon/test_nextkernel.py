@@ -8,14 +8,16 @@ from unittest import mock
 
 import attrs
 from twisted.internet import defer
+from twisted.internet.defer import Deferred
 
 from ipr.boot.first import Plan
 from ipr.boot.kernels import find
-from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.nextkernel import NextKernel, NotRestarted
 from ipr.jupyter.magics import Changes
 from ipr.kernel import apart
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.cells import Prepared
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -124,16 +126,20 @@ class PrepareTests(NextKernelCase):
         patched.start()
         self.addCleanup(patched.stop)
 
-    def prepare(self, kernel: NextKernel, **changes: Any) -> Callable[[], None]:
-        found: list[Callable[[], None]] = []
+    def prepare(self, kernel: NextKernel, **changes: Any) -> Prepared:
+        found: list[Prepared] = []
         kernel.prepare(Changes(**changes)).addCallback(found.append)
         return found[0]
 
+    def problem(self, checking: Deferred[None]) -> str:
+        untyped: Any = self
+        return str(untyped.failureResultOf(checking, NotRestarted).value)
+
     def test_changes_are_in_force_when_applied(self) -> None:
         kernel = self.next_kernel()
-        apply = self.prepare(kernel, env=(("A", "1"),))
+        prepared = self.prepare(kernel, env=(("A", "1"),))
         self.assertEqual(kernel.surroundings.env, ())
-        apply()
+        prepared.apply()
         self.assertEqual(kernel.surroundings.env, (("A", "1"),))
         self.assertEqual(self.new_commands, [])
 
@@ -141,14 +147,50 @@ class PrepareTests(NextKernelCase):
         kernel = self.next_kernel()
         first = self.prepare(kernel, env=(("A", "1"),))
         second = self.prepare(kernel, env=(("B", "2"),))
-        first()
-        second()
+        plain = kernel.unchanged()
+        for prepared in (first, second, plain):
+            prepared.apply()
         self.assertEqual(dict(kernel.surroundings.env), {"A": "1", "B": "2"})
 
     def test_another_command_is_told(self) -> None:
         """Its kernel_info is another one."""
         kernel = self.next_kernel()
         kernel.surroundings = Surroundings(LAUNCH._replace(language="R"))
-        self.prepare(kernel, reset=True)()
+        self.prepare(kernel, reset=True).apply()
         self.assertEqual(kernel.surroundings, Surroundings(LAUNCH))
         self.assertEqual(self.new_commands, [True])
+
+    def test_a_kernel_that_can_be_started_is_restarted(self) -> None:
+        untyped: Any = self
+        untyped.successResultOf(self.next_kernel().unchanged().check())
+        untyped.successResultOf(self.next_kernel(None).unchanged().check())
+
+    def test_a_command_that_is_gone_is_said_with_its_kernelspec(self) -> None:
+        kernel = self.next_kernel(LAUNCH._replace(argv=("/gone",), resource_dir="/s"))
+        self.assertEqual(
+            self.problem(kernel.unchanged().check()),
+            "the kernel was not restarted, since no new one could be started: there"
+            " is no command '/gone'; its command is in /s/kernel.json; run %restart"
+            " again when it can be run",
+        )
+
+    def test_what_earlier_restarts_changed_can_be_reset(self) -> None:
+        """Their folder is gone; --reset does not need it."""
+        kernel = self.next_kernel()
+        kernel.surroundings = attrs.evolve(kernel.surroundings, cwd="/gone")
+        self.assertEqual(
+            self.problem(kernel.unchanged().check()),
+            "the kernel was not restarted, since no new one could be started: there"
+            " is no folder /gone; run %restart --reset to start one without these"
+            " changes",
+        )
+        untyped: Any = self
+        untyped.successResultOf(self.prepare(kernel, reset=True).check())
+
+    def test_a_file_system_that_hangs_is_said(self) -> None:
+        def never(*_: object) -> Deferred[None]:
+            return defer.fail(defer.TimeoutError())
+
+        with mock.patch.object(apart, "run", never):
+            found = self.problem(self.next_kernel().unchanged().check())
+        self.assertTrue("'%restart now' restarts it all the same" in found, found)

@@ -400,9 +400,12 @@ def test_a_folder_that_was_removed(client: Client, place: Place) -> None:
     os.mkdir(folder)
     client.run(f"%restart --cwd {folder}")
     os.rmdir(folder)
+    pid = client.inner_pid()
     restart = client.execute("%restart")
     client.finish(restart)
-    assert "working directory" in error_of(client, restart)["evalue"]
+    assert "run %restart --reset" in error_of(client, restart)["evalue"]
+    # It was found out before: the kernel is the one that it was.
+    assert client.inner_pid() == pid
     client.run(f"%restart --cwd {place.work}")
     assert client.value("__import__('os').getcwd()") == place.work
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 
 import pytest
 from jupyter_client.jsonutil import json_default
@@ -106,6 +107,52 @@ def test_invalid_options_leave_the_kernel_alone(kernel: Kernel) -> None:
     assert client.inner_pid() != pid
     client.fence()
     client.assert_once()
+
+
+@pytest.mark.core
+def test_kernel_stays_when_its_program_was_uninstalled(place: Place) -> None:
+    program = os.path.join(place.work, "bin", "python")
+    os.mkdir(os.path.dirname(program))
+
+    def install() -> None:
+        with open(program, "w", encoding="utf-8") as file:
+            file.write(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        os.chmod(program, 0o755)
+
+    install()
+    argv = (program, *harness.IPYKERNEL_ARGV[1:])
+    inner = place.wrapped_spec(argv)
+    client = Kernel(place, inner).client()
+    client.run("x = 1")
+    os.unlink(program)
+    cell = client.run("%restart")
+    (reply,) = client.replies(cell)
+    said = reply.content["evalue"]
+    assert f"there is no command {program!r}" in said, said
+    assert "its command is in" in said, said
+    assert "run %restart again" in said, said
+    assert client.value("x") == "1"
+    # Behind a cell it is looked at when its turn comes.
+    install()
+    slow = client.execute("import time; time.sleep(1)")
+    cell = client.execute("%restart")
+    harness.receive(
+        [client], lambda: "display_data" in client.types(cell), "word that it waits"
+    )
+    os.unlink(program)
+    client.finish(slow, cell)
+    assert client.replies(cell)[0].content["ename"] == "KernelStartError"
+    assert client.value("x") == "1"
+    client.fence()
+    client.assert_once()
+    # Now is now.
+    cell = client.run("%restart now")
+    assert client.replies(cell)[0].content["ename"] == "KernelStartError"
+    cell = client.run("x")
+    assert "its command is in" in client.replies(cell)[0].content["evalue"]
+    install()
+    client.run("%restart")
+    assert client.value("1 + 1") == "2"
 
 
 @pytest.mark.core

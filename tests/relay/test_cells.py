@@ -11,6 +11,7 @@ from ipr.relay.answers import Publish, Reply, Steps
 from ipr.relay.cells import Cell, RestartCell
 from ipr.relay.request import Request
 from tests.case import Case
+from tests.fakes import FakeChanger, FakePrepared
 from tests.requests import request
 
 OOPS = Failure("Oops", "it broke")
@@ -95,7 +96,13 @@ class RestartCellTests(Case):
     def setUp(self) -> None:
         self.posted = Posted()
         self.cell = RestartCell(
-            self.posted, request("m1"), 0, Restart(), "display", [b"frames"]
+            self.posted,
+            request("m1"),
+            0,
+            Restart(),
+            "display",
+            [b"frames"],
+            FakePrepared(FakeChanger([])),
         )
 
     def shown(self) -> list[tuple[str, str]]:

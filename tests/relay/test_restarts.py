@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from ipr.jupyter import magics
 from ipr.jupyter.magics import Changes
 from ipr.lifecycle.causes import Cause, Ending
@@ -489,6 +491,96 @@ class RestOfTheCellTests(RelayCase):
                 *aborted("m2"),
             ],
         )
+
+
+class CheckTests(RelayCase):
+    """A plain %restart: another kernel can be started, or this one stays."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_kernel()
+        self.checks: list[Deferred[None]] = []
+        self.changer.checks = self.checks
+
+    def test_goes_when_another_kernel_can_be_started(self) -> None:
+        """Cells behind it wait meanwhile; busy is said once."""
+        self.execute("r", "%restart")
+        self.execute("m2")
+        self.assertEqual(self.took(), begun("r", "%restart"))
+        self.checks.pop().callback(None)
+        self.assertEqual(self.took(), [("restart",)])
+        self.assertEqual(self.relay.gate.held, 1)
+
+    def test_kernel_stays_when_none_can_be_started(self) -> None:
+        """What was behind it goes on."""
+        self.execute("r", "%restart\nx")
+        self.execute("m2")
+        self.took()
+        self.checks.pop().errback(ValueError("it is gone"))
+        self.assertEqual(
+            self.took(),
+            [
+                ("iopub", "r", "error: KernelStartError: it is gone"),
+                *ended("r", "execute_reply error 0"),
+                ("kernel 1 shell", "m2", "execute_request: 1"),
+            ],
+        )
+
+    def test_looks_when_its_turn_has_come(self) -> None:
+        """And not when it begins to wait, an hour before."""
+        self.execute("m1")
+        self.execute("r", "%restart")
+        self.assertEqual(self.checks, [])
+        self.end_cell("m1")
+        self.took()
+        self.checks.pop().callback(None)
+        self.assertEqual(self.took(), [("iopub", "r", "busy"), ("restart",)])
+
+    def test_widgets_go_on_meanwhile(self) -> None:
+        """Their idle is followed by another busy."""
+        self.execute("r", "%restart")
+        self.client("w", "comm_msg")
+        self.status("w", "busy")
+        self.status("w", "idle")
+        self.took()
+        self.checks.pop().callback(None)
+        self.assertEqual(self.took(), [("iopub", "r", "busy"), ("restart",)])
+
+    def test_options_that_waited_are_looked_at_again(self) -> None:
+        self.execute("m1")
+        self.execute("r", "%restart --cwd /data")
+        self.changer.settle()
+        self.end_cell("m1")
+        self.took()
+        self.checks.pop().errback(ValueError("no folder"))
+        self.assertEqual(
+            self.took()[0],
+            ("iopub", "r", "error: KernelStartError: no folder"),
+        )
+
+    def test_now_looks_at_nothing(self) -> None:
+        self.execute("r", "%restart now")
+        self.assertEqual(self.took()[-1:], [("restart now",)])
+        self.assertEqual(self.checks, [])
+
+    def test_kernel_that_dies_meanwhile_takes_it_along(self) -> None:
+        """Then it is too late to leave it alone, and the answer concerns nobody."""
+        self.execute("r", "%restart")
+        self.relay.hold(coming=True)
+        self.relay.finish(1, DIED)
+        self.assertIn(("restart",), self.took())
+        self.checks.pop().errback(ValueError("it is gone"))
+        self.assertEqual(self.took(), [])
+
+    def test_dead_kernel_is_tried_at_once(self) -> None:
+        """The start says what is wrong."""
+        self.relay.hold(coming=False)
+        self.relay.finish(1, DIED)
+        self.relay.refuse(DIED)
+        self.took()
+        self.execute("r", "%restart")
+        self.assertEqual(self.took()[-1:], [("restart",)])
+        self.assertEqual(self.checks, [])
 
 
 class ChangesTests(RelayCase):

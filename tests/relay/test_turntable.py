@@ -17,6 +17,7 @@ from ipr.relay.turns import (
     Asked,
     Before,
     CellFailed,
+    Check,
     Effect,
     Effects,
     Ended,
@@ -34,6 +35,7 @@ from ipr.relay.turns import (
     Resume,
     Settled,
     Show,
+    Startable,
     Turn,
     Turns,
     UrgedDue,
@@ -50,8 +52,9 @@ SETTLES = Turn("a", settled=False)
 BESIDE = Turn("b", urgent=True, settled=False)
 NOW = Turn("n", urgent=True)
 
-NOTHING, CELLS, SILENT, RESTART = (
+NOTHING, NO_KERNEL, CELLS, SILENT, RESTART = (
     Before.NOTHING,
+    Before.NO_KERNEL,
     Before.CELLS,
     Before.SILENT,
     Before.RESTART,
@@ -61,6 +64,10 @@ LATE = After(REPLY_TIME, ReplyDue)
 
 def urged(turn: Turn) -> Turn:
     return attrs.evolve(turn, urged=True)
+
+
+def checking(turn: Turn, *, overdue: bool = False, waited: bool = False) -> Turn:
+    return attrs.evolve(turn, checking=True, overdue=overdue, waited=waited)
 
 
 class TurnsCase(Case):
@@ -75,8 +82,12 @@ class NobodyWaitsTests(TurnsCase):
     """There is no head."""
 
     def test_nothing_runs(self) -> None:
-        """It goes at once."""
-        self.leads(NONE, Asked(WAITS, NOTHING), NONE, Go("a"))
+        """It goes when another kernel can be started."""
+        self.leads(NONE, Asked(WAITS, NOTHING), Turns(checking(WAITS)), Check("a"))
+
+    def test_no_kernel_to_lose(self) -> None:
+        """It is tried at once: the start itself says what is wrong."""
+        self.leads(NONE, Asked(WAITS, NO_KERNEL), NONE, Go("a"))
 
     def test_cells_run(self) -> None:
         """It waits for them, and says so."""
@@ -111,6 +122,7 @@ class NobodyWaitsTests(TurnsCase):
         """Of one that was aborted, or of cells while nobody waits."""
         for event in (
             Settled("gone", CELLS),
+            Startable("gone", CELLS),
             Wrong("gone"),
             Moved(CELLS),
             CellFailed(),
@@ -127,7 +139,8 @@ class SettlingTests(TurnsCase):
     def test_can_be_had(self) -> None:
         """It goes, or waits like any other."""
         before = Turns(SETTLES)
-        self.leads(before, Settled("a", NOTHING), NONE, Go("a", False, True))
+        for free in (NOTHING, NO_KERNEL):
+            self.leads(before, Settled("a", free), NONE, Go("a", False, True))
         self.leads(before, Settled("a", CELLS), Turns(WAITS), Show("a"))
         self.leads(before, Settled("a", SILENT), Turns(WAITS), LATE, Show("a"))
 
@@ -164,7 +177,13 @@ class SettlingTests(TurnsCase):
     def test_nothing_to_do_with_it(self) -> None:
         """It waits for its options, whatever the kernel does."""
         before = Turns(SETTLES)
-        for event in (Moved(NOTHING), KernelGone(), Settled("c", CELLS), Wrong("c")):
+        for event in (
+            Moved(NOTHING),
+            KernelGone(),
+            Settled("c", CELLS),
+            Startable("c", CELLS),
+            Wrong("c"),
+        ):
             self.leads(before, event, before)
 
     def test_end(self) -> None:
@@ -178,7 +197,10 @@ class WaitingTests(TurnsCase):
         """It has its turn when nothing runs any more."""
         before = Turns(WAITS)
         self.leads(before, Moved(CELLS), before, Show("a"))
-        self.leads(before, Moved(NOTHING), NONE, Go("a", False, True))
+        after = Turns(checking(WAITS, waited=True))
+        self.leads(before, Moved(NOTHING), after, Check("a"))
+        self.leads(before, Moved(NO_KERNEL), NONE, Go("a", False, True))
+        self.leads(before, Startable("a", CELLS), before)
 
     def test_no_kernel(self) -> None:
         """While another restart is under way nothing has to be shown."""
@@ -212,7 +234,8 @@ class WaitingTests(TurnsCase):
             self.leads(Turns(urged(turn)), Interrupted(), Turns(urged(turn)))
         before = Turns(urged(WAITS))
         self.leads(before, CellFailed(), before, AbortBehind(""))
-        self.leads(before, UrgedDue(CELLS), NONE, Go("a", True, True))
+        after = checking(urged(WAITS), overdue=True, waited=True)
+        self.leads(before, UrgedDue(CELLS), Turns(after), Check("a"))
 
     def test_interrupt_of_now(self) -> None:
         """It does not wait for the cell."""
@@ -239,6 +262,54 @@ class WaitingTests(TurnsCase):
 
     def test_end(self) -> None:
         self.leads(Turns(WAITS), Ended(), NONE)
+
+
+class CheckingTests(TurnsCase):
+    """The turn of the head has come; whether a kernel can be started is looked at."""
+
+    def test_it_can(self) -> None:
+        """It goes; when it was interrupted long ago, whatever runs."""
+        self.leads(Turns(checking(WAITS)), Startable("a", NOTHING), NONE, Go("a"))
+        overdue = checking(urged(WAITS), overdue=True, waited=True)
+        self.leads(Turns(overdue), Startable("a", CELLS), NONE, Go("a", True, True))
+
+    def test_it_cannot(self) -> None:
+        before = Turns(checking(WAITS))
+        self.leads(before, Wrong("a"), NONE, Fail("a"), Resume())
+        beside = Turns(checking(WAITS), (BESIDE,))
+        self.leads(beside, Wrong("a"), Turns(BESIDE), Fail("a"))
+
+    def test_another_restart_is_quicker(self) -> None:
+        """It rides along, or waits for the cells of that kernel."""
+        overdue = Turns(checking(urged(WAITS), overdue=True))
+        self.leads(overdue, KernelGone(), NONE, Join("a"))
+        self.leads(overdue, Startable("a", RESTART), Turns(WAITS))
+
+    def test_a_widget_gets_on(self) -> None:
+        """Whatever says idle meanwhile, it has to say busy once more."""
+        before = Turns(checking(WAITS))
+        after = Turns(checking(WAITS, waited=True))
+        self.leads(before, Moved(NOTHING), after)
+        self.leads(after, Startable("a", NOTHING), NONE, Go("a", False, True))
+
+    def test_asked_meanwhile(self) -> None:
+        before = Turns(checking(WAITS))
+        self.leads(before, Asked(Turn("c"), NOTHING), before, Keep("c"))
+        self.leads(before, Asked(NOW, NOTHING), before, Go("n", True))
+        both = Turns(checking(WAITS), (BESIDE,))
+        self.leads(before, Asked(BESIDE, NOTHING), both, Prepare("b"))
+        self.leads(both, Settled("b", NOTHING), before, Go("b", True))
+
+    def test_it_is_about_to_go(self) -> None:
+        before = Turns(checking(WAITS))
+        for event in (Interrupted(), UrgedDue(NOTHING), ReplyDue()):
+            self.leads(before, event, before)
+        self.leads(before, Ended(), NONE)
+
+    def test_cell_fails(self) -> None:
+        """One that it did not wait for, on control."""
+        aborted = (Abort("a"), AbortBehind(""), Resume())
+        self.leads(Turns(checking(WAITS)), CellFailed(), NONE, *aborted)
 
 
 # --- what all rows must keep ------------------------------------------------
@@ -276,9 +347,11 @@ class EveryRowTests(Case):
     def test_each_one_ends_once(self, data: st.DataObject) -> None:
         """Whoever asked goes, joins, fails or is aborted: once, and then is no more.
 
-        Until that it waits; and whoever waits for options was told to find out.
+        Until that it waits; and whoever waits for options was told to find out. No
+        plain one takes a kernel away without a look at whether another can be started.
         """
         waiting, prepared, ended = NONE, set[str](), set[str]()
+        checked = set[str]()
         timers: set[type] = set()
         for number in range(data.draw(st.integers(1, 12))):
             event = data.draw(self.possible(waiting, f"r{number}", timers))
@@ -289,6 +362,7 @@ class EveryRowTests(Case):
                 return
             done = {effect.cell for effect in effects if isinstance(effect, ENDS)}
             prepared |= {one.cell for one in effects if isinstance(one, Prepare)}
+            checked |= {one.cell for one in effects if isinstance(one, Check)}
             asked = {event.turn.cell} if isinstance(event, Asked) else set()
             self.assertEqual(cells(waiting) | done, cells(before) | asked)
             self.assertEqual(cells(waiting) & done, set())
@@ -296,7 +370,19 @@ class EveryRowTests(Case):
             ended |= done
             for turn in (waiting.head, *waiting.beside):
                 self.assertTrue(turn is None or turn.settled or turn.cell in prepared)
+                if turn is not None and turn.checking:
+                    self.assertIn(turn.cell, checked)
+            self.check_gone(event, effects, checked | prepared)
             self.check_timers(before, waiting, effects, timers)
+
+    def check_gone(self, event: Event, effects: Effects, looked_at: set[str]) -> None:
+        """Hold that no plain %restart goes before it was looked at."""
+        for effect in effects:
+            if isinstance(effect, Go) and not effect.urgent:
+                before = getattr(event, "before", None)
+                self.assertTrue(
+                    effect.cell in looked_at or before is NO_KERNEL, (event, effect)
+                )
 
     def possible(
         self, waiting: Turns, new: str, timers: set[type]
@@ -319,6 +405,9 @@ class EveryRowTests(Case):
         if settling:
             found.append(st.builds(Settled, st.sampled_from(settling), BEFORE))
             found.append(st.builds(Wrong, st.sampled_from(settling)))
+        if head_of(waiting) is Head.CHECKING and waiting.head is not None:
+            found.append(st.builds(Startable, st.just(waiting.head.cell), BEFORE))
+            found.append(st.just(Wrong(waiting.head.cell)))
         if UrgedDue in timers:
             found.append(st.builds(UrgedDue, BEFORE))
         if ReplyDue in timers:
@@ -338,6 +427,14 @@ class EveryRowTests(Case):
     def test_states(self) -> None:
         """What the head waits for is all that the table asks."""
         self.assertEqual(
-            [head_of(found) for found in (NONE, Turns(SETTLES), Turns(WAITS))],
-            [Head.NONE, Head.SETTLING, Head.WAITING],
+            [
+                head_of(found)
+                for found in (
+                    NONE,
+                    Turns(SETTLES),
+                    Turns(WAITS),
+                    Turns(checking(WAITS)),
+                )
+            ],
+            [Head.NONE, Head.SETTLING, Head.WAITING, Head.CHECKING],
         )

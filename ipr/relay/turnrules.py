@@ -1,0 +1,241 @@
+"""What an event makes of the %restarts that wait: the rows of the table, one by one.
+
+Knows what follows from an event in a state. Must not know which event may come in
+which state: that is :mod:`ipr.relay.turntable`. Pure, as that is.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ipr.relay.turns import (
+    REPLY_TIME,
+    URGED_TIME,
+    Abort,
+    AbortBehind,
+    After,
+    Asked,
+    Before,
+    CellFailed,
+    Check,
+    Effects,
+    Ended,
+    Event,
+    Fail,
+    GiveUp,
+    Go,
+    Interrupted,
+    Join,
+    Keep,
+    KernelGone,
+    Moved,
+    Prepare,
+    ReplyDue,
+    Resume,
+    Settled,
+    Show,
+    Startable,
+    Turn,
+    Turns,
+    UrgedDue,
+    Wrong,
+)
+
+Outcome = tuple[Turns, Effects]
+
+#: Nothing that a plain %restart would wait for.
+_FREE = (Before.NOTHING, Before.NO_KERNEL)
+
+
+def _next(turns: Turns) -> Turns:
+    """Without its head: the oldest beside it takes the place."""
+    if not turns.beside:
+        return Turns()
+    return Turns(turns.beside[0], turns.beside[1:])
+
+
+def ask(turns: Turns, event: Asked) -> Outcome:
+    """Nobody waits before it."""
+    turn = event.turn
+    if event.before is Before.RESTART and not turn.urgent:
+        return turns, (Keep(turn.cell),)
+    if not turn.settled:
+        return attrs.evolve(turns, head=turn), (Prepare(turn.cell),)
+    if turn.urgent or event.before is Before.NO_KERNEL:
+        return turns, (Go(turn.cell, turn.urgent),)
+    if event.before is Before.NOTHING:
+        return _check(turns, turn)
+    return attrs.evolve(turns, head=turn), _waits(turn, event.before)
+
+
+def _check(turns: Turns, turn: Turn) -> Outcome:
+    """Its turn has come; the kernel is touched when another one can be started."""
+    head = attrs.evolve(turn, checking=True)
+    return attrs.evolve(turns, head=head), (Check(turn.cell),)
+
+
+def _waits(turn: Turn, before: Before) -> Effects:
+    show = Show(turn.cell)
+    if before is Before.SILENT:
+        return (After(REPLY_TIME, ReplyDue), show)
+    return (show,)
+
+
+def ask_behind(turns: Turns, event: Asked) -> Outcome:
+    """Somebody waits before it."""
+    turn = event.turn
+    if not turn.urgent:
+        return turns, (Keep(turn.cell),)
+    if not turn.settled:
+        beside = (*turns.beside, turn)
+        return attrs.evolve(turns, beside=beside), (Prepare(turn.cell),)
+    return turns, (Go(turn.cell, urgent=True),)
+
+
+def settle(turns: Turns, event: Settled) -> Outcome:
+    """Its options can be had: it goes, or waits for its turn."""
+    head = turns.head
+    if head is None or head.cell != event.cell:
+        return settle_beside(turns, event)
+    if head.urgent or event.before in _FREE:
+        return attrs.evolve(turns, head=None), (
+            Go(head.cell, head.urgent, waited=True),
+        )
+    head = attrs.evolve(head, settled=True)
+    if event.before is Before.RESTART:
+        return _wait_again(turns, head)
+    if head.overdue:
+        return attrs.evolve(turns, head=None), (
+            Go(head.cell, urgent=True, waited=True),
+        )
+    return attrs.evolve(turns, head=head), _waits(head, event.before)
+
+
+def _wait_again(turns: Turns, head: Turn) -> Outcome:
+    """Another restart is quicker.
+
+    What was interrupted was not of the kernel that it will wait for.
+    """
+    head = attrs.evolve(head, checking=False, urged=False, overdue=False)
+    return attrs.evolve(turns, head=head), ()
+
+
+def startable(turns: Turns, event: Startable) -> Outcome:
+    """It goes. With an interrupt that is long over, it goes at once."""
+    head = turns.head
+    if head is None or head.cell != event.cell:
+        return turns, ()  # it rides along with another one, or the daemon goes
+    if event.before is Before.RESTART:
+        return _wait_again(turns, head)
+    return attrs.evolve(turns, head=None), (Go(head.cell, head.overdue, head.waited),)
+
+
+def settle_beside(turns: Turns, event: Settled) -> Outcome:
+    """One beside the head goes."""
+    beside = tuple(turn for turn in turns.beside if turn.cell != event.cell)
+    if beside == turns.beside:
+        # It was aborted meanwhile, or the daemon goes.
+        return turns, ()
+    return attrs.evolve(turns, beside=beside), (Go(event.cell, urgent=True),)
+
+
+def wrong(turns: Turns, event: Wrong) -> Outcome:
+    """The head fails; the next one takes its place."""
+    if turns.head is not None and turns.head.cell == event.cell:
+        after = _next(turns)
+        resume: Effects = () if after.head is not None else (Resume(),)
+        return after, (Fail(event.cell), *resume)
+    return wrong_beside(turns, event)
+
+
+def wrong_beside(turns: Turns, event: Wrong) -> Outcome:
+    """One beside the head fails, if it still waits."""
+    beside = tuple(turn for turn in turns.beside if turn.cell != event.cell)
+    if beside == turns.beside:
+        return turns, ()
+    return attrs.evolve(turns, beside=beside), (Fail(event.cell),)
+
+
+def moved(turns: Turns, event: Moved) -> Outcome:
+    """Perhaps its turn has come."""
+    head = turns.head
+    assert head is not None
+    if event.before is Before.NO_KERNEL:
+        return attrs.evolve(turns, head=None), (Go(head.cell, waited=True),)
+    if event.before is Before.NOTHING:
+        return _check(turns, attrs.evolve(head, waited=True))
+    if event.before is Before.RESTART:
+        return turns, ()
+    return turns, _waits(head, event.before)
+
+
+def moved_checking(turns: Turns, event: Moved) -> Outcome:
+    """Something that is no cell got on, and said idle."""
+    assert turns.head is not None
+    return attrs.evolve(turns, head=attrs.evolve(turns.head, waited=True)), ()
+
+
+def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
+    """The kernel would abort it, were it queued there.
+
+    One that an interrupt has urged goes on: the interrupt is what made the cell
+    before it fail.
+    """
+    head = turns.head
+    assert head is not None
+    if head.urgent or head.subshell != event.subshell:
+        return turns, ()
+    behind = AbortBehind(head.subshell)
+    if head.urged:
+        return turns, (behind,)
+    after = _next(turns)
+    resume: Effects = () if after.head is not None else (Resume(),)
+    return after, (Abort(head.cell), behind, *resume)
+
+
+def interrupted(turns: Turns, event: Interrupted) -> Outcome:
+    """Somebody is tired of waiting."""
+    head = turns.head
+    assert head is not None
+    if head.urged or head.urgent:
+        return turns, ()
+    urged = attrs.evolve(head, urged=True)
+    return attrs.evolve(turns, head=urged), (After(URGED_TIME, UrgedDue),)
+
+
+def urged_due(turns: Turns, event: UrgedDue) -> Outcome:
+    """Who interrupted has waited long enough for the cell."""
+    head = turns.head
+    assert head is not None
+    if event.before is Before.RESTART:
+        return attrs.evolve(turns, head=attrs.evolve(head, urged=False)), ()
+    return _check(turns, attrs.evolve(head, overdue=True, waited=True))
+
+
+def urged_settling(turns: Turns, event: UrgedDue) -> Outcome:
+    """The same; it goes as soon as its options are there."""
+    head = turns.head
+    assert head is not None
+    return attrs.evolve(turns, head=attrs.evolve(head, overdue=True)), ()
+
+
+def reply_due(turns: Turns, event: ReplyDue) -> Outcome:
+    """The reply has not come."""
+    return turns, (GiveUp(),)
+
+
+def join(turns: Turns, event: KernelGone) -> Outcome:
+    """It is a restart, whatever the limits say of deaths."""
+    head = turns.head
+    assert head is not None
+    return attrs.evolve(turns, head=None), (Join(head.cell),)
+
+
+def end(turns: Turns, event: Ended) -> Outcome:
+    """Nobody waits any more."""
+    return Turns(), ()
+
+
+def same(turns: Turns, event: Event) -> Outcome:
+    """Nothing changes."""
+    return turns, ()
