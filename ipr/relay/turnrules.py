@@ -98,16 +98,12 @@ def settle(turns: Turns, event: Settled) -> Outcome:
     if head is None or head.cell != event.cell:
         return settle_beside(turns, event)
     if head.urgent or event.before in _FREE:
-        return attrs.evolve(turns, head=None), (
-            Go(head.cell, head.urgent, waited=True),
-        )
+        return _go(turns, attrs.evolve(head, waited=True))
     head = attrs.evolve(head, settled=True)
     if event.before is Before.RESTART:
         return _wait_again(turns, head)
     if head.overdue:
-        return attrs.evolve(turns, head=None), (
-            Go(head.cell, urgent=True, waited=True),
-        )
+        return _go(turns, attrs.evolve(head, waited=True))
     return attrs.evolve(turns, head=head), _waits(head, event.before)
 
 
@@ -116,8 +112,8 @@ def _wait_again(turns: Turns, head: Turn) -> Outcome:
 
     What was interrupted was not of the kernel that it will wait for.
     """
-    head = attrs.evolve(head, checking=False, urged=False, overdue=False)
-    return attrs.evolve(turns, head=head), ()
+    after = attrs.evolve(head, checking=False, failed=False, urged=False, overdue=False)
+    return attrs.evolve(turns, head=after), _behind(head)
 
 
 def startable(turns: Turns, event: Startable) -> Outcome:
@@ -127,7 +123,17 @@ def startable(turns: Turns, event: Startable) -> Outcome:
         return turns, ()  # it rides along with another one, or the daemon goes
     if event.before is Before.RESTART:
         return _wait_again(turns, head)
-    return attrs.evolve(turns, head=None), (Go(head.cell, head.overdue, head.waited),)
+    return _go(turns, head)
+
+
+def _go(turns: Turns, head: Turn) -> Outcome:
+    go = Go(head.cell, head.urgent or head.overdue, head.waited)
+    return attrs.evolve(turns, head=None), (*_behind(head), go)
+
+
+def _behind(head: Turn) -> Effects:
+    """With an interrupted cell those behind it are aborted, and the %restart is not."""
+    return (AbortBehind(head.subshell),) if head.failed else ()
 
 
 def settle_beside(turns: Turns, event: Settled) -> Outcome:
@@ -144,7 +150,7 @@ def wrong(turns: Turns, event: Wrong) -> Outcome:
     if turns.head is not None and turns.head.cell == event.cell:
         after = _next(turns)
         resume: Effects = () if after.head is not None else (Resume(),)
-        return after, (Fail(event.cell), *resume)
+        return after, (Fail(event.cell), *_behind(turns.head), *resume)
     return wrong_beside(turns, event)
 
 
@@ -160,8 +166,10 @@ def moved(turns: Turns, event: Moved) -> Outcome:
     """Perhaps its turn has come."""
     head = turns.head
     assert head is not None
+    if event.before in _FREE and _aborts(head):
+        return _abort(turns)
     if event.before is Before.NO_KERNEL:
-        return attrs.evolve(turns, head=None), (Go(head.cell, waited=True),)
+        return _go(turns, attrs.evolve(head, waited=True))
     if event.before is Before.NOTHING:
         return _check(turns, attrs.evolve(head, waited=True))
     if event.before is Before.RESTART:
@@ -175,8 +183,16 @@ def moved_checking(turns: Turns, event: Moved) -> Outcome:
     return attrs.evolve(turns, head=attrs.evolve(turns.head, waited=True)), ()
 
 
+def moved_settling(turns: Turns, event: Moved) -> Outcome:
+    """It waits for its options, unless a cell before it has failed."""
+    assert turns.head is not None
+    if event.before in _FREE and _aborts(turns.head):
+        return _abort(turns)
+    return turns, ()
+
+
 def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
-    """The kernel would abort it, were it queued there.
+    """The kernel would abort it, were it queued there, after those before it.
 
     One that an interrupt has urged goes on: the interrupt is what made the cell
     before it fail.
@@ -185,19 +201,27 @@ def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
     assert head is not None
     if head.urgent or head.subshell != event.subshell:
         return turns, ()
-    behind = AbortBehind(head.subshell)
-    if head.urged:
-        return turns, (behind,)
+    return attrs.evolve(turns, head=attrs.evolve(head, failed=True)), ()
+
+
+def _aborts(head: Turn) -> bool:
+    return head.failed and not head.urged
+
+
+def _abort(turns: Turns) -> Outcome:
+    """The head and those held behind it are aborted; the next one takes its place."""
+    head = turns.head
+    assert head is not None
     after = _next(turns)
     resume: Effects = () if after.head is not None else (Resume(),)
-    return after, (Abort(head.cell), behind, *resume)
+    return after, (Abort(head.cell), AbortBehind(head.subshell), *resume)
 
 
 def interrupted(turns: Turns, event: Interrupted) -> Outcome:
     """Somebody is tired of waiting."""
     head = turns.head
     assert head is not None
-    if head.urged or head.urgent:
+    if head.urged or head.urgent or head.failed:
         return turns, ()
     urged = attrs.evolve(head, urged=True)
     return attrs.evolve(turns, head=urged), (After(URGED_TIME, UrgedDue),)
@@ -228,7 +252,19 @@ def join(turns: Turns, event: KernelGone) -> Outcome:
     """It is a restart, whatever the limits say of deaths."""
     head = turns.head
     assert head is not None
-    return attrs.evolve(turns, head=None), (Join(head.cell),)
+    if _aborts(head):
+        return _abort(turns)
+    return attrs.evolve(turns, head=None), (*_behind(head), Join(head.cell))
+
+
+def gone_settling(turns: Turns, event: KernelGone) -> Outcome:
+    """What failed in that kernel concerns nobody in the next one."""
+    head = turns.head
+    assert head is not None
+    if _aborts(head):
+        return _abort(turns)
+    after = attrs.evolve(head, failed=False)
+    return attrs.evolve(turns, head=after), _behind(head)
 
 
 def end(turns: Turns, event: Ended) -> Outcome:

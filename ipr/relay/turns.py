@@ -36,6 +36,8 @@ class Turn:
     :ivar checking: its turn has come, and whether a kernel can be started is being
         looked at.
     :ivar waited: whether cells may have said idle since it said busy.
+    :ivar failed: a cell before it has failed. It is aborted, and those held behind it,
+        but not before the kernel has answered those that came earlier.
     :ivar urged: whether an interrupt came while it waited.
     :ivar overdue: whether ``URGED_TIME`` has passed since.
     """
@@ -46,6 +48,7 @@ class Turn:
     settled: bool = True
     checking: bool = False
     waited: bool = False
+    failed: bool = False
     urged: bool = False
     overdue: bool = False
 

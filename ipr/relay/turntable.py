@@ -77,23 +77,26 @@ TABLE: dict[tuple[Head, type], Callable[..., Outcome]] = {
     (Head.SETTLING, Settled):     do.settle,            # -> none, waiting
     (Head.SETTLING, Startable):   do.same,              # of one that rode along
     (Head.SETTLING, Wrong):       do.wrong,             # -> the next one, none
-    (Head.SETTLING, Moved):       do.same,
-    (Head.SETTLING, CellFailed):  do.cell_failed,       # -> the next one, none
+    (Head.SETTLING, Moved):       do.moved_settling,    # -> settling; aborted: the next
+                                                        #    one, none
+    (Head.SETTLING, CellFailed):  do.cell_failed,       # -> settling, failed
     (Head.SETTLING, Interrupted): do.interrupted,       # -> settling, urged
     (Head.SETTLING, UrgedDue):    do.urged_settling,    # -> settling, overdue
-    (Head.SETTLING, KernelGone):  do.same,
+    (Head.SETTLING, KernelGone):  do.gone_settling,     # -> settling; aborted: the next
+                                                        #    one, none
     (Head.SETTLING, Ended):       do.end,               # -> none
 
     (Head.WAITING,  Asked):       do.ask_behind,        # -> waiting
     (Head.WAITING,  Settled):     do.settle_beside,     # -> waiting; one beside goes
     (Head.WAITING,  Startable):   do.same,              # of one that rode along
     (Head.WAITING,  Wrong):       do.wrong_beside,      # -> waiting
-    (Head.WAITING,  Moved):       do.moved,             # -> waiting, checking, none
-    (Head.WAITING,  CellFailed):  do.cell_failed,       # -> the next one, none
+    (Head.WAITING,  Moved):       do.moved,             # -> waiting, checking, none;
+                                                        #    aborted: the next one, none
+    (Head.WAITING,  CellFailed):  do.cell_failed,       # -> waiting, failed
     (Head.WAITING,  Interrupted): do.interrupted,       # -> waiting, urged
     (Head.WAITING,  UrgedDue):    do.urged_due,         # -> checking
     (Head.WAITING,  ReplyDue):    do.reply_due,         # -> waiting
-    (Head.WAITING,  KernelGone):  do.join,              # -> none
+    (Head.WAITING,  KernelGone):  do.join,              # -> none, the next one
     (Head.WAITING,  Ended):       do.end,               # -> none
 
     (Head.CHECKING, Asked):       do.ask_behind,        # -> checking
@@ -101,7 +104,7 @@ TABLE: dict[tuple[Head, type], Callable[..., Outcome]] = {
     (Head.CHECKING, Startable):   do.startable,         # -> none, waiting
     (Head.CHECKING, Wrong):       do.wrong,             # -> the next one, none
     (Head.CHECKING, Moved):       do.moved_checking,    # -> checking
-    (Head.CHECKING, CellFailed):  do.cell_failed,       # -> the next one, none
+    (Head.CHECKING, CellFailed):  do.same,              # none that it waits for
     (Head.CHECKING, Interrupted): do.same,              # it is about to go
     (Head.CHECKING, UrgedDue):    do.same,
     (Head.CHECKING, ReplyDue):    do.same,

@@ -294,6 +294,23 @@ class TakesItsTurnTests(RelayCase):
         self.execute("m3")
         self.assertEqual(self.took(), [("kernel 1 shell", "m3", "execute_request: 1")])
 
+    def test_what_the_kernel_aborts_is_answered_first(self) -> None:
+        """A client gets its replies in the order in which it has sent its cells."""
+        self.execute("m1b")
+        self.waits()
+        self.end_cell("m1", "error")
+        # As ipykernel does: an error, and a moment later what is queued behind it.
+        self.end_cell("m1b", "aborted")
+        self.assertEqual(
+            [what for what in self.took() if what[0] == "ann shell"],
+            [
+                ("ann shell", "m1", "execute_reply error 1"),
+                ("ann shell", "m1b", "execute_reply aborted"),
+                ("ann shell", "r", "execute_reply aborted"),
+                ("ann shell", "m2", "execute_reply aborted"),
+            ],
+        )
+
     def test_cell_before_it_fails_and_does_not_stop(self) -> None:
         """VS Code sends stop_on_error false: the restart goes on."""
         self.execute("m1v", stop_on_error=False)

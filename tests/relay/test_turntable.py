@@ -66,6 +66,10 @@ def urged(turn: Turn) -> Turn:
     return attrs.evolve(turn, urged=True)
 
 
+def failed(turn: Turn) -> Turn:
+    return attrs.evolve(turn, failed=True)
+
+
 def checking(turn: Turn, *, overdue: bool = False, waited: bool = False) -> Turn:
     return attrs.evolve(turn, checking=True, overdue=overdue, waited=waited)
 
@@ -215,10 +219,24 @@ class WaitingTests(TurnsCase):
     def test_cell_fails(self) -> None:
         """A kernel aborts what is queued behind a cell of the same shell."""
         aborted = (Abort("a"), AbortBehind(""))
-        self.leads(Turns(WAITS), CellFailed(), NONE, *aborted, Resume())
-        beside = Turns(WAITS, (BESIDE,))
-        self.leads(beside, CellFailed(), Turns(BESIDE), *aborted)
-        self.leads(Turns(SETTLES), CellFailed(), NONE, *aborted, Resume())
+        for turn in (WAITS, SETTLES):
+            for free in (NOTHING, NO_KERNEL):
+                before = Turns(failed(turn))
+                self.leads(Turns(turn), CellFailed(), before)
+                self.leads(before, Moved(free), NONE, *aborted, Resume())
+            self.leads(before, KernelGone(), NONE, *aborted, Resume())
+            self.leads(before, Interrupted(), before)
+            beside = Turns(failed(turn), (BESIDE,))
+            self.leads(beside, Moved(NOTHING), Turns(BESIDE), *aborted)
+
+    def test_cell_fails_before_others(self) -> None:
+        """The kernel answers these first, which it aborts itself."""
+        before = Turns(failed(WAITS))
+        self.leads(before, Moved(CELLS), before, Show("a"))
+        self.leads(before, Moved(SILENT), before, LATE, Show("a"))
+        before = Turns(failed(SETTLES))
+        self.leads(before, Moved(CELLS), before)
+        self.leads(before, Settled("a", CELLS), Turns(failed(WAITS)), Show("a"))
 
     def test_cell_fails_elsewhere(self) -> None:
         """Another shell's queue is another queue; and now is in none."""
@@ -233,7 +251,20 @@ class WaitingTests(TurnsCase):
             self.leads(Turns(turn), Interrupted(), Turns(urged(turn)), again)
             self.leads(Turns(urged(turn)), Interrupted(), Turns(urged(turn)))
         before = Turns(urged(WAITS))
-        self.leads(before, CellFailed(), before, AbortBehind(""))
+        interrupted = Turns(failed(urged(WAITS)))
+        self.leads(before, CellFailed(), interrupted)
+        after = checking(failed(urged(WAITS)), waited=True)
+        self.leads(interrupted, Moved(NOTHING), Turns(after), Check("a"))
+        behind = AbortBehind("")
+        go = Go("a", False, True)
+        self.leads(Turns(after), Startable("a", NOTHING), NONE, behind, go)
+        self.leads(Turns(after), Wrong("a"), NONE, Fail("a"), behind, Resume())
+        self.leads(interrupted, KernelGone(), NONE, behind, Join("a"))
+        settles = failed(urged(SETTLES))
+        still = urged(SETTLES)
+        self.leads(Turns(settles), KernelGone(), Turns(still), behind)
+        self.leads(Turns(settles), Settled("a", RESTART), Turns(WAITS), behind)
+        self.leads(Turns(settles), Settled("a", NOTHING), NONE, behind, go)
         after = checking(urged(WAITS), overdue=True, waited=True)
         self.leads(before, UrgedDue(CELLS), Turns(after), Check("a"))
 
@@ -308,8 +339,8 @@ class CheckingTests(TurnsCase):
 
     def test_cell_fails(self) -> None:
         """One that it did not wait for, on control."""
-        aborted = (Abort("a"), AbortBehind(""), Resume())
-        self.leads(Turns(checking(WAITS)), CellFailed(), NONE, *aborted)
+        before = Turns(checking(WAITS))
+        self.leads(before, CellFailed(), before)
 
 
 # --- what all rows must keep ------------------------------------------------
