@@ -392,6 +392,20 @@ class Driver:
             raise Failed(f"{self.life}\n{error}\n{story}") from None
         return self.life
 
+    def _end_orphans(self) -> None:
+        """Nobody is left who could find a kernel's children: docs/design.rst.
+
+        Everything else goes by itself, the kernel too.
+        """
+
+        def only_orphans() -> bool:
+            left = self._place.processes()
+            return all(_command(process) == ["sleep", "600"] for process in left)
+
+        harness.until(only_orphans, "the end of all but a kernel's children")
+        for process in self._place.processes():
+            process.kill()
+
     def _end(self, way: str) -> None:
         self._say("the end: " + way)
         self.life.deeds[way] += 1
@@ -406,6 +420,8 @@ class Driver:
             guardians = self._pids("guardian") if way == "SIGKILL of both" else []
             for pid in (*guardians, self._kernel.pid):
                 self._signal(pid, signal.SIGKILL)
+            if guardians:
+                self._end_orphans()
         self._kernel.exit_code(harness.PATIENCE)
         harness.until(
             lambda: not self._place.processes(),
@@ -432,6 +448,13 @@ class Driver:
         )
         said = self._kernel.stderr()
         assert "CRITICAL" not in said, f"an error of its own: {said[-3000:]}"
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def live(seed: int) -> Life:
