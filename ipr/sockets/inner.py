@@ -39,6 +39,7 @@ class InnerSide:
 
     :param lost: called with a channel's name when the kernel closed it for
         longer than ``LOST_TIME``.
+    :raises OSError: there are no descriptors for them, for instance.
     """
 
     def __init__(
@@ -60,9 +61,11 @@ class InnerSide:
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
         try:
             self._open(factory, inner, identity)
-        except BaseException:
+        except zmq.ZMQError as error:
+            # No descriptors, no memory: the kernel cannot be started, as when the
+            # system has no process for it.
             self.close()
-            raise
+            raise OSError(error.errno, error.strerror) from None
 
     def _open(self, factory: Factory, inner: Inner, identity: bytes) -> None:
         upkeep = factory.upkeep

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from typing import Any
+from unittest import mock
 
 import zmq
 
 from ipr.boot.connection import Inner
-from ipr.sockets.channels import ChannelClosed
+from ipr.sockets import inner as inner_module
+from ipr.sockets import monitor
+from ipr.sockets.channels import Channel, ChannelClosed
 from ipr.sockets.inner import LOST_TIME, InnerSide
 from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
 
@@ -53,6 +58,26 @@ class InnerSideTests(SocketsCase):
         identities = self.connect()
         self.assertEqual(len(set(identities.values())), 1)
         self.assertTrue(identities["shell"].startswith(b"3-"))
+
+    def test_without_descriptors_it_is_an_error_of_the_system(self) -> None:
+        """And none of ipr's own; those that were opened are closed."""
+        made: list[Channel] = []
+
+        def channel(*args: Any, **more: Any) -> Channel:
+            if len(made) == 5:
+                raise zmq.ZMQError(errno.EMFILE)
+            made.append(Channel(*args, **more))
+            return made[-1]
+
+        with (
+            mock.patch.object(inner_module, "Channel", channel),
+            mock.patch.object(monitor, "Channel", channel),
+        ):
+            error = self.raised(
+                OSError, InnerSide, self.factory, self.inner, 4, self.lost.append
+            )
+        self.assertEqual(error.errno, errno.EMFILE)
+        self.assertEqual([one.closed for one in made], [True] * 5)
 
     def test_another_generation_another_identity(self) -> None:
         """Nothing of a generation is used again."""
