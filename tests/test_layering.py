@@ -25,8 +25,9 @@ ROOT = os.path.dirname(FOLDER)
 
 #: The rooms from the top down; those of one row do not know each other.
 ORDER: tuple[tuple[str, ...], ...] = (
-    ("__main__",),
-    ("daemon",),
+    # What Python starts, and what the Jupyter server loads.
+    ("__main__", "provisioner"),
+    ("daemon", "server"),
     ("relay",),
     ("lifecycle",),
     ("kernel",),
@@ -35,9 +36,14 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("boot", "jupyter"),
 )
 
+#: The modules that lie in no folder: others find them by these names.
+ENTRIES = ORDER[0]
+
 #: Of what is neither ours nor Python's own, what a room may import.
 FOREIGN: dict[str, set[str]] = {
     "__main__": {"twisted"},
+    "provisioner": {"jupyter_client"},
+    "server": {"attrs", "jupyter_client", "zmq"},
     "daemon": {"attrs", "constantly", "jupyter_core", "twisted", "zope"},
     "relay": {"attrs", "twisted"},
     "lifecycle": {"attrs", "twisted"},
@@ -153,7 +159,7 @@ def imports(tree: ast.AST) -> Iterator[Import]:
 @functools.cache
 def rooms() -> dict[str, list[str]]:
     """Give the folders of the package, and the modules that lie in each."""
-    found = {"__main__": ["__main__"]}
+    found = {name: [name] for name in ENTRIES}
     for name in sorted(os.listdir(FOLDER)):
         folder = os.path.join(FOLDER, name)
         if os.path.isdir(folder) and os.path.exists(
@@ -222,13 +228,13 @@ class RoomsTests(Case):
         flat = {
             name
             for name in os.listdir(FOLDER)
-            if name.endswith(".py") and name not in ("__init__.py", "__main__.py")
+            if name.endswith(".py") and name != "__init__.py"
         }
-        self.assertEqual(flat, set())
+        self.assertEqual(flat, {f"{name}.py" for name in ENTRIES})
 
     def test_the_folders_hold_nothing_but_their_docstring(self) -> None:
         """What an ``__init__`` imports, everybody pays for."""
-        for room in set(rooms()) - {"__main__"}:
+        for room in set(rooms()) - set(ENTRIES):
             self.assertEqual(len(tree_of(room).body), 1, room)
 
     def test_pure_modules_are_there(self) -> None:
@@ -474,6 +480,16 @@ class LoadedTests(Case):
         self.assertEqual(self.loaded(code) & {"http.client", "urllib.request"}, set())
         used = f"{code}\nfrom http.cookiejar import CookieJar\nCookieJar()"
         self.assertTrue("urllib.request" in self.loaded(used))
+
+    def test_the_server_loads_nothing_of_the_daemon(self) -> None:
+        """Two event loops in one process would be one too many."""
+        found = self.loaded("import ipr.provisioner")
+        tops = {name.partition(".")[0] for name in found}
+        self.assertEqual(tops & {"twisted", "txzmq"}, set())
+        rooms_of_it = {name.split(".")[1] for name in found if name.startswith("ipr.")}
+        self.assertEqual(
+            rooms_of_it, {"boot", "jupyter", "provisioner", "server", "spec"}
+        )
 
     def test_main(self) -> None:
         """Importing the entry loads nothing but Python's own."""

@@ -26,8 +26,10 @@ RESERVED = (ORIGINAL_ARGV, ORIGINAL_INTERRUPT_MODE, INTERPRETER)
 #: The start of the first versions of ipr on Python 3.10, which has no -P.
 _STARTS_IPR = re.compile(r"""run_module\(["']ipr["']""")
 _PYTHON_FLAG = re.compile(r"-([bBEIOPqsSuv]+$|[WX])")
+#: The name of ipr's own kernel provisioner, an entry point.
+PROVISIONER = "ipr-provisioner"
 #: Provisioners that are known to run argv; others may ignore it.
-ARGV_PROVISIONERS = frozenset({"local-provisioner", "slurm-provisioner"})
+ARGV_PROVISIONERS = frozenset({"local-provisioner", "slurm-provisioner", PROVISIONER})
 
 
 @attrs.frozen
@@ -90,6 +92,23 @@ def wrapping_of(spec: Mapping[str, object]) -> Wrapping | None:
                 by_hand = ORIGINAL_ARGV not in kept(spec)
                 return Wrapping("inside", argv[index], options, by_hand, index)
     return None
+
+
+def starts_ipr(argv: Sequence[str]) -> bool:
+    """Return whether a command starts the daemon, here or on a far side.
+
+    Unlike :func:`wrapping_of`, it asks nothing of what comes after that.
+    """
+    commands = [list(argv)]
+    for word in argv:
+        if "ipr" in word and " " in word:
+            line = farside.shell_commands(farside.formatted(word))
+            commands += [[word.value for word in words] for words in line]
+    return any(
+        (_module_start(words, at) or ("",))[0] == "ipr"
+        for words in commands
+        for at in range(len(words))
+    )
 
 
 def _module_start(argv: Sequence[str], at: int) -> tuple[str, int] | None:
