@@ -69,7 +69,8 @@ class Cause:
         about to end.
     :ivar excused: it died of an interrupt before it was ready: that is not a
         failed start.
-    :ivar followed: another kernel is on its way.
+    :ivar followed: whether another kernel is on its way; False: not until somebody
+        asks for one; None: the daemon goes, or it is not known yet.
     :ivar deaths: how many in a row it took until it is left dead; 0 when it is not,
         or for another reason.
     :ivar remedy: what to do, in words, when none follows.
@@ -82,7 +83,7 @@ class Cause:
     terminated: bool = False
     excused: bool = False
     figures: Figures = UNKNOWN
-    followed: bool = False
+    followed: bool | None = None
     deaths: int = 0
     remedy: str = "run %restart to start a new one"
 
@@ -173,7 +174,8 @@ def _details(facts: Facts) -> tuple[str, ...]:
 def failure(cause: Cause, *, dead: bool = False) -> Failure:
     """Make the error that a cell shows.
 
-    :param dead: only ``%restart`` starts another kernel: say so.
+    :param dead: of a cell that did not run, while only ``%restart`` starts another
+        kernel; otherwise of one that ran in the kernel that is gone.
     """
     text = cause.text
     name = _NAMES[cause.ending]
@@ -184,6 +186,12 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
             f" the last time, {text}; {cause.remedy}"
         )
     elif dead:
+        text = f"{text}; {cause.remedy}"
+    elif cause.followed is False:
+        if cause.deaths:
+            text += (
+                f"; it died {_times(cause.deaths)} in a row and is not started again"
+            )
         text = f"{text}; {cause.remedy}"
     elif cause.ending is Ending.DIED and cause.followed:
         details = ("The kernel is restarting; all variables are gone.", *details)

@@ -233,11 +233,14 @@ class Restarter:
             )
         kernel = self._current.take()
         # The state is the next one already.
-        followed = not isinstance(self.state, Dead | Stopped)
+        state = self.state
+        if isinstance(state, Dead):
+            remedy = self._remedy(state.cause)
+            cause = attrs.evolve(state.cause, followed=False, remedy=remedy)
+        elif not isinstance(state, Stopped):
+            cause = attrs.evolve(cause, followed=True)
         try:
-            self._messenger.finish(
-                effect.generation, attrs.evolve(cause, followed=followed)
-            )
+            self._messenger.finish(effect.generation, cause)
         finally:
             if kernel is not None:
                 kernel.close()

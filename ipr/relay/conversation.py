@@ -147,12 +147,13 @@ class Conversation:
     def finish(self, cause: Cause) -> None:
         """Answer what the kernel left unanswered; nothing of it follows."""
         self.stop()
-        why = failure(cause)
+        ran, queued = failure(cause), failure(cause, dead=cause.followed is False)
         if cause.ending is Ending.DIED:
             self.ledger.presume_started()
         for request in self.ledger.unfinished():
             try:
-                self._voice.lose(request, why)
+                waits = request.progress.code == "queued"
+                self._voice.lose(request, queued if waits else ran)
             except Exception:
                 _log.failure("A request could not be answered")
             self.ledger.close(request)

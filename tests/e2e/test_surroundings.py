@@ -182,6 +182,28 @@ def test_death_under_a_cell(kernel: Kernel) -> None:
     assert client.text(client.run("1"), "stderr") == ""
 
 
+def test_last_death_is_explained_in_every_cell(place: Place) -> None:
+    client = place.start("wrapped", ["--restart-limit", "1"]).client()
+    dies = "import os, time; time.sleep(0.3); os.abort()"
+    client.finish(client.execute(dies))
+    last = client.execute(dies)
+    # As VS Code sends them; and one that comes when all is over.
+    queued = [client.execute("1", stop_on_error=False) for _ in range(2)]
+    client.finish(last, *queued)
+    late = client.run("1")
+    said = [client.replies(cell)[0].content["evalue"] for cell in (last, *queued, late)]
+    assert said[0].startswith("the kernel was killed by SIGABRT"), said
+    assert "it died twice in a row and is not started again" in said[0], said
+    for text in said[1:]:
+        assert text.startswith("this cell did not run: the kernel died twice"), said
+        assert "SIGABRT" in text, said
+    for text in said:
+        assert text.endswith("; run %restart to start a new one"), said
+    client.assert_once()
+    client.run("%restart")
+    assert client.value("1 + 1") == "2"
+
+
 #: Steps the clock of each Python below it when a file appears: -3600 or 3600 seconds.
 STEPPED = """
 import time

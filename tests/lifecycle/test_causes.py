@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+import attrs
+
 from ipr.jupyter.messages import Failure
 from ipr.lifecycle.causes import Cause, Ending, Facts, Figures, cause, failure
 from tests.case import Case
@@ -211,6 +213,18 @@ class FailureTests(Case):
         )
         found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
         self.assertIn("died 12 times in a row", found.evalue)
+
+    def test_last_death_tells_its_cell_that_no_kernel_follows(self) -> None:
+        """The cell that ran says what happened, and what to do."""
+        cause = Cause(Ending.DIED, "it was killed", followed=False)
+        self.assertEqual(
+            failure(cause).evalue, "it was killed; run %restart to start a new one"
+        )
+        self.assertEqual(
+            failure(attrs.evolve(cause, deaths=6)).evalue,
+            "it was killed; it died six times in a row and is not started again; run"
+            " %restart to start a new one",
+        )
 
     def test_dead_tells_the_remedy_of_the_cause(self) -> None:
         """Where a plain %restart would fail again."""

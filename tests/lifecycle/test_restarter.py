@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from unittest import mock
 
 import attrs
 
@@ -266,6 +267,26 @@ class DeathTests(RestarterCase):
         )
         self.assertEqual(len(self.start.made), 6)
         self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cells_of_the_last_one_are_told_that_it_stays_dead(self) -> None:
+        """With how many died, and what to do."""
+        self.run_kernel()
+        told_causes: list[causes.Cause] = []
+        finish = self.messenger.finish
+
+        def finished(generation: int, cause: causes.Cause) -> None:
+            told_causes.append(cause)
+            finish(generation, cause)
+
+        with mock.patch.object(self.messenger, "finish", finished):
+            for generation in range(1, 7):
+                self.kernel.ended(KILLED)
+                self.drain()
+                self.clock.advance(10)
+                self.restarter.ready(generation + 1)
+        told = [(cause.followed, cause.deaths) for cause in told_causes]
+        self.assertEqual(told, [(True, 0)] * 5 + [(False, 6)])
+        self.assertEqual(told_causes[-1].remedy, "run %restart to start a new one")
 
     def test_stable_kernels_never_reach_the_limit(self) -> None:
         """Earlier deaths no longer count once a kernel has run for a while."""

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
+import attrs
+
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Malformed, split
 from ipr.lifecycle.causes import Cause, Ending, Figures
@@ -199,6 +201,25 @@ class FinishTests(RelayCase):
                 }
             },
         )
+
+    def test_cells_of_the_last_kernel_say_what_to_do(self) -> None:
+        """Also those that it had not begun with; none follows."""
+        self.execute("m1")
+        self.start_cell("m1", 3)
+        self.execute("vscode", stop_on_error=False)
+        self.took()
+        self.relay.finish(1, attrs.evolve(DIED, followed=False, deaths=6))
+        errors = [what[2] for what in self.took() if what[2].startswith("error")]
+        ran = (
+            "the kernel died; it died six times in a row and is not started again; run"
+            " %restart to start a new one"
+        )
+        queued = (
+            "this cell did not run: the kernel died six times in a row; the last time,"
+            " the kernel died; run %restart to start a new one"
+        )
+        name = "error: DeadKernelError: "
+        self.assertEqual(errors, [name + ran, name + queued])
 
     def test_one_that_cannot_be_answered(self) -> None:
         """The others are answered all the same."""
