@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ipr.boot.first import Plan
+    from ipr.daemon.ports import EntryReactor
     from ipr.daemon.service import Daemon
 else:
     try:
@@ -132,7 +133,7 @@ def _run(
     # Nothing of what is imported is garbage. The daemon sets thresholds of its own.
     gc.disable()
     _leave_for_later("http.cookiejar")
-    from twisted.internet import reactor as some_reactor
+    from twisted.internet import reactor as installed
 
     from ipr.boot import signals
     from ipr.daemon import clock
@@ -140,8 +141,7 @@ def _run(
     from ipr.daemon.service import CannotListen, Daemon
     from ipr.kernel.stderr import Stderr
 
-    reactor: Any = some_reactor
-    clock.make_monotonic(reactor)
+    reactor = clock.monotonic(installed)
     log = to_stderr(Stderr())
     log.set_level(values["log_level"])
     log.begin()
@@ -168,7 +168,7 @@ def _run(
     return 0
 
 
-def _hear_signals(reactor: Any, daemon: Daemon) -> None:
+def _hear_signals(reactor: EntryReactor, daemon: Daemon) -> None:
     """Have the daemon told of every signal, those too that have come already."""
     from ipr.boot import signals
 

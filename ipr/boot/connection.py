@@ -109,7 +109,7 @@ def read(path: str) -> Outer:
     return parsed(raw, os.path.abspath(path))
 
 
-def parsed(raw: Any, path: str) -> Outer:
+def parsed(raw: object, path: str) -> Outer:
     """Check what a connection file says.
 
     :param raw: the parsed JSON.

@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Mapping, Sequence
-    from typing import Any
+    from typing import Any, NoReturn
 
 #: What some clients (jpterm, nbterm) leave as kernel.json has it.
 UNFILLED = "{resource_dir}"
@@ -77,8 +77,8 @@ class Option(NamedTuple):
     name: str
     short: str
     metavar: str
-    default: Any
-    read: Callable[[str], Any]
+    default: object
+    read: Callable[[str], object]
     help: str
 
     @property
@@ -161,7 +161,7 @@ def parser(
     import argparse
 
     class Parser(argparse.ArgumentParser):
-        def error(self, message: str) -> Any:
+        def error(self, message: str) -> NoReturn:
             raise BadOption(f"{message}; see python -m ipr --help")
 
     made = Parser(
@@ -195,10 +195,10 @@ def parser(
     return made
 
 
-def _reader(option: Option) -> Callable[[str], Any]:
+def _reader(option: Option) -> Callable[[str], object]:
     import argparse
 
-    def read(text: str) -> Any:
+    def read(text: str) -> object:
         # argparse reads its own default if that is a string.
         if text == option.default:
             return text

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
 from twisted.internet.defer import Deferred, succeed
@@ -55,12 +55,11 @@ class ByHand(Service):
 
     def startService(self) -> None:
         """Open the front, start the inner kernel, say how to connect."""
-        from twisted.internet import reactor as some_reactor
+        from twisted.internet import reactor as installed
 
         from ipr.daemon.service import CannotListen, Daemon
 
-        reactor = cast(EntryReactor, some_reactor)
-        clock.make_monotonic(cast(clock.Settable, some_reactor))
+        reactor = clock.monotonic(installed)
         Service.startService(self)
         log = Log(lambda _text: None)
         log.set_level(self._values["log_level"])

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 from twisted.internet.base import DelayedCall
+
+from ipr.daemon.ports import EntryReactor
 
 
 class Settable(Protocol):
@@ -27,11 +29,19 @@ class Settable(Protocol):
         """Return the timers."""
 
 
-def make_monotonic(reactor: Settable) -> None:
-    """Have a reactor keep time by ``time.monotonic``, before our first timer.
+def monotonic(installed: object) -> EntryReactor:
+    """Have Twisted's reactor keep time by ``time.monotonic``, before our first timer.
 
     Timers that somebody else (``twistd``) has set before keep the time they have left.
+
+    :param installed: ``twisted.internet.reactor``, which is a module for mypy.
+    :returns: the same, with the methods that are used.
     """
+    _make_monotonic(cast(Settable, installed))
+    return cast(EntryReactor, installed)
+
+
+def _make_monotonic(reactor: Settable) -> None:
     if reactor.seconds is time.monotonic:
         return
     now = reactor.seconds()

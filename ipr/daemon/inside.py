@@ -12,7 +12,6 @@ import io
 import logging
 import traceback
 from collections.abc import Callable
-from typing import Any
 
 from ipr.daemon.log import Log
 from ipr.jupyter import messages
@@ -99,13 +98,13 @@ def _failure(error: BaseException) -> Failure:
     return Failure(name, str(error), tuple(text.splitlines()))
 
 
-def _value(code: str, inside: Inside) -> Any:
+def _value(code: str, inside: Inside) -> object:
     tree = ast.parse(code, "<%ipr exec>")
     last: ast.Expression | None = None
     if tree.body and isinstance(tree.body[-1], ast.Expr):
         last = ast.Expression(tree.body[-1].value)
         del tree.body[-1]
-    names: dict[str, Any] = {
+    names: dict[str, object] = {
         "__name__": "__ipr_exec__",
         "self": inside,
         "logging": logging,

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from constantly import NamedConstant
 from twisted.logger import (
@@ -125,19 +124,19 @@ class Log:
             raise ValueError(f"unknown log level {level!r}")
         self.set_level(level)
 
-    def debug(self, text: str, **fields: Any) -> None:
+    def debug(self, text: str, **fields: object) -> None:
         """Log at this level, ``{fields}`` filled in."""
         self._logger.debug(text, **fields)
 
-    def info(self, text: str, **fields: Any) -> None:
+    def info(self, text: str, **fields: object) -> None:
         """Log at this level, ``{fields}`` filled in."""
         self._logger.info(text, **fields)
 
-    def warning(self, text: str, **fields: Any) -> None:
+    def warning(self, text: str, **fields: object) -> None:
         """Log at this level, ``{fields}`` filled in."""
         self._logger.warn(text, **fields)
 
-    def error(self, text: str, **fields: Any) -> None:
+    def error(self, text: str, **fields: object) -> None:
         """Log at this level, ``{fields}`` filled in."""
         self._logger.error(text, **fields)
 

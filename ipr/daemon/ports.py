@@ -22,5 +22,8 @@ class EntryReactor(Reactor, Protocol):
     def callWhenRunning(self, call: Callable[..., object], /, *args: object) -> object:
         """Call it once the reactor runs."""
 
+    def run(self) -> None:
+        """Run it, until it is stopped."""
+
     def stop(self) -> None:
         """Stop it."""

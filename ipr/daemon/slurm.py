@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
-from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -49,7 +48,7 @@ def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:
         return succeed(None)
     own = {f"{job}.{step}", f"{job}.extern"}
 
-    def told(output: bytes) -> Deferred[Any] | None:
+    def told(output: bytes) -> Deferred[bytes] | None:
         steps = set(output.decode(errors="replace").split())
         # A list that lacks our own step is not to be relied upon.
         if f"{job}.{step}" not in steps or steps - own:
@@ -62,7 +61,7 @@ def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:
 
 
 def _asked(reactor: Asking, environ: Mapping[str, str], *argv: str) -> Deferred[bytes]:
-    asking: Any = ask(reactor, argv, environ, ASKING_TIME)
+    asking = ask(reactor, argv, environ, ASKING_TIME)
 
     def answered(answer: Answer) -> bytes:
         if answer.status or answer.said:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from twisted.application.service import IService
@@ -20,8 +20,8 @@ from ipr.boot import connection, first, guardian, options, settings
 from ipr.daemon.ownfile import OwnFile
 
 
-def _reader(option: options.Option) -> Any:
-    def read(text: Any) -> Any:
+def _reader(option: options.Option) -> Callable[[str], object]:
+    def read(text: str) -> object:
         return text if text == option.default else option.read(text)
 
     return read
@@ -39,7 +39,7 @@ class Options(usage.Options):
     )
 
     # Lists of the class: that is where Twisted looks for them.
-    optParameters: ClassVar[list[list[Any]]] = [
+    optParameters: ClassVar[list[list[object]]] = [
         [
             option.name,
             option.short or None,
@@ -50,7 +50,7 @@ class Options(usage.Options):
         for option in options.OPTIONS
         if option.metavar
     ]
-    optFlags: ClassVar[list[list[Any]]] = [
+    optFlags: ClassVar[list[list[object]]] = [
         [option.name, None, option.help.replace("%%", "%")]
         for option in options.OPTIONS
         if not option.metavar

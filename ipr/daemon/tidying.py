@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable
 
 from ipr.boot import places
-from ipr.lifecycle.ports import Clock
+from ipr.sockets.reactor import Clock
 
 #: Seconds after the start of the daemon.
 TIDY_TIME = 5.0

@@ -14,7 +14,7 @@ from typing import cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
-from ipr.lifecycle.ports import Clock
+from ipr.sockets.reactor import Clock
 
 #: Seconds between looks.
 LOOK_TIME = 1.0

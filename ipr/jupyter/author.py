@@ -9,7 +9,6 @@ comm messages, when sessions mix on one connection.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
@@ -38,7 +37,7 @@ class Author:
         #: The protocol's, until an inner kernel has sent its own.
         self.version = PROTOCOL_VERSION
 
-    def header(self, msg_type: str, **more: Any) -> JSON:
+    def header(self, msg_type: str, **more: object) -> JSON:
         """Make a header."""
         return {
             "msg_id": self.new_id(),

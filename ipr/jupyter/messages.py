@@ -143,7 +143,7 @@ def error_reply(msg_type: str, failure: Failure) -> Draft:
     return Draft(reply_type(msg_type), {"status": "error", **failure.content()})
 
 
-def ok_reply(msg_type: str, **fields: Any) -> Draft:
+def ok_reply(msg_type: str, **fields: object) -> Draft:
     """A reply with status ok to a request of any type."""
     return Draft(reply_type(msg_type), {"status": "ok", **fields})
 

@@ -38,8 +38,9 @@ LEAST = CONTENT + 1
 #: each of which takes a hundred bytes of memory.
 MOST_FRAMES = 10_000
 
-# A frame is bytes, or, where it is only relayed, whatever the socket gave
-# that has the buffer protocol and a length (zmq.Frame).
+# A frame is bytes or, where it is only relayed, whatever the socket gave that has
+# the buffer protocol and a length (zmq.Frame). Only content and buffers can be such
+# a one; a type cannot say that of a place in a list, so that here stands Any.
 Frame = Any
 JSON = dict[str, Any]
 

@@ -19,8 +19,8 @@ from twisted.python.failure import Failure
 
 from ipr.boot import guardian
 from ipr.kernel.guardians import children
-from ipr.kernel.reactor import Clock
 from ipr.kernel.stderr import Tail
+from ipr.sockets.reactor import Clock
 
 #: Seconds for which what a killed guardian has left is looked for, and killed:
 #: first without a break, for as long as nobody notices; then from time to time, while

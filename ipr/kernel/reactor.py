@@ -8,27 +8,18 @@ Twisted ``Clock`` with one method more is enough.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall, IProcessProtocol
+from twisted.internet.interfaces import IProcessProtocol
 
-
-class Clock(Protocol):
-    """IReactorTime."""
-
-    def seconds(self) -> float:
-        """Return the time, in seconds from whenever."""
-
-    def callLater(
-        self, delay: float, call: Callable[..., Any], /, *args: Any
-    ) -> IDelayedCall:
-        """Call something later."""
+from ipr.sockets import reactor
+from ipr.sockets.reactor import Clock
 
 
 class Threads(Clock, Protocol):
     """IReactorFromThreads."""
 
-    def callFromThread(self, call: Callable[..., Any], /, *args: Any) -> None:
+    def callFromThread(self, call: Callable[..., object], /, *args: object) -> None:
         """Call something in the reactor's thread."""
 
 
@@ -51,11 +42,5 @@ class Asking(Clock, Spawner, Protocol):
     """Enough to run a program for so many seconds."""
 
 
-class Reactor(Threads, Asking, Protocol):
+class Reactor(reactor.Reactor, Threads, Asking, Protocol):
     """All of it."""
-
-    def addReader(self, reader: Any) -> None:
-        """Watch a descriptor for something to read."""
-
-    def removeReader(self, reader: Any) -> None:
-        """Watch it no more."""

@@ -8,24 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.interfaces import IDelayedCall
-
 from ipr.jupyter.wire import Frame
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
-
-
-class Clock(Protocol):
-    """A reactor, or a clock that a test moves."""
-
-    def seconds(self) -> float:
-        """Monotonic seconds."""
-
-    def callLater(
-        self, delay: float, call: Callable[..., object], /, *args: object
-    ) -> IDelayedCall:
-        """Call it in so many seconds."""
-
 
 #: Called with a channel's name and the frames that came.
 Received = Callable[[str, list[Frame]], None]

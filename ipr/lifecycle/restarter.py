@@ -19,7 +19,7 @@ from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
 from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
 from ipr.lifecycle.limits import Leave, Limits
-from ipr.lifecycle.ports import Clock, Kernel, Messenger, Start
+from ipr.lifecycle.ports import Kernel, Messenger, Start
 from ipr.lifecycle.states import (
     PUBLIC_NAMES,
     Aim,
@@ -31,6 +31,7 @@ from ipr.lifecycle.states import (
     Stopped,
 )
 from ipr.lifecycle.timers import Timers
+from ipr.sockets.reactor import Clock
 
 
 class Restarter:

@@ -11,7 +11,7 @@ from twisted.internet.interfaces import IDelayedCall
 
 from ipr.lifecycle.effects import After
 from ipr.lifecycle.events import Event
-from ipr.lifecycle.ports import Clock
+from ipr.sockets.reactor import Clock
 
 
 class Timers:

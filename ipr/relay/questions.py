@@ -12,7 +12,6 @@ itself has that race, too; it is seen as "the first cell hangs, now and then".
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import Logger
@@ -80,4 +79,4 @@ class Questions:
             self._go_on()
 
 
-_log: Any = Logger()
+_log = Logger()

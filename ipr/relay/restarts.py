@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, ClassVar
+from typing import assert_never
 
 from twisted.logger import Logger
+from twisted.python.failure import Failure as Reason
 
 from ipr.jupyter import magics, messages
 from ipr.jupyter.messages import Failure
@@ -23,7 +24,7 @@ from ipr.relay.gate import NOT_SENT, Gate, Holding, Open
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
 from ipr.relay.timer import CallLater, Timer
-from ipr.relay.turns import Before, Event, Turn, Turns
+from ipr.relay.turns import Before, Effect, Event, Turn, Turns
 from ipr.relay.turntable import step
 from ipr.relay.underway import UnderWay
 from ipr.relay.voice import Voice
@@ -186,9 +187,39 @@ class Restarts:
         if conversation is not None:
             conversation.moved = self._moved if head is not None else None
         for effect in effects:
-            self._perform[type(effect)](self, effect)
+            self._perform(effect)
 
     # --- effects ------------------------------------------------------------
+
+    def _perform(self, effect: Effect) -> None:
+        match effect:
+            case turns.Go():
+                self._go(effect)
+            case turns.Join():
+                self._join(effect)
+            case turns.Show():
+                self._cells[effect.cell].wait_shown()
+            case turns.Prepare():
+                self._prepare(effect)
+            case turns.Check():
+                self._check(effect)
+            case turns.Fail():
+                cell = self._cells.pop(effect.cell)
+                cell.fail(cell.problem)
+            case turns.Abort():
+                self._cells.pop(effect.cell).abort()
+            case turns.AbortBehind():
+                self._gate.abort_held(effect.subshell)
+            case turns.Resume():
+                self._gate.resume()
+            case turns.GiveUp():
+                self._give_up()
+            case turns.After():
+                self._after(effect)
+            case turns.Keep():
+                raise AssertionError("ask() looks before the cell begins")
+            case _:
+                assert_never(effect)
 
     def _go(self, effect: turns.Go) -> None:
         cell = self._cells.pop(effect.cell)
@@ -213,9 +244,6 @@ class Restarts:
         pid = conversation.kernel.pid if conversation is not None else 0
         self.under_way.add(cell, pid)
 
-    def _show(self, effect: turns.Show) -> None:
-        self._cells[effect.cell].wait_shown()
-
     def _prepare(self, effect: turns.Prepare) -> None:
         cell = self._cells[effect.cell]
 
@@ -233,24 +261,11 @@ class Restarts:
             partial(self._wrong, cell, "KernelStartError"),
         )
 
-    def _wrong(self, cell: RestartCell, name: str, reason: Any) -> None:
+    def _wrong(self, cell: RestartCell, name: str, reason: Reason) -> None:
         cell.problem = Failure(name, reason.getErrorMessage())
         self._step(turns.Wrong(cell.id))
 
-    def _fail(self, effect: turns.Fail) -> None:
-        cell = self._cells.pop(effect.cell)
-        cell.fail(cell.problem)
-
-    def _abort(self, effect: turns.Abort) -> None:
-        self._cells.pop(effect.cell).abort()
-
-    def _abort_behind(self, effect: turns.AbortBehind) -> None:
-        self._gate.abort_held(effect.subshell)
-
-    def _resume(self, effect: turns.Resume) -> None:
-        self._gate.resume()
-
-    def _give_up(self, effect: turns.GiveUp) -> None:
+    def _give_up(self) -> None:
         conversation = self._current()
         if conversation is not None:
             for request in conversation.ledger.replies_overdue():
@@ -280,20 +295,6 @@ class Restarts:
             cell.hand_over()
         else:
             cell.fail(NOT_SENT)
-
-    _perform: ClassVar[dict[type, Callable[[Restarts, Any], None]]] = {
-        turns.Go: _go,
-        turns.Join: _join,
-        turns.Show: _show,
-        turns.Prepare: _prepare,
-        turns.Check: _check,
-        turns.Fail: _fail,
-        turns.Abort: _abort,
-        turns.AbortBehind: _abort_behind,
-        turns.Resume: _resume,
-        turns.GiveUp: _give_up,
-        turns.After: _after,
-    }
 
 
 _log = Logger()

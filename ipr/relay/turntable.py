@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
+from typing import TypeVar, cast
 
 from ipr.relay import turnrules as do
 from ipr.relay.turnrules import Outcome
@@ -58,59 +59,72 @@ def head_of(turns: Turns) -> Head:
     return Head.WAITING if turns.head.settled else Head.SETTLING
 
 
+_E = TypeVar("_E", bound=Event)
+_Pair = tuple[Head, type[Event]]
+_Transition = Callable[[Turns, Event], Outcome]
+_Row = tuple[_Pair, _Transition]
+
+
+def _row(
+    head: Head, event: type[_E], transition: Callable[[Turns, _E], Outcome]
+) -> _Row:
+    """Return a row of the table; that event and transition fit is checked here."""
+    return cast(_Row, ((head, event), transition))
+
+
 # fmt: off
-TABLE: dict[tuple[Head, type], Callable[..., Outcome]] = {
-    # head           event         what it does           -> head
-    (Head.NONE,     Asked):       do.ask,               # -> none, settling, waiting,
-                                                        #    checking
-    (Head.NONE,     Settled):     do.settle_beside,     # -> none; one beside goes
-    (Head.NONE,     Startable):   do.same,
-    (Head.NONE,     Wrong):       do.wrong_beside,      # -> none
-    (Head.NONE,     Moved):       do.same,
-    (Head.NONE,     CellFailed):  do.same,
-    (Head.NONE,     Interrupted): do.same,
-    (Head.NONE,     KernelGone):  do.same,
-    (Head.NONE,     Ended):       do.end,               # -> none
+TABLE: dict[_Pair, _Transition] = dict((
+    #    head            event        what it does         -> head
+    _row(Head.NONE,     Asked,       do.ask),             # -> none, settling, waiting,
+                                                          #    checking
+    _row(Head.NONE,     Settled,     do.settle_beside),   # -> none; one beside goes
+    _row(Head.NONE,     Startable,   do.same),
+    _row(Head.NONE,     Wrong,       do.wrong_beside),    # -> none
+    _row(Head.NONE,     Moved,       do.same),
+    _row(Head.NONE,     CellFailed,  do.same),
+    _row(Head.NONE,     Interrupted, do.same),
+    _row(Head.NONE,     KernelGone,  do.same),
+    _row(Head.NONE,     Ended,       do.end),             # -> none
 
-    (Head.SETTLING, Asked):       do.ask_behind,        # -> settling; an urgent one
-                                                        #    goes, or beside it
-    (Head.SETTLING, Settled):     do.settle,            # -> none, waiting
-    (Head.SETTLING, Startable):   do.same,              # of one that rode along
-    (Head.SETTLING, Wrong):       do.wrong,             # -> the next one, none
-    (Head.SETTLING, Moved):       do.moved_settling,    # -> settling; aborted: the next
-                                                        #    one, none
-    (Head.SETTLING, CellFailed):  do.cell_failed,       # -> settling, failed
-    (Head.SETTLING, Interrupted): do.interrupted,       # -> settling, urged
-    (Head.SETTLING, UrgedDue):    do.urged_settling,    # -> settling, overdue
-    (Head.SETTLING, KernelGone):  do.gone_settling,     # -> settling; aborted: the next
-                                                        #    one, none
-    (Head.SETTLING, Ended):       do.end,               # -> none
+    _row(Head.SETTLING, Asked,       do.ask_behind),      # -> settling; an urgent one
+                                                          #    goes, or beside it
+    _row(Head.SETTLING, Settled,     do.settle),          # -> none, waiting
+    _row(Head.SETTLING, Startable,   do.same),            # of one that rode along
+    _row(Head.SETTLING, Wrong,       do.wrong),           # -> the next one, none
+    _row(Head.SETTLING, Moved,       do.moved_settling),  # -> settling; aborted: the
+                                                          #    next one, none
+    _row(Head.SETTLING, CellFailed,  do.cell_failed),     # -> settling, failed
+    _row(Head.SETTLING, Interrupted, do.interrupted),     # -> settling, urged
+    _row(Head.SETTLING, UrgedDue,    do.urged_settling),  # -> settling, overdue
+    _row(Head.SETTLING, KernelGone,  do.gone_settling),   # -> settling; aborted: the
+                                                          #    next one, none
+    _row(Head.SETTLING, Ended,       do.end),             # -> none
 
-    (Head.WAITING,  Asked):       do.ask_behind,        # -> waiting
-    (Head.WAITING,  Settled):     do.settle_beside,     # -> waiting; one beside goes
-    (Head.WAITING,  Startable):   do.same,              # of one that rode along
-    (Head.WAITING,  Wrong):       do.wrong_beside,      # -> waiting
-    (Head.WAITING,  Moved):       do.moved,             # -> waiting, checking, none;
-                                                        #    aborted: the next one, none
-    (Head.WAITING,  CellFailed):  do.cell_failed,       # -> waiting, failed
-    (Head.WAITING,  Interrupted): do.interrupted,       # -> waiting, urged
-    (Head.WAITING,  UrgedDue):    do.urged_due,         # -> checking
-    (Head.WAITING,  ReplyDue):    do.reply_due,         # -> waiting
-    (Head.WAITING,  KernelGone):  do.join,              # -> none, the next one
-    (Head.WAITING,  Ended):       do.end,               # -> none
+    _row(Head.WAITING,  Asked,       do.ask_behind),      # -> waiting
+    _row(Head.WAITING,  Settled,     do.settle_beside),   # -> waiting; one beside goes
+    _row(Head.WAITING,  Startable,   do.same),            # of one that rode along
+    _row(Head.WAITING,  Wrong,       do.wrong_beside),    # -> waiting
+    _row(Head.WAITING,  Moved,       do.moved),           # -> waiting, checking, none;
+                                                          # aborted: the next one, none
+    _row(Head.WAITING,  CellFailed,  do.cell_failed),     # -> waiting, failed
+    _row(Head.WAITING,  Interrupted, do.interrupted),     # -> waiting, urged
+    _row(Head.WAITING,  UrgedDue,    do.urged_due),       # -> checking
+    _row(Head.WAITING,  ReplyDue,    do.reply_due),       # -> waiting
+    _row(Head.WAITING,  KernelGone,  do.join),            # -> none, the next one
+    _row(Head.WAITING,  Ended,       do.end),             # -> none
 
-    (Head.CHECKING, Asked):       do.ask_behind,        # -> checking
-    (Head.CHECKING, Settled):     do.settle_beside,     # -> checking; one beside goes
-    (Head.CHECKING, Startable):   do.startable,         # -> none, waiting
-    (Head.CHECKING, Wrong):       do.wrong,             # -> the next one, none
-    (Head.CHECKING, Moved):       do.moved_checking,    # -> checking
-    (Head.CHECKING, CellFailed):  do.same,              # none that it waits for
-    (Head.CHECKING, Interrupted): do.same,              # it is about to go
-    (Head.CHECKING, UrgedDue):    do.same,
-    (Head.CHECKING, ReplyDue):    do.same,
-    (Head.CHECKING, KernelGone):  do.join,              # -> none
-    (Head.CHECKING, Ended):       do.end,               # -> none
-}
+    _row(Head.CHECKING, Asked,       do.ask_behind),      # -> checking
+    _row(Head.CHECKING, Settled,     do.settle_beside),   # -> checking; one beside goes
+    _row(Head.CHECKING, Startable,   do.startable),       # -> none, waiting
+    _row(Head.CHECKING, Wrong,       do.wrong),           # -> the next one, none
+    _row(Head.CHECKING, Moved,       do.moved_checking),  # -> checking
+    _row(Head.CHECKING, CellFailed,  do.same),            # none that it waits for
+    _row(Head.CHECKING, Interrupted, do.same),            # it is about to go
+    _row(Head.CHECKING, UrgedDue,    do.same),
+    _row(Head.CHECKING, ReplyDue,    do.same),
+    _row(Head.CHECKING, KernelGone,  do.join),            # -> none
+    _row(Head.CHECKING, Ended,       do.end),             # -> none
+))
 # fmt: on
 
 

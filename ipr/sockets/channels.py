@@ -26,7 +26,8 @@ from txzmq import ZmqConnection, ZmqEndpoint
 from zmq.backend import Socket as BareSocket
 
 from ipr.jupyter.wire import DELIMITER, MOST_FRAMES, Frame
-from ipr.sockets.factory import Factory, Reactor
+from ipr.sockets.factory import Factory
+from ipr.sockets.reactor import Reactor
 
 Frames = list[Frame]
 Receive = Callable[[Frames], None]
@@ -52,7 +53,7 @@ class ChannelClosed(Exception):
     """Something was sent through a channel that is closed."""
 
 
-class Channel(ZmqConnection):  # type: ignore[misc]
+class Channel(ZmqConnection):  # type: ignore[misc]  # no types in txZMQ
     """One socket.
 
     :param factory: the context.

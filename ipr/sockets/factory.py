@@ -6,11 +6,10 @@ sockets there are.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
-
 from txzmq import ZmqFactory
 
-from ipr.sockets.upkeep import Clock, Upkeep
+from ipr.sockets.reactor import Reactor
+from ipr.sockets.upkeep import Upkeep
 
 #: ``ZMQ_AFFINITY`` of each side's sockets: one of the context's two I/O threads.
 #: What is large is copied into the one while it is copied out of the other.
@@ -18,17 +17,7 @@ FRONT_THREAD = 0b01
 INNER_THREAD = 0b10
 
 
-class Reactor(Clock, Protocol):
-    """What is needed of Twisted's reactor: IReactorTime and IReactorFDSet."""
-
-    def addReader(self, reader: Any) -> None:
-        """Watch a descriptor."""
-
-    def removeReader(self, reader: Any) -> None:
-        """Watch it no more."""
-
-
-class Factory(ZmqFactory):  # type: ignore[misc]
+class Factory(ZmqFactory):  # type: ignore[misc]  # no types in txZMQ
     """A ZeroMQ context on a reactor that was handed in.
 
     It has two I/O threads: see ``FRONT_THREAD``.

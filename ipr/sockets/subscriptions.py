@@ -13,7 +13,7 @@ from twisted.internet.interfaces import IDelayedCall
 from twisted.python.failure import Failure
 
 from ipr.sockets.channels import Channel, Frames
-from ipr.sockets.upkeep import Clock
+from ipr.sockets.reactor import Clock
 
 #: Subscriptions that are read before the others have their turn; each costs next to
 #: nothing.

@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
+
+from ipr.sockets.reactor import Clock
 
 #: Bytes after which memory may be worth giving back.
 WORTH = 16 * 2**20
@@ -26,18 +27,6 @@ CALM = 2**20
 DELAYS = (2.0, 8.0, 50.0)
 #: Published bytes after which it is worth to look who reads.
 LOOK = 2**20
-
-
-class Clock(Protocol):
-    """What is needed of Twisted's IReactorTime."""
-
-    def seconds(self) -> float:
-        """The time."""
-
-    def callLater(
-        self, delay: float, call: Callable[..., Any], /, *args: Any
-    ) -> IDelayedCall:
-        """Call something later."""
 
 
 class Upkeep:

@@ -16,13 +16,13 @@ real, step = time.time, [0.0]
 time.time = lambda: real() + step[0]
 from twisted.internet import reactor
 from twisted.internet.task import LoopingCall
-from ipr.daemon.clock import make_monotonic
+from ipr.daemon.clock import monotonic
 
 told = []
 reactor.callLater(0.2, told.append, "set before")
 if "plain" not in sys.argv:
-    make_monotonic(reactor)
-    make_monotonic(reactor)
+    monotonic(reactor)
+    monotonic(reactor)
 reactor.callLater(0.3, told.append, "set after")
 looping = LoopingCall(told.append, "loop")
 looping.start(0.1, now=False)
