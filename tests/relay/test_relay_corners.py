@@ -10,6 +10,7 @@ from ipr.daemon.inside import Inside
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import Malformed, dumps, split
+from ipr.relay.turns import REPLY_TIME
 from ipr.sockets.channels import ChannelClosed
 from tests.relay.relay_case import ASKED, DIED, RelayCase
 from tests.requests import SIGNER, body, header
@@ -158,6 +159,9 @@ class NoReplyTests(CornerCase):
         self.status("fails", "idle")
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
         self.kernel("shell", "execute_reply", "fails", status="error")
+        # Those before it are answered first, or given up.
+        self.assertEqual([what[1] for what in self.replies()], ["fails"])
+        self.clock.advance(REPLY_TIME)
         self.assertIn(("ann shell", "r", "execute_reply aborted"), self.took())
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
