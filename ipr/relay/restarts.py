@@ -10,7 +10,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import assert_never
 
-from twisted.logger import Logger
 from twisted.python.failure import Failure as Reason
 
 from ipr.jupyter import magics, messages
@@ -20,7 +19,7 @@ from ipr.relay import turns
 from ipr.relay.answers import Publish
 from ipr.relay.cells import Begun, Prepared, RestartCell
 from ipr.relay.conversation import Conversation
-from ipr.relay.gate import NOT_SENT, Gate, Holding, Open
+from ipr.relay.gate import Gate, Holding, Open
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
 from ipr.relay.timer import CallLater, Timer
@@ -130,14 +129,7 @@ class Restarts:
 
     def kernel_ready(self, conversation: Conversation) -> bool:
         """Conclude those that were under way; return whether there were any."""
-        cells = self.under_way.over()
-        for cell in cells:
-            cell.conclude(self.under_way.summary(conversation.kernel.pid))
-            if cell.restart.rest:
-                self._run_rest(conversation, cell)
-            else:
-                cell.succeed()
-        return bool(cells)
+        return self.under_way.conclude(conversation)
 
     def kernel_refused(self, why: Failure) -> bool:
         """Fail those that were under way; return whether there were any."""
@@ -282,19 +274,3 @@ class Restarts:
             self._step(turns.UrgedDue(self._before()))
         else:
             self._step(turns.ReplyDue())
-
-    def _run_rest(self, conversation: Conversation, cell: RestartCell) -> None:
-        """Run the lines after %restart under the very same request."""
-        request = cell.request
-        try:
-            conversation.send_rest(request, cell.body, cell.restart.rest)
-        except Exception:
-            _log.failure("The rest of a %restart could not be sent")
-        if request.progress.adopted:
-            # It is in the ledger, and answered when that kernel is finished.
-            cell.hand_over()
-        else:
-            cell.fail(NOT_SENT)
-
-
-_log = Logger()

@@ -1,14 +1,18 @@
 """The %restarts that have had their turn.
 
-Knows what their cells show until the new kernel is ready. Must not know how
-they came to have their turn, or how they end.
+Knows what their cells show until the new kernel is ready, and that the rest of such
+a cell runs there. Must not know how they came to have their turn.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from twisted.logger import Logger
+
 from ipr.relay.cells import RestartCell
+from ipr.relay.conversation import Conversation
+from ipr.relay.gate import NOT_SENT
 from ipr.relay.timer import CallLater, Timer
 
 #: Seconds until a cell that restarts says so; most are done by then.
@@ -56,8 +60,18 @@ class UnderWay:
         cells, self.cells = self.cells, []
         return cells
 
-    def summary(self, pid: int) -> str:
-        """Say what has been done."""
+    def conclude(self, conversation: Conversation) -> bool:
+        """The new kernel is ready; return whether a cell had asked for it."""
+        cells = self.over()
+        for cell in cells:
+            cell.conclude(self._summary(conversation.kernel.pid))
+            if cell.restart.rest:
+                _run_rest(conversation, cell)
+            else:
+                cell.succeed()
+        return bool(cells)
+
+    def _summary(self, pid: int) -> str:
         before = f"pid {self._old_pid} -> " if self._old_pid else "pid "
         took = self._now() - self._began
         return f"restarted in place: {before}{pid}, {took:.2f} s"
@@ -65,3 +79,20 @@ class UnderWay:
     def _show(self) -> None:
         for cell in self.cells:
             cell.progress(self._phase)
+
+
+def _run_rest(conversation: Conversation, cell: RestartCell) -> None:
+    """Run the lines after %restart under the very same request."""
+    request = cell.request
+    try:
+        conversation.send_rest(request, cell.body, cell.restart.rest)
+    except Exception:
+        _log.failure("The rest of a %restart could not be sent")
+    if request.progress.adopted:
+        # It is in the ledger, and answered when that kernel is finished.
+        cell.hand_over()
+    else:
+        cell.fail(NOT_SENT)
+
+
+_log = Logger()
