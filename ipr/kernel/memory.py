@@ -1,6 +1,6 @@
 """What the kernel of the operating system says about memory.
 
-Knows procfs and cgroups, versions 1 and 2. Must not know why somebody asks.
+Knows procfs, and the files of the memory controller. Must not know why somebody asks.
 Everything here gives 0 or None where the system does not tell. ``root`` is
 where the file systems ``proc`` and ``sys`` are mounted.
 
@@ -11,10 +11,16 @@ memory.max, memory.stat) and "Memory Resource Controller" for version 1.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 
 import attrs
 
-CGROUPS = "sys/fs/cgroup"
+from ipr.kernel import cgroup
+
+#: Bytes of resident memory up to which the share of others in it is worked out. The
+#: system walks through all pages for that, 30 ms for 2 GB, and the process must wait
+#: where it wants more memory meanwhile.
+MOST_COUNTED = 1 << 30
 
 
 def oom_kills(root: str = "/") -> int:
@@ -23,7 +29,7 @@ def oom_kills(root: str = "/") -> int:
     Whoever ran out of memory, the kill is counted where the victim was; in a
     cgroup above ours it may have been another job's.
     """
-    for folder in _folders(root):
+    for folder in cgroup.folders("memory", root):
         for name in ("memory.events", "memory.oom_control"):
             path = os.path.join(folder, name)
             if os.path.exists(path):
@@ -52,7 +58,7 @@ def job(root: str = "/") -> Usage | None:
     not see what the job's other steps use.
     """
     found: Usage | None = None
-    for folder in _folders(root):
+    for folder in cgroup.folders("memory", root):
         used = _working_set(folder)
         if used is None:
             continue
@@ -91,29 +97,33 @@ def resident(pid: int) -> tuple[int, int]:
     return _field(path, "VmRSS:") * 1024, _field(path, "VmHWM:") * 1024
 
 
-def _folders(root: str) -> list[str]:
-    """Our cgroup's folder and those above it, nearest first."""
-    try:
-        path = os.path.join(root, "proc/self/cgroup")
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read().splitlines()
-    except OSError:
-        return []
-    found = []
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        base = os.path.join(root, CGROUPS, "memory" if controllers else "")
-        while True:
-            folder = os.path.join(base, path.lstrip("/"))
-            if os.path.isdir(folder):
-                found.append(folder)
-            if path in ("/", ""):
-                break
-            path = os.path.dirname(path)
-    return found
+def proportional(pids: Iterable[int], root: str = "/") -> int:
+    """Return the memory of processes, in bytes, a page that n share as one n-th (PSS).
+
+    Where that is not to be had, or would take long, all that is resident.
+    """
+    return sum(_proportional(os.path.join(root, f"proc/{pid}")) for pid in pids)
+
+
+def _proportional(folder: str) -> int:
+    whole = _field(os.path.join(folder, "status"), "VmRSS:") * 1024
+    if whole > MOST_COUNTED:
+        return whole
+    return _field(os.path.join(folder, "smaps_rollup"), "Pss:") * 1024 or whole
+
+
+def address_space(pids: Iterable[int], root: str = "/") -> int:
+    """Return the address space of processes, in bytes: what ``ulimit -v`` counts."""
+    return sum(
+        _field(os.path.join(root, f"proc/{pid}/status"), "VmSize:") * 1024
+        for pid in pids
+    )
+
+
+def available(root: str = "/") -> int | None:
+    """Return the bytes that the machine has left for new programs."""
+    found = _field(os.path.join(root, "proc/meminfo"), "MemAvailable:") * 1024
+    return found or None
 
 
 def _number(path: str) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from unittest import mock
 
 from ipr.kernel import memory
 from tests.case import Case
@@ -19,6 +20,49 @@ class ResidentTests(Case):
     def test_gone(self) -> None:
         """Of a process that is not there: nothing."""
         self.assertEqual(memory.resident(2**22 + 1), (0, 0))
+
+
+class ProportionalTests(Case):
+    def test_own(self) -> None:
+        """What is shared with others counts in part: less than all that is there."""
+        pss = memory.proportional([os.getpid()])
+        self.assertTrue(2**20 < pss <= memory.resident(os.getpid())[0], pss)
+
+    def test_fork_shares_what_it_has(self) -> None:
+        """A thing of 100 MB that two have counts once."""
+        kept = bytearray(b"x") * (100 << 20)
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if not child:
+            os.read(ours, 1)
+            os._exit(0)
+        try:
+            both = memory.proportional([os.getpid(), child])
+            apart = sum(memory.resident(pid)[0] for pid in (os.getpid(), child))
+        finally:
+            os.write(theirs, b"x")
+            os.waitpid(child, 0)
+            os.close(ours)
+            os.close(theirs)
+        self.assertTrue(both < apart - len(kept) / 2, (both, apart))
+
+    def test_large_process_is_not_walked_through(self) -> None:
+        with mock.patch.object(memory, "MOST_COUNTED", 1 << 20):
+            found = memory.proportional([os.getpid()])
+        self.assertTrue(abs(found - memory.resident(os.getpid())[0]) < 1 << 23, found)
+
+    def test_gone(self) -> None:
+        self.assertEqual(memory.proportional([2**22 + 1]), 0)
+        self.assertEqual(memory.address_space([2**22 + 1]), 0)
+
+    def test_address_space_is_larger_than_what_is_resident(self) -> None:
+        space = memory.address_space([os.getpid()])
+        self.assertTrue(space > memory.resident(os.getpid())[0], space)
+
+    def test_available(self) -> None:
+        found = memory.available()
+        self.assertTrue(found is not None and found > 2**20, found)
+        self.assertEqual(memory.available(self.folder()), None)
 
 
 class CgroupTests(Case):
