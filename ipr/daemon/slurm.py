@@ -11,13 +11,17 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 
+from twisted.internet import defer
 from twisted.internet.defer import Deferred, succeed
+from twisted.python.failure import Failure
 
 from ipr.kernel.asking import Answer, NoAnswer, ask
 from ipr.kernel.reactor import Asking
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
+#: Characters that the time left may have: ``365-23:59:59``, ``UNLIMITED``, ``INVALID``.
+_LONGEST = 20
 
 
 def described(reactor: Asking, environ: Mapping[str, str]) -> Deferred[str]:
@@ -30,9 +34,14 @@ def described(reactor: Asking, environ: Mapping[str, str]) -> Deferred[str]:
 
     def answered(output: bytes) -> str:
         left = output.decode(errors="replace").strip()
-        return f"{told}, time left {left}" if left else told
+        return f"{told}, time left {left[:_LONGEST]}" if left else told
 
-    result: Deferred[str] = asking.addCallbacks(answered, lambda _reason: told)
+    def unanswered(reason: Failure) -> str:
+        if reason.check(defer.TimeoutError):
+            return f"{told}; squeue did not answer within {ASKING_TIME:g} s"
+        return told
+
+    result: Deferred[str] = asking.addCallbacks(answered, unanswered)
     return result
 
 

@@ -19,6 +19,9 @@ from ipr.kernel import guardians
 from ipr.kernel.process import Ended, InnerProcess
 from ipr.kernel.reactor import Asking
 
+#: Bytes of stdout that are kept; a login shell's whole environment is some 100 kB.
+MOST_OUTPUT = 8 << 20
+
 
 class NoAnswer(Exception):
     """The program could not be run, or failed; the text says how."""
@@ -56,6 +59,16 @@ def ask(
         ``twisted.internet.defer`` when it took too long.
     """
     output: list[bytes] = []
+    size = 0
+
+    def said_more(data: bytes) -> None:
+        nonlocal size
+        size += len(data)
+        if size <= MOST_OUTPUT:
+            output.append(data)
+        elif not answered.called:
+            asked.kill()
+            answered.errback(NoAnswer(f"it wrote more than {MOST_OUTPUT >> 20} MiB"))
 
     def ended(how: Ended) -> None:
         if answered.called:
@@ -66,7 +79,7 @@ def ask(
         said = "\n".join(how.tail)
         answered.callback(Answer(how.status, b"".join(output), said))
 
-    asked = InnerProcess(reactor, _nothing, ended, _nothing, output.append)
+    asked = InnerProcess(reactor, _nothing, ended, _nothing, said_more)
     answered: Deferred[Answer] = Deferred(lambda _answered: asked.kill())
     try:
         order = guardian.encode_order(argv, environment, cwd)

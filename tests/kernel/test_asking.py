@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 
 from ipr.boot import guardian
 from ipr.kernel import asking
-from ipr.kernel.asking import Answer, NoAnswer
+from ipr.kernel.asking import MOST_OUTPUT, Answer, NoAnswer
 from tests.case import Case
 
 OVER = Failure(ProcessDone(0))
@@ -114,6 +114,19 @@ class AskTests(AskingCase):
         self.assertEqual(self.transport.written[-1], b"kill\n")
         self.says(b"exited 9 1000\n")
         self.ends()
+
+    def test_too_much(self) -> None:
+        """It is killed, and what more it writes is not kept."""
+        asked = self.ask()
+        self.says(b"started 12\n")
+        for _ in range(3):
+            self.protocol.childDataReceived(1, bytes(MOST_OUTPUT // 2 + 1))
+        why = self.untyped().failureResultOf(asked, NoAnswer)
+        self.assertEqual(why.getErrorMessage(), "it wrote more than 8 MiB")
+        self.assertEqual(self.transport.written[1:], [b"kill\n"])
+        self.says(b"exited 9 1000\n")
+        self.ends()
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_nobody_waits(self) -> None:
         """The same."""
