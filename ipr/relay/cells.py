@@ -169,7 +169,14 @@ class RestartCell(Cell):
         self._ended = True
 
 
-_STYLE = "font-family: var(--jp-code-font-family, monospace)"
+#: As JupyterLab shows a stream, beside which it stands; quieter than a result.
+_STYLE = (
+    "font-family: var(--jp-code-font-family, monospace);"
+    " font-size: var(--jp-code-font-size, 13px);"
+    " line-height: var(--jp-code-line-height, 1.3);"
+    " margin: 0; padding-left: 1ch;"
+    " color: var(--jp-content-font-color2, var(--vscode-descriptionForeground))"
+)
 
 
 def _line(text: str) -> dict[str, str]:

@@ -221,20 +221,15 @@ class Restarts:
         self._gate.set(Holding())
         if effect.waited:
             self._voice.post(cell.request, (Publish(messages.BUSY),))
-        self._take_along(cell)
+        self.under_way.add(cell)
         self._decider.restart(urgent=effect.urgent)
 
     def _join(self, effect: turns.Join) -> None:
         cell = self._cells.pop(effect.cell)
         cell.prepared.apply()
-        self._take_along(cell)
+        self.under_way.add(cell)
         # Whatever the limits say of deaths.
         self._decider.restart(urgent=False)
-
-    def _take_along(self, cell: RestartCell) -> None:
-        conversation = self._current()
-        pid = conversation.kernel.pid if conversation is not None else 0
-        self.under_way.add(cell, pid)
 
     def _prepare(self, effect: turns.Prepare) -> None:
         cell = self._cells[effect.cell]

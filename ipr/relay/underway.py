@@ -32,18 +32,13 @@ class UnderWay:
         self._quiet = Timer(call_later)
         self._phase = ""
         self._began = 0.0
-        self._old_pid = 0
         self.cells: list[RestartCell] = []
         self.unheard = False
 
-    def add(self, cell: RestartCell, old_pid: int) -> None:
-        """Take one along.
-
-        :param old_pid: of the kernel that is left; 0: there is none.
-        """
+    def add(self, cell: RestartCell) -> None:
+        """Take one along."""
         if not self.cells:
             self._began = self._now()
-            self._old_pid = old_pid
             self._quiet.start(PROGRESS_TIME, self._show)
         self.cells.append(cell)
 
@@ -64,17 +59,16 @@ class UnderWay:
         """The new kernel is ready; return whether a cell had asked for it."""
         cells = self.over()
         for cell in cells:
-            cell.conclude(self._summary(conversation.kernel.pid))
+            cell.conclude(self._summary())
             if cell.restart.rest:
                 _run_rest(conversation, cell)
             else:
                 cell.succeed()
         return bool(cells)
 
-    def _summary(self, pid: int) -> str:
-        before = f"pid {self._old_pid} -> " if self._old_pid else "pid "
-        took = self._now() - self._began
-        return f"restarted in place: {before}{pid}, {took:.2f} s"
+    def _summary(self) -> str:
+        """Say what has been done; "%ipr status" has the process ids."""
+        return f"restarted in place, {self._now() - self._began:.2f} s"
 
     def _show(self) -> None:
         for cell in self.cells:

@@ -23,7 +23,7 @@ from ipr.spec import folders, states
 from ipr.spec.errors import SpecError, why
 from ipr.spec.fields import CONNECTION_FILE, decoded, provisioner_of
 from ipr.spec.folders import Kernelspec
-from ipr.spec.session import Failed, Session, outer_pid, runs, step
+from ipr.spec.session import Failed, Session, outer_pid, step
 from ipr.spec.states import Standing
 from ipr.spec.wish import Wish, trial
 
@@ -166,7 +166,7 @@ def _try(standing: Standing, kernels: str | None, output: str, timeout: float) -
     outer = outer_pid(manager)
     with step("shut down"):
         manager.shutdown_kernel()
-    if outer and runs(outer):
+    if outer and _runs(outer):
         raise Failed(f"the outer process {outer} is still there after shutdown")
 
 
@@ -214,3 +214,13 @@ def _start(manager: KernelManager, standing: Standing, output: IO[bytes]) -> Non
             ) from None
         advice = [standing.detail] if standing.detail else []
         raise Failed(f"it could not be started: {error}", *advice) from None
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process runs; a zombie does not."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            state = file.read().rpartition(b")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in (b"Z", b"X")

@@ -28,7 +28,7 @@ _PROBE = (
     "import json as _, os as __; print({mark!r} + _.dumps(["
     "__.getpid(), __.environ.get('SLURM_JOB_ID'), 'ipr_check' in globals()]))"
 )
-_PIDS = re.compile(r"pid (\d+) -> (\d+)")
+_PROCESS = re.compile(r"^kernel process +pid (\d+)", re.MULTILINE)
 
 
 class Failed(Exception):
@@ -88,16 +88,6 @@ def outer_pid(manager: KernelManager) -> int:
     return int(getattr(manager.provisioner, "pid", None) or 0)
 
 
-def runs(pid: int) -> bool:
-    """Return whether a process runs; a zombie does not."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            state = file.read().rpartition(b")")[2].split()[0]
-    except OSError:
-        return False
-    return state not in (b"Z", b"X")
-
-
 @attrs.define
 class Session:
     """One kernel, from its start to just before its end."""
@@ -114,8 +104,9 @@ class Session:
         outer, path = outer_pid(self.manager), self.manager.connection_file
         with open(path, "rb") as file:
             connection = file.read()
+        old = None if before else self.process()
         with step("%restart"):
-            conclusion = self.cell("%restart").shown
+            self.cell("%restart")
         with step("the new kernel answers"):
             self.kernel_info()
             if before is None:
@@ -126,12 +117,7 @@ class Session:
         if before is not None:
             _compare(before, after, self.standing)
             return
-        pids = _PIDS.search(conclusion)
-        if pids:
-            _note(f"new inner process: {pids[1]} -> {pids[2]}")
-        else:
-            unknown = language or self.standing.found.name
-            _note(f"inner process: not known for {unknown}")
+        _note(f"new inner process: {old} -> {self.process()}")
 
     def start(self, begin: float) -> str:
         """Wait until the kernel answers: the name of its language."""
@@ -156,6 +142,17 @@ class Session:
             facts = self.facts()
             add(str(facts.pid))
         return facts
+
+    def process(self) -> int:
+        """Ask ipr for the process id of a kernel, whatever its language.
+
+        :raises Failed: it does not say one.
+        """
+        shown = self.cell("%ipr status").shown
+        found = _PROCESS.search(shown)
+        if found is None:
+            raise Failed(f"%ipr status names no kernel process: {shown!r}")
+        return int(found[1])
 
     def check_outside(self, outer: int, path: str, connection: bytes) -> None:
         """Check that nothing has changed for the clients."""

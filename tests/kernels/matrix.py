@@ -40,7 +40,7 @@ LATE = 10.0
 GONE = 3.0
 
 _RUNNING = re.compile(r"^state +running$", re.MULTILINE)
-_RESTARTED = re.compile(r"restarted in place: pid (\d+) -> (\d+), ([0-9.]+) s")
+_RESTARTED = re.compile(r"restarted in place, [0-9.]+ s")
 
 
 @dataclass
@@ -473,11 +473,9 @@ class _Trial:
         reply = self.client.finish(cell, within=START)
         self.half.seconds["restart"] = time.monotonic() - began
         assert reply["status"] == "ok", reply
-        told = _RESTARTED.search(self.printed(cell))
-        assert told, self.client.story(15)
-        assert int(told[1]) == old
+        assert _RESTARTED.search(self.printed(cell)), self.client.story(15)
         self.client.assert_once(cell)
-        assert self.expect_new(old, tree) == int(told[2])
+        self.expect_new(old, tree)
         self.half.seen["restart"] = "yes"
 
     def restart_now(self) -> None:

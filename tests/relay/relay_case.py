@@ -57,7 +57,7 @@ def aborted(msg_id: str) -> list[tuple[Any, ...]]:
 
 def concluded(msg_id: str, text: str) -> tuple[Any, ...]:
     """Give the one line that a %restart leaves."""
-    return ("iopub", msg_id, f"display_data: restarted in place: {text}")
+    return ("iopub", msg_id, f"display_data: restarted in place, {text}")
 
 
 def restarted(msg_id: str, text: str, number: int = 0) -> list[tuple[Any, ...]]:

@@ -75,7 +75,7 @@ class RefusingTests(RelayCase):
         self.assertEqual(
             self.took(),
             [
-                *restarted("m1", "pid 1002, 0.25 s"),
+                *restarted("m1", "0.25 s"),
                 ("kernel 2 shell", "m2", "execute_request: 1"),
             ],
         )

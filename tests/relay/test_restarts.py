@@ -49,7 +49,7 @@ class RestartTests(RelayCase):
         self.assertEqual(self.took(), [*begun("m1", "%restart"), ("restart",)])
         self.clock.advance(0.125)
         self.turn_over()
-        self.assertEqual(self.took(), restarted("m1", "pid 1001 -> 1002, 0.12 s"))
+        self.assertEqual(self.took(), restarted("m1", "0.12 s"))
 
     def test_now(self) -> None:
         """%restart now, and any %restart on control, does not wait."""
@@ -63,12 +63,12 @@ class RestartTests(RelayCase):
         self.assertEqual(
             self.took(),
             [
-                *restarted("m1", "pid 1001 -> 1002, 0.00 s")[:2],
+                *restarted("m1", "0.00 s")[:2],
                 ("iopub", "m1", "idle"),
                 (
                     "iopub",
                     "m2",
-                    "display_data: restarted in place: pid 1001 -> 1002, 0.00 s",
+                    "display_data: restarted in place, 0.00 s",
                 ),
                 *ended("m2", "execute_reply ok 0", "ann control"),
             ],
@@ -191,7 +191,7 @@ class RestartTests(RelayCase):
             (
                 "iopub",
                 "m1",
-                "display_data: restarted in place: pid 1001 -> 1003, 0.00 s",
+                "display_data: restarted in place, 0.00 s",
             ),
         )
 
@@ -409,7 +409,7 @@ class TakesItsTurnTests(RelayCase):
         self.open(2)
         self.took()
         self.relay.release(2)
-        self.assertIn(concluded("r", "pid 1001 -> 1002, 0.50 s"), self.took())
+        self.assertIn(concluded("r", "0.50 s"), self.took())
 
     def test_end_of_the_daemon(self) -> None:
         """Nobody is left waiting."""
@@ -458,7 +458,7 @@ class RestOfTheCellTests(RelayCase):
                 (
                     "iopub",
                     "r",
-                    "display_data: restarted in place: pid 1001 -> 1002, 0.00 s",
+                    "display_data: restarted in place, 0.00 s",
                 ),
                 ("kernel 2 shell", "r", "execute_request: x = 1\ny"),
                 ("kernel 2 shell", "m2", "execute_request: 1"),
