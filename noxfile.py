@@ -30,6 +30,7 @@ PURE = (
     "ipr/lifecycle/causes.py",
     "ipr/lifecycle/limits.py",
     "ipr/lifecycle/machine.py",
+    "ipr/lifecycle/endings.py",
     "ipr/lifecycle/transitions.py",
     "ipr/relay/answers.py",
     "ipr/relay/ledger.py",

@@ -166,6 +166,7 @@ class FakeInner:
         raise AssertionError("that is the restarter's business")
 
     signal = terminate = kill = drain = close = _not_ours
+    when_parted = settle = retire = _not_ours
 
 
 class FakeDecider:
@@ -328,6 +329,7 @@ class FakeKernel:
     """One inner kernel for the restarter; it does what the test says.
 
     :ivar drained: what to call when all is read; None while nobody drains.
+    :ivar parted: what to call when it has closed its sockets, with what it holds.
     """
 
     def __init__(self, done: Done, generation: int) -> None:
@@ -343,6 +345,7 @@ class FakeKernel:
         self.closed = False
         self.received: Received
         self.drained: Callable[[], None] | None = None
+        self.parted: Callable[[str], None] | None = None
         #: Of the requests that it got: their ids by their types.
         self.asked: dict[str, str] = {}
         self.heard = True
@@ -377,6 +380,15 @@ class FakeKernel:
     def drain(self, done: Callable[[], None]) -> None:
         self._note("drain")
         self.drained = done
+
+    def settle(self) -> None:
+        self.ready = True
+
+    def when_parted(self, done: Callable[[str], None]) -> None:
+        self.parted = done
+
+    def retire(self) -> None:
+        self._note("retire")
 
     def close(self) -> None:
         self._note("close")

@@ -116,6 +116,10 @@ OPTIONS = (
            " 0 if the command may wait in a queue: srun, qsub, ssh ...)"),
     Option("no-autorestart", "", "", False, bool,
            "do not restart a kernel that died until %%restart"),
+    Option("restart-overlap", "", "WHEN", "auto", one_of("never", "auto"),
+           "whether the old kernel may end beside the new one: auto (once it has closed"
+           " its sockets, if it holds no device, port, lock, file open for writing, or"
+           " process) or never (default: auto)"),
     Option("max-held", "", "MIB", 256, count,
            "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),

@@ -29,4 +29,5 @@ def limits(options: Mapping[str, Any], *, may_queue: bool) -> Limits:
         stable_start_time=options["stable_start_time"],
         start_timeout=start_timeout,
         autorestart=not options["no_autorestart"],
+        overlap=options["restart_overlap"] == "auto",
     )

@@ -7,7 +7,8 @@ others. Must not know what messages mean, nor when a kernel is wanted.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from twisted.logger import Logger
 
@@ -15,7 +16,9 @@ from ipr.boot import connection, first, guardian, places
 from ipr.boot.connection import Inner, Outer
 from ipr.boot.first import Prepared
 from ipr.boot.launch import Launch
-from ipr.kernel import guardians
+from ipr.jupyter.wire import Frame
+from ipr.kernel import guardians, priority
+from ipr.kernel.parting import Parting
 from ipr.kernel.process import Ended, InnerProcess
 from ipr.kernel.reactor import Reactor
 from ipr.sockets.factory import Factory
@@ -40,6 +43,7 @@ class Generation:
         process: InnerProcess,
         inner: Inner,
         side: InnerSide,
+        parting: Parting,
     ) -> None:
         self.generation = generation
         self.interrupt_mode = interrupt_mode
@@ -50,8 +54,12 @@ class Generation:
         self._process = process
         self._inner = inner
         self._side = side
-        #: Send to the kernel; without identities.
-        self.send = side.send
+        self._parting = parting
+
+    @property
+    def send(self) -> Callable[[str, Sequence[Frame]], None]:
+        """Send to the kernel; without identities."""
+        return self._side.send
 
     @property
     def pid(self) -> int:
@@ -91,9 +99,29 @@ class Generation:
         """SIGKILL to everything of it."""
         self._process.kill()
 
+    def settle(self) -> None:
+        """It is ready: note what it has before any cell."""
+        self.ready = True
+        self._parting.settle()
+
+    def when_parted(self, done: Callable[[str], None]) -> None:
+        """Call ``done`` when it has closed its sockets, and all has been read.
+
+        With what it holds that the next kernel should not meet; ``""``: nothing.
+        """
+        self._side.drain(partial(self._parting.look, done))
+
     def drain(self, done: Callable[[], None]) -> None:
         """Deliver what its sockets still hold, then call ``done``."""
         self._side.drain(done)
+
+    def retire(self) -> None:
+        """Close its sockets, and let the next kernel go first.
+
+        Its files stay until :meth:`close`.
+        """
+        self._side.close()
+        priority.lower(self.pid)
 
     def close(self) -> None:
         """Close its sockets, remove its files."""
@@ -166,7 +194,13 @@ class Starter:
             connection.remove_inner(inner)
             raise
         made = Generation(
-            generation, launch.interrupt_mode, command, process, inner, side
+            generation,
+            launch.interrupt_mode,
+            command,
+            process,
+            inner,
+            side,
+            Parting(self._reactor, process, visible=inner.transport == "ipc"),
         )
         if order:
             process.give(order)

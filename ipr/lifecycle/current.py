@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause, Ending, Facts, cause
 from ipr.lifecycle.ports import Kernel, Start
+from ipr.lifecycle.retired import Retired
 
 
 class Current:
@@ -20,11 +21,15 @@ class Current:
 
     :param start: makes a kernel.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
+    :param retired: those before it that still end.
     :ivar kernel: None before the first start, and after each end.
     """
 
-    def __init__(self, start: Start, oom_kills: Callable[[], int]) -> None:
+    def __init__(
+        self, start: Start, oom_kills: Callable[[], int], retired: Retired
+    ) -> None:
         self.kernel: Kernel | None = None
+        self.retired = retired
         self._start = start
         self._oom_kills = oom_kills
         self._oom_before = 0
@@ -46,6 +51,9 @@ class Current:
             kernel = self.kernel
             if kernel is not None and kernel.generation == generation:
                 ended(self._cause(kernel, how))
+            else:
+                self._log_left(how)
+                self.retired.ended(generation)
 
         try:
             self.kernel = self._start(generation, lost, started, has_ended)
@@ -60,8 +68,7 @@ class Current:
         return self.kernel
 
     def _cause(self, kernel: Kernel, how: Ended) -> Cause:
-        if how.left:
-            _log.error("Could not kill {left}", left=how.left)
+        self._log_left(how)
         return cause(
             Facts(
                 how.status,
@@ -75,6 +82,16 @@ class Current:
                 interrupted=kernel.interrupted,
             )
         )
+
+    def _log_left(self, how: Ended) -> None:
+        if how.left:
+            _log.error("Could not kill {left}", left=how.left)
+
+    def retire(self) -> None:
+        """Let the kernel end by itself: there is none any more."""
+        kernel = self.take()
+        if kernel is not None:
+            self.retired.add(kernel)
 
     def take(self) -> Kernel | None:
         """Return the kernel, to be closed: there is none any more."""

@@ -53,6 +53,12 @@ class Kill(_OfKernel):
     __slots__ = ()
 
 
+class Retire(_OfKernel):
+    """Let it end beside the next kernel, with the rest of the ladder."""
+
+    __slots__ = ()
+
+
 class Drain(_OfKernel):
     """Read its last messages, then feed :class:`ipr.lifecycle.events.Drained`."""
 
@@ -113,6 +119,7 @@ Effect = (
     | AskToGo
     | Terminate
     | Kill
+    | Retire
     | Drain
     | Finish
     | Hold

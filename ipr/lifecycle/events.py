@@ -33,6 +33,15 @@ class Exited(Event):
     cause: Cause
 
 
+class Parted(Event):
+    """It was asked to go, and has closed its sockets; all that came has been read.
+
+    And nothing that it holds is in the way of the next kernel.
+    """
+
+    __slots__ = ()
+
+
 class Drained(Event):
     """Everything that it had sent has been read."""
 

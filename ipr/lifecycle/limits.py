@@ -81,6 +81,8 @@ class Limits:
     :ivar drain_time: seconds at most to read the last messages of a dead kernel.
     :ivar job_grace: seconds to wait after a death by SIGTERM and the like.
     :ivar gone_time: seconds after SIGKILL until we go on without it.
+    :ivar overlap: whether a kernel that has closed its sockets may end beside the
+        next one.
     """
 
     restart_limit: int = 5
@@ -91,6 +93,7 @@ class Limits:
     drain_time: float = 0.25
     job_grace: float = 1.0
     gone_time: float = 4.0
+    overlap: bool = True
     ladders: Ladders = Ladders()
 
     def pause(self, tally: Tally, cause: Cause) -> float:

@@ -13,7 +13,7 @@ is not in it raises :class:`NoTransition`. An event of a generation that is gone
 changes nothing, in any state: that is the one rule beside the table.
 
 A timer belongs to the states that ``TIMERS`` names: ``step`` takes it back when the
-next state is none of them.
+next state is none of them, or is about another kernel.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar, cast
 
+from ipr.lifecycle import endings as end
 from ipr.lifecycle import transitions as do
 from ipr.lifecycle.effects import After, Cancel, Effects
+from ipr.lifecycle.endings import Outcome
 from ipr.lifecycle.events import (
     ChannelLost,
     DrainDue,
@@ -32,6 +34,7 @@ from ipr.lifecycle.events import (
     GoneDue,
     Impostor,
     KillDue,
+    Parted,
     PauseDue,
     Ready,
     RestartAsked,
@@ -51,7 +54,6 @@ from ipr.lifecycle.states import (
     State,
     Stopped,
 )
-from ipr.lifecycle.transitions import Outcome
 
 
 class NoTransition(Exception):
@@ -78,7 +80,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Starting, Ready,         do.ready),           # -> Running
     _row(Starting, Exited,        do.start_failed),    # -> Draining
     _row(Starting, StartDue,      do.start_late),      # -> Starting, terminated
-    _row(Starting, KillDue,       do.kill),            # -> Starting, killed
+    _row(Starting, KillDue,       end.kill),           # -> Starting, killed
     _row(Starting, GoneDue,       do.start_stuck),     # -> Draining
     _row(Starting, ChannelLost,   do.ignore),          # it was never there
     _row(Starting, Impostor,      do.impostor_starts), # -> Starting, terminated
@@ -90,36 +92,37 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Running,  StableDue,     do.stable),          # -> Running, clean
     _row(Running,  ChannelLost,   do.unreachable),     # -> Running, terminated
     _row(Running,  Impostor,      do.impostor),        # -> Running, terminated
-    _row(Running,  KillDue,       do.kill),            # -> Running, killed
+    _row(Running,  KillDue,       end.kill),           # -> Running, killed
     _row(Running,  GoneDue,       do.stuck),           # -> Draining
     _row(Running,  ShutdownAsked, do.leave),           # -> Halting to exit
 
-    _row(Halting,  Exited,        do.halted),          # -> Draining
-    _row(Halting,  TerminateDue,  do.terminate),       # -> Halting
-    _row(Halting,  KillDue,       do.kill),            # -> Halting
-    _row(Halting,  GoneDue,       do.halted),          # -> Draining
-    _row(Halting,  RestartAsked,  do.hurry),           # -> Halting
-    _row(Halting,  ShutdownAsked, do.leave_halting),   # -> Halting to exit
+    _row(Halting,  Exited,        end.halted),         # -> Draining
+    _row(Halting,  Parted,        end.parted),         # -> Starting
+    _row(Halting,  TerminateDue,  end.terminate),      # -> Halting
+    _row(Halting,  KillDue,       end.kill),           # -> Halting
+    _row(Halting,  GoneDue,       end.halted),         # -> Draining
+    _row(Halting,  RestartAsked,  end.hurry),          # -> Halting
+    _row(Halting,  ShutdownAsked, end.leave_halting),  # -> Halting to exit
     _row(Halting,  Ready,         do.ignore),          # it was starting
     _row(Halting,  ChannelLost,   do.ignore),          # it is going
     _row(Halting,  Impostor,      do.ignore),
 
-    _row(Draining, Drained,       do.drained),         # -> Starting, Pausing,
-    _row(Draining, DrainDue,      do.drained),         #    Dead or Stopped
-    _row(Draining, RestartAsked,  do.want),            # -> Draining, then
+    _row(Draining, Drained,       end.drained),        # -> Starting, Pausing,
+    _row(Draining, DrainDue,      end.drained),        #    Dead or Stopped
+    _row(Draining, RestartAsked,  end.want),           # -> Draining, then
                                                        #    surely Starting
-    _row(Draining, ShutdownAsked, do.leave_draining),  # -> Draining to exit
+    _row(Draining, ShutdownAsked, end.leave_draining), # -> Draining to exit
     _row(Draining, Ready,         do.ignore),          # read while draining
     _row(Draining, Exited,        do.ignore),          # after GoneDue
     _row(Draining, ChannelLost,   do.ignore),
     _row(Draining, Impostor,      do.ignore),
 
-    _row(Pausing,  PauseDue,      do.resume),          # -> Starting
-    _row(Pausing,  RestartAsked,  do.resume_now),      # -> Starting
-    _row(Pausing,  ShutdownAsked, do.leave_nothing),   # -> Stopped
+    _row(Pausing,  PauseDue,      end.resume),         # -> Starting
+    _row(Pausing,  RestartAsked,  end.resume_now),     # -> Starting
+    _row(Pausing,  ShutdownAsked, end.leave_nothing),  # -> Stopped
 
-    _row(Dead,     RestartAsked,  do.revive),          # -> Starting
-    _row(Dead,     ShutdownAsked, do.leave_nothing),   # -> Stopped
+    _row(Dead,     RestartAsked,  end.revive),         # -> Starting
+    _row(Dead,     ShutdownAsked, end.leave_nothing),  # -> Stopped
     _row(Dead,     Exited,        do.ignore),          # after GoneDue
     _row(Dead,     Drained,       do.ignore),          # after DrainDue
     _row(Dead,     ChannelLost,   do.ignore),
@@ -152,7 +155,7 @@ RUNGS = (TerminateDue, KillDue, GoneDue)
 
 def first(limits: Limits) -> Outcome:
     """Return the state and effects with which everything begins."""
-    return do.spawn(1, CLEAN, limits)
+    return end.spawn(1, CLEAN, limits)
 
 
 def step(state: State, event: Event, limits: Limits) -> Outcome:
@@ -178,6 +181,8 @@ def _timers_over(
     """Take back the timers that may be set and have nothing to do any more."""
     new = {type(effect.event) for effect in effects if isinstance(effect, After)}
     owned = TIMERS[type(following)]
+    if following.generation != state.generation:
+        owned = ()
     skipped: tuple[type[Event], ...] = ()
     if new and not isinstance(event, RUNGS):
         lowest = max((RUNGS.index(kind) for kind in new if kind in RUNGS), default=0)

@@ -65,8 +65,23 @@ class Kernel(Protocol):
     def kill(self) -> None:
         """SIGKILL to everything of it."""
 
+    def settle(self) -> None:
+        """It is ready: note what it has before any cell."""
+
+    def when_parted(self, done: Callable[[str], None]) -> None:
+        """Call ``done`` when it has closed its sockets, and all has been read.
+
+        With what it holds that the next kernel should not meet; ``""``: nothing.
+        """
+
     def drain(self, done: Callable[[], None]) -> None:
         """Read its last messages, then call ``done``."""
+
+    def retire(self) -> None:
+        """Close its sockets, and let it have what the next kernel leaves of the CPU.
+
+        Its files stay until :meth:`close`.
+        """
 
     def close(self) -> None:
         """Close its sockets, remove its files."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 import attrs
@@ -20,6 +21,7 @@ from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
 from ipr.lifecycle.limits import Leave, Limits
 from ipr.lifecycle.ports import Kernel, Messenger, Start
+from ipr.lifecycle.retired import Retired
 from ipr.lifecycle.states import (
     PUBLIC_NAMES,
     Aim,
@@ -62,7 +64,7 @@ class Restarter:
         self._messenger = messenger
         self._leave = leave
         self._remedy = remedy
-        self._current = Current(start, oom_kills)
+        self._current = Current(start, oom_kills, Retired(clock, limits))
         self._timers = Timers(clock, self.feed)
         self._events: deque[events.Event] = deque()
         self._stepping = False
@@ -165,15 +167,15 @@ class Restarter:
             case fx.Spawn():
                 self._spawn(effect.generation)
             case fx.AskToGo():
-                pid = kernel.pid if kernel is not None else 0
-                self._messenger.phase(f"stopping the kernel, pid {pid} ...")
-                self._messenger.ask_to_go()
+                self._ask_to_go(effect.generation)
             case fx.Terminate():
                 if kernel is not None:
                     kernel.terminate(effect.because)
             case fx.Kill():
                 if kernel is not None:
                     kernel.kill()
+            case fx.Retire():
+                self._current.retire()
             case fx.Drain():
                 self._drain(events.Drained(effect.generation))
             case fx.Finish():
@@ -182,7 +184,7 @@ class Restarter:
                 self._messenger.hold(coming=effect.coming)
             case fx.Release():
                 if kernel is not None:
-                    kernel.ready = True
+                    kernel.settle()
                 self._messenger.release(effect.generation)
             case fx.Refuse():
                 remedy = self._remedy(effect.cause)
@@ -191,7 +193,7 @@ class Restarter:
                 try:
                     self._messenger.end(SHUT_DOWN)
                 finally:
-                    self._leave()
+                    self._current.retired.when_gone(self._leave)
             case _:
                 assert_never(effect)
 
@@ -216,6 +218,25 @@ class Restarter:
         kernel = self._current.start(generation, lost, started, ended)
         if kernel is not None:
             self._messenger.opened(kernel)
+
+    def _ask_to_go(self, generation: int) -> None:
+        kernel = self.kernel
+        pid = kernel.pid if kernel is not None else 0
+        self._messenger.phase(f"stopping the kernel, pid {pid} ...")
+        self._messenger.ask_to_go()
+        if kernel is not None and self._limits.overlap:
+            kernel.when_parted(partial(self._parted, kernel))
+
+    def _parted(self, kernel: Kernel, why: str) -> None:
+        """Tell the machine, unless the next kernel should not meet this one."""
+        if kernel is not self.kernel or not isinstance(self.state, Halting):
+            return
+        if len(self._current.retired):
+            why = "the kernel before it has not ended yet"
+        if why:
+            _log.debug("The next kernel waits for the end of this one: {why}", why=why)
+        else:
+            self.feed(events.Parted(kernel.generation))
 
     def _drain(self, drained: events.Drained) -> None:
         if self.kernel is None:

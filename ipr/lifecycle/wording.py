@@ -12,6 +12,7 @@ from ipr.lifecycle.states import State
 _WORDS: dict[type[events.Event], str] = {
     events.Ready: "it is ready",
     events.Exited: "{event.cause.text}",
+    events.Parted: "it has closed its sockets, and may end beside the next one",
     events.Drained: "all its messages have been read",
     events.RestartAsked: "a restart was requested",
     events.ShutdownAsked: "the end of the daemon was requested",

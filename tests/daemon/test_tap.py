@@ -63,6 +63,7 @@ class OptionsTests(Case):
             "--stable-start-time=1.5",
             "--start-timeout=0",
             "--no-autorestart",
+            "--restart-overlap=never",
             "--max-held=1",
             "--abandoned-timeout=3600",
             "--no-exec",

@@ -98,6 +98,54 @@ def error_of(client: Client, msg_id: str) -> harness.Json:
 
 
 # --------------------------------------------------------------------------------
+# The old kernel may end beside the new one
+
+#: Takes its time at the end of its interpreter, after its sockets have closed.
+_SLOW = """
+import time
+class Slow:
+    def __del__(self, sleep=time.sleep, time=time.time, open=open):
+        sleep(0.5)
+        with open("ended.txt", "w") as file:
+            file.write(repr(time()))
+slow = Slow()
+"""
+
+
+def test_file_that_was_not_closed_is_written_before_the_new_kernel_runs(
+    client: Client,
+) -> None:
+    """An interpreter writes it at its very end."""
+    client.run(_SLOW)
+    client.run("f = open('late.txt', 'w'); f.write('unwritten')")
+    assert client.value("open('late.txt').read()") == ""
+    client.finish(client.execute("%restart"))
+    assert client.value("open('late.txt').read()") == "unwritten"
+
+
+def test_port_of_the_old_kernel_is_free_when_the_new_one_runs(client: Client) -> None:
+    client.run(_SLOW)
+    client.run("import socket; s = socket.create_server(('127.0.0.1', 0))")
+    port = client.value("s.getsockname()[1]")
+    client.finish(client.execute("%restart"))
+    code = f"import socket; s = socket.create_server(('127.0.0.1', {port}))"
+    msg_id = client.execute(code)
+    assert client.finish(msg_id)["status"] == "ok", client.story()
+
+
+def test_kernel_that_holds_nothing_ends_beside_the_new_one(client: Client) -> None:
+    """And it ends by itself: what it does at its end is not cut short."""
+    client.run(_SLOW)
+    folder = client.value("__import__('os').getcwd()")
+    old = client.inner_pid()
+    client.finish(client.execute("%restart"))
+    began = psutil.Process(client.inner_pid()).create_time()
+    harness.until(lambda: not harness.is_alive(old), "the end of the old kernel")
+    with open(os.path.join(folder, "ended.txt")) as file:
+        assert began < float(file.read())
+
+
+# --------------------------------------------------------------------------------
 # While nothing runs
 
 

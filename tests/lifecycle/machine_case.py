@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipr.lifecycle import transitions
+from ipr.lifecycle import endings
 from ipr.lifecycle.effects import After, Drain, Spawn
 from ipr.lifecycle.events import DrainDue, Event, StartDue
 from ipr.lifecycle.limits import Ladder, Ladders, Limits
@@ -33,7 +33,7 @@ LIMITS = Limits(
 class MachineCase(Case):
     def step(
         self, state: State, event: Event, limits: Limits = LIMITS
-    ) -> transitions.Outcome:
+    ) -> endings.Outcome:
         return step(state, event, limits)
 
     def spawned(self, g: int) -> tuple[Spawn, After]:

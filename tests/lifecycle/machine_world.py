@@ -45,6 +45,7 @@ class World:
 
     :ivar timers: the event of each timer that is set, by kind.
     :ivar kernel: generation of the inner kernel whose sockets are open; 0: none.
+    :ivar asked: it was asked to go, and may part.
     :ivar exited: its end was reported.
     :ivar doomed: it was sent SIGTERM or SIGKILL.
     :ivar draining: it is being read to its end.
@@ -57,6 +58,7 @@ class World:
     timers: tuple[After, ...] = ()
     kernel: int = 0
     newest: int = 0
+    asked: bool = False
     exited: bool = False
     doomed: bool = False
     draining: bool = False
@@ -90,6 +92,8 @@ def after(world: World, event: Event, limits: Limits) -> World:
         world = attrs.evolve(world, timers=rest)
     if isinstance(event, events.Exited):
         world = attrs.evolve(world, exited=True)
+    if isinstance(event, events.Parted):
+        world = attrs.evolve(world, asked=False)
     if isinstance(event, events.Drained):
         world = attrs.evolve(world, draining=False)
     state, effects = step(world.state, event, limits)
@@ -121,7 +125,13 @@ def _perform(world: World, effect: fx.Effect) -> World:
         if world.kernel or g != world.newest + 1:
             raise Nonsense(f"{effect} beside {world.kernel} after {world.newest}")
         return attrs.evolve(
-            world, kernel=g, newest=g, exited=False, doomed=False, refusing=False
+            world,
+            kernel=g,
+            newest=g,
+            asked=False,
+            exited=False,
+            doomed=False,
+            refusing=False,
         )
     if isinstance(effect, fx.Exit):
         if world.kernel:
@@ -141,7 +151,7 @@ def _perform(world: World, effect: fx.Effect) -> World:
     if isinstance(effect, fx.Finish):
         if not world.holding:
             raise Nonsense(f"{effect} while requests pass")
-        return attrs.evolve(world, kernel=0, draining=False)
+        return attrs.evolve(world, kernel=0, draining=False, asked=False)
     if isinstance(effect, fx.Release):
         if not world.holding or world.exited:
             raise Nonsense(f"{effect} of {world}")
@@ -151,6 +161,10 @@ def _perform(world: World, effect: fx.Effect) -> World:
     if isinstance(effect, fx.Kill | fx.Terminate):
         return attrs.evolve(world, doomed=True)
     if isinstance(effect, fx.AskToGo):
+        return attrs.evolve(world, asked=True)
+    if isinstance(effect, fx.Retire):
+        if world.exited:
+            raise Nonsense(f"{effect} of {world}")
         return world
     assert_never(effect)
 
@@ -190,6 +204,8 @@ def forced(world: World) -> Iterator[Event]:
             causes = IN_ITS_LIFE
         for cause in causes:
             yield events.Exited(world.kernel, cause)
+    if world.asked and not world.exited and isinstance(world.state, states.Halting):
+        yield events.Parted(world.kernel)
     if world.draining:
         yield events.Drained(world.kernel)
 

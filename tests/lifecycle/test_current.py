@@ -7,6 +7,8 @@ from typing import Any
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.current import Current
+from ipr.lifecycle.limits import Limits
+from ipr.lifecycle.retired import Retired
 from tests.case import Case
 from tests.fakes import Done, FakeStart
 
@@ -16,7 +18,11 @@ class CurrentTests(Case):
         done: Done = []
         self.starting = FakeStart(done)
         self.oom_kills = 2
-        self.current = Current(self.starting, lambda: self.oom_kills)
+        self.current = Current(
+            self.starting,
+            lambda: self.oom_kills,
+            Retired(self.make_clock(), Limits()),
+        )
         self.ends: list[Cause] = []
 
     def start(self, generation: int) -> Any:

@@ -537,3 +537,101 @@ class EndTests(RestarterCase):
         self.kernel.ended(Ended(0))
         self.assertEqual(self.took().count(("leave",)), 1)
         self.assertEqual(self.restarter.state, Stopped(1))
+
+
+class PartedTests(RestarterCase):
+    """A kernel that has closed its sockets may end beside the next one."""
+
+    def ask(self) -> FakeKernel:
+        """Have generation 1 run, and be asked to go."""
+        self.run_kernel()
+        self.restarter.restart(urgent=False)
+        self.took()
+        return self.kernel
+
+    def test_next_kernel_starts_once_it_has_parted(self) -> None:
+        old = self.ask()
+        assert old.parted is not None
+        old.parted("")
+        self.assertEqual(
+            self.took(),
+            [
+                ("kernel 1", "retire"),
+                ("finish", 1, causes.RESTARTED.text),
+                ("start", 2),
+                ("opened", 2),
+            ],
+        )
+        old.ended(Ended(0))
+        self.assertEqual(self.took(), [("kernel 1", "close")])
+        self.assertEqual(self.restarter.state, Starting(2))
+
+    def test_kernel_that_holds_something_is_waited_for(self) -> None:
+        old = self.ask()
+        assert old.parted is not None
+        old.parted("/dev/nvidia0")
+        self.assertEqual(self.took(), [])
+        old.ended(Ended(0))
+        self.drain()
+        self.assertEqual(self.restarter.state, Starting(2))
+
+    def test_it_has_the_ladder_of_every_restart(self) -> None:
+        old = self.ask()
+        assert old.parted is not None
+        old.parted("")
+        self.took()
+        polite = LIMITS.ladders.polite
+        self.clock.advance(polite.terminate)
+        self.assertEqual(self.took(), [("kernel 1", "SIGTERM", "")])
+        self.clock.advance(polite.kill)
+        self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
+        self.clock.advance(LIMITS.gone_time)
+        self.assertEqual(self.took(), [("kernel 1", "close")])
+        # Its end is told after all, and changes nothing.
+        old.ended(Ended(9))
+        self.assertEqual(self.took(), [])
+
+    def test_two_do_not_end_at_the_same_time(self) -> None:
+        first = self.ask()
+        assert first.parted is not None
+        first.parted("")
+        self.restarter.ready(2)
+        self.restarter.restart(urgent=False)
+        self.took()
+        second = self.kernel
+        assert second.parted is not None
+        second.parted("")
+        self.assertEqual(self.took(), [])
+        second.ended(Ended(0))
+        self.drain()
+        self.assertEqual(self.restarter.state, Starting(3))
+
+    def test_look_that_comes_too_late_changes_nothing(self) -> None:
+        old = self.ask()
+        assert old.parted is not None
+        parted = old.parted
+        old.ended(Ended(0))
+        self.drain()
+        self.took()
+        parted("")
+        self.assertEqual((self.took(), self.restarter.state), ([], Starting(2)))
+
+    def test_daemon_waits_for_one_that_still_ends(self) -> None:
+        old = self.ask()
+        assert old.parted is not None
+        old.parted("")
+        self.restarter.shut_down(Leave.QUICKLY)
+        self.kernel.ended(KILLED)
+        self.drain()
+        self.assertFalse(("leave",) in self.took())
+        old.ended(Ended(0))
+        self.assertEqual(self.took(), [("kernel 1", "close"), ("leave",)])
+
+
+class NoOverlapTests(RestarterCase):
+    limits = attrs.evolve(LIMITS, overlap=False)
+
+    def test_nobody_asks_whether_it_has_parted(self) -> None:
+        self.run_kernel()
+        self.restarter.restart(urgent=False)
+        self.assertIsNone(self.kernel.parted)

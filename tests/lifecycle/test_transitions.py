@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.lifecycle import machine, states, transitions
+from ipr.lifecycle import endings, machine, states
 from ipr.lifecycle.causes import IMPOSTOR, RESTARTED, SHUT_DOWN, STUCK, Cause, Ending
 from ipr.lifecycle.effects import (
     After,
@@ -17,6 +17,7 @@ from ipr.lifecycle.effects import (
     Kill,
     Refuse,
     Release,
+    Retire,
     Spawn,
     Terminate,
 )
@@ -28,6 +29,7 @@ from ipr.lifecycle.events import (
     GoneDue,
     Impostor,
     KillDue,
+    Parted,
     PauseDue,
     Ready,
     RestartAsked,
@@ -331,6 +333,26 @@ class HaltingTests(MachineCase):
                 over = [Cancel(kind) for kind in rungs if type(event) is not kind]
                 self.assertEqual(effects, (*over, *self.drains(3)))
 
+    def test_parted_kernel_ends_beside_the_next_one(self) -> None:
+        """It is finished, its ladder is over here, and the next one is started."""
+        self.assertEqual(
+            self.step(self.restarting, Parted(3)),
+            (
+                Starting(4, CLEAN),
+                (
+                    Cancel(TerminateDue),
+                    Cancel(KillDue),
+                    Cancel(GoneDue),
+                    Retire(3),
+                    Finish(3, RESTARTED),
+                    *self.spawned(4),
+                ),
+            ),
+        )
+
+    def test_daemon_does_not_end_before_a_parted_kernel(self) -> None:
+        self.assertEqual(self.step(self.leaving, Parted(3)), (self.leaving, ()))
+
     def test_ladder_ends_with_kill(self) -> None:
         """SIGTERM, then SIGKILL, then a limited wait."""
         for state in (self.restarting, self.leaving):
@@ -407,7 +429,7 @@ class HaltingTests(MachineCase):
 
 
 class DrainingTests(MachineCase):
-    def after(self, state: State, limits: Limits = LIMITS) -> transitions.Outcome:
+    def after(self, state: State, limits: Limits = LIMITS) -> endings.Outcome:
         """Return what follows, which is the same for both ends of the draining."""
         following, effects = self.step(state, DrainDue(3), limits)
         drained = self.step(state, Drained(3), limits)
