@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import functools
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ import attrs
 
 import ipr
 from tests.case import Case
+from tests.pure import pure
 
 FOLDER = os.path.dirname(os.path.abspath(ipr.__file__))
 ROOT = os.path.dirname(FOLDER)
@@ -108,6 +108,37 @@ MOST_ATTRIBUTES, MOST_IN_FUNCTION, MOST_IN_MODULE = 10, 50, 299
 #: It says itself why.
 ONE_FILE = {"boot.guardian"}
 
+#: Modules whose tests are not in a file of their name, and where they are; None: only
+#: names and types, for mypy.
+TESTED_IN: dict[str, str | None] = {
+    "daemon.inside": "daemon/test_commands.py",
+    "daemon.ports": None,
+    "daemon.slurm": "daemon/test_report.py",
+    "jupyter.ownership": "relay/test_owner.py",
+    "kernel.outer": "kernel/test_generation.py",
+    "kernel.reactor": None,
+    "kernel.startable": "kernel/test_surroundings.py",
+    "kernel.tree": "kernel/test_holdings.py",
+    "lifecycle.effects": None,
+    "lifecycle.events": None,
+    "lifecycle.ports": None,
+    "relay.business": "relay/test_inbound.py",
+    "relay.interrupts": "relay/test_owner.py",
+    "relay.ports": None,
+    "relay.questions": "relay/test_conversation.py",
+    "relay.turnrules": "relay/test_turntable.py",
+    "relay.turns": "relay/test_turntable.py",
+    "relay.underway": "relay/test_restarts.py",
+    "sockets.monitor": "sockets/test_inner.py",
+    "sockets.reactor": None,
+    "spec.errors": "spec/test_files.py",
+    "spec.folders": "spec/test_listing.py",
+    "spec.jsontext": "spec/test_restoring.py",
+    "spec.parser": "spec/test_spec_cli.py",
+    "spec.plan": "spec/test_spec_cli.py",
+    "spec.session": "spec/test_check.py",
+}
+
 MAY_USE_THE_REACTOR = {"__main__", "daemon.byhand", "daemon.tap"}
 MAY_PRINT = MAY_USE_THE_REACTOR
 
@@ -186,16 +217,8 @@ def height_of(room: str) -> int:
     return next(at for at, row in enumerate(ORDER) if room in row)
 
 
-@functools.cache
-def pure() -> list[str]:
-    """Give the modules that neither open anything nor ask a clock."""
-    found = list(rooms()["jupyter"])
-    for room in rooms():
-        said = ast.get_docstring(tree_of(room)) or ""
-        named = re.search(r"^Pure: ([a-z_,\s]+)\.$", said, re.MULTILINE)
-        if named is not None:
-            found += [f"{room}.{name}" for name in re.split(r",\s*", named[1])]
-    return found
+def place_of(file: str) -> str:
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), file)
 
 
 def ours(found: Import) -> list[str]:
@@ -399,6 +422,36 @@ def attributes(found: ast.ClassDef) -> set[str]:
         and isinstance(node.value, ast.Name)
         and node.value.id == "self"
     }
+
+
+class MirrorTests(Case):
+    """Who looks for the tests of a module finds them by its name."""
+
+    def test_each_module_has_a_file_of_tests_or_it_is_said_where_they_are(self) -> None:
+        own = {
+            name
+            for name in modules()
+            if room_of(name) != name
+            and os.path.exists(place_of(name.replace(".", "/test_") + ".py"))
+        }
+        rest = set(modules()) - own - {"__main__", "provisioner"}
+        self.assertEqual(rest, set(TESTED_IN), "without, and said to be elsewhere")
+
+    def test_the_files_that_are_said_to_test_a_module_are_there(self) -> None:
+        elsewhere = {file for file in TESTED_IN.values() if file is not None}
+        wrong = {file for file in elsewhere if not os.path.exists(place_of(file))}
+        self.assertEqual(wrong, set())
+
+    def test_what_is_said_to_be_names_and_types_does_nothing(self) -> None:
+        """No function in it has a body, other than an exception's."""
+        for name, file in TESTED_IN.items():
+            if file is None:
+                deeds = [
+                    node.name
+                    for node in tree_of(name).body
+                    if isinstance(node, ast.FunctionDef)
+                ]
+                self.assertEqual(deeds, [], name)
 
 
 class SizesTests(Case):

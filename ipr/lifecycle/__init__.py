@@ -7,6 +7,6 @@ end, in words for a person.
 
 Must not know messages, files or argv.
 
-Pure: causes, limits, states, events, effects, endings, transitions, machine,
-wording.
+Pure: causes, limits, states, events, effects, endings, history, transitions,
+machine, wording.
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
@@ -141,45 +140,6 @@ class MakeServiceTests(Case):
         outer = connection.read(path)
         self.assertEqual(outer.ip, "127.0.0.1")
         self.assertTrue(outer.key)
-
-    def test_stale_files_go(self) -> None:
-        """Those of a process that was killed here; each has a key in it."""
-        gone = subprocess.run(
-            [sys.executable, "-c", "import os; print(os.getpid())"],
-            capture_output=True,
-            check=True,
-        )
-        dead = int(gone.stdout)
-        host = socket.gethostname()
-        locked = f"kernel-ipr-{host}-{dead}0.json"
-        kept = {
-            locked,
-            f"kernel-ipr-other-{dead}.json",
-            f"kernel-ipr-{host}-{os.getppid()}.json",
-            f"kernel-ipr-{host}-link.json",
-            "kernel-1234.json",
-        }
-        outside = os.path.join(self.folder(), "outside")
-        for path in (outside, *(os.path.join(self.base, name) for name in kept)):
-            connection.write_private(path, {})
-        link = f"kernel-ipr-{host}-{dead}00.json"
-        os.symlink(outside, os.path.join(self.base, link))
-        connection.write_private(
-            os.path.join(self.base, f"kernel-ipr-{host}-{dead}.json"), {}
-        )
-        with open(os.path.join(self.base, locked)) as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            made = self.made("--", "k")
-        left = set(os.listdir(self.base))
-        self.assertEqual(
-            left - kept,
-            {
-                os.path.basename(made._made.path) if made._made else "",
-                link,
-            },
-        )
-        self.assertEqual(kept - left, set())
-        self.assertTrue(os.path.exists(outside))
 
     def test_connection_file_is_there(self) -> None:
         """One that is there is used as it is."""
