@@ -18,8 +18,8 @@ import attrs
 from ipr.kernel import cgroup
 
 #: Bytes of resident memory up to which the share of others in it is worked out. The
-#: system walks through all pages for that, 30 ms for 2 GB, and the process must wait
-#: where it wants more memory meanwhile.
+#: system walks through all pages for that, 20 to 60 ms for 2 GB, and the process must
+#: wait where it wants more memory meanwhile.
 MOST_COUNTED = 1 << 30
 
 
