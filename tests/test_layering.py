@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import functools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -438,6 +439,26 @@ class MirrorTests(Case):
         }
         rest = set(modules()) - own - {"__main__", "provisioner"}
         self.assertEqual(rest, set(TESTED_IN), "without, and said to be elsewhere")
+
+    def test_names_of_tests_say_an_outcome_and_only_one_test_has_each(self) -> None:
+        """One word is a subject; two tests of one name in a folder mean two things."""
+        names: dict[tuple[str, str], list[str]] = {}
+        for room in set(rooms()) - {"__main__", "provisioner"}:
+            for file in sorted(os.listdir(place_of(room))):
+                if not re.fullmatch(r"test_\w+\.py", file):
+                    continue
+                with open(place_of(f"{room}/{file}"), encoding="utf-8") as opened:
+                    tests = re.findall(
+                        r"^ *def (test_\w+)", opened.read(), re.MULTILINE
+                    )
+                for name in tests:
+                    names.setdefault((room, name), []).append(file)
+        wrong = {
+            name: files
+            for name, files in names.items()
+            if len(files) > 1 or name[1].count("_") < 2
+        }
+        self.assertEqual(wrong, {})
 
     def test_the_files_that_are_said_to_test_a_module_are_there(self) -> None:
         elsewhere = {file for file in TESTED_IN.values() if file is not None}

@@ -126,7 +126,7 @@ class PartTests(Case):
             ([*GIVEN, "--no-exec"], ["--", "x"]),
         )
 
-    def test_unfilled_folder(self) -> None:
+    def test_unfilled_folder_is_the_noted_one(self) -> None:
         """The one that install has noted says what is whose."""
         own = ("-f", "c", "--resource-dir", "{resource_dir}", "--spec-dir", "/spec")
         self.assertEqual(
@@ -182,7 +182,7 @@ class WrittenWordsTests(Case):
 
 
 class MisspeltTests(Case):
-    def test_slips(self) -> None:
+    def test_slips_are_named(self) -> None:
         for word, meant in (
             ("--restart-limt", "--restart-limit"),
             ("--log-levle=DEBUG", "--log-level"),

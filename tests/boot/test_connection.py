@@ -60,7 +60,7 @@ class ReadTests(Case):
         self.write(raw if isinstance(raw, str) else json.dumps(raw))
         return str(self.raised(BadConnectionFile, connection.read, self.path))
 
-    def test_read(self) -> None:
+    def test_read_returns_what_is_needed_and_the_whole(self) -> None:
         """All that is needed, and the whole for those who know more keys."""
         self.write(json.dumps(content()))
         self.assertEqual(
@@ -78,7 +78,7 @@ class ReadTests(Case):
             ),
         )
 
-    def test_defaults(self) -> None:
+    def test_ports_are_enough_in_a_connection_file(self) -> None:
         """Ports are enough; an empty scheme means the usual one."""
         self.write(
             json.dumps(
@@ -100,7 +100,7 @@ class ReadTests(Case):
             (PUBLIC.encode(), SECRET.encode()),
         )
 
-    def test_addresses(self) -> None:
+    def test_addresses_are_spelt_as_in_jupyter(self) -> None:
         """As Jupyter spells them: tcp, IPv6, ipc; a star is every address."""
         for more, address in (
             ({}, "tcp://127.0.0.1:5000"),
@@ -194,7 +194,7 @@ class ReadTests(Case):
         ):
             self.assertEqual(self.wrong(raw), text)
 
-    def test_usable(self) -> None:
+    def test_lowest_port_is_usable(self) -> None:
         """The lowest port there is can be used; 0 and less cannot."""
         raw = content(shell_port=1)
         self.assertEqual(connection.parsed(raw, "").ports["shell"], 1)
@@ -220,7 +220,7 @@ class MakeTests(Case):
         with open(inner.path, encoding="utf-8") as file:
             return inner, json.load(file)
 
-    def test_tcp(self) -> None:
+    def test_tcp_file_has_free_ports_and_the_outer_key(self) -> None:
         """Free ports on loopback; key, scheme and unknown keys are the outer ones."""
         inner, raw = self.made()
         self.assertEqual((inner.transport, inner.ip), ("tcp", "127.0.0.1"))
@@ -230,7 +230,7 @@ class MakeTests(Case):
         self.assertEqual(len(set(inner.ports.values())), 5)
         self.assertFalse(set(inner.ports.values()) & set(PORTS.values()))
 
-    def test_ipc(self) -> None:
+    def test_ipc_sockets_lie_in_the_private_folder(self) -> None:
         """Sockets in the private folder, with a path that is short enough."""
         inner, raw = self.made("ipc")
         self.assertEqual(
@@ -245,7 +245,7 @@ class MakeTests(Case):
         self.assertEqual(inner.address("shell"), f"ipc://{inner.folder}/c-1")
         self.assertEqual(raw["key"], "secret")
 
-    def test_private(self) -> None:
+    def test_made_file_is_private_and_has_the_outer_name(self) -> None:
         """Nobody else can look in, and the name is the outer file's."""
         inner, _ = self.made("ipc")
         self.assertEqual((mode(inner.folder), mode(inner.path)), (0o700, 0o600))
@@ -275,7 +275,7 @@ class MakeTests(Case):
         (first, _), (second, _) = self.made(), self.made()
         self.assertFalse(first.folder == second.folder)
 
-    def test_remove(self) -> None:
+    def test_remove_leaves_nothing_and_follows_no_link(self) -> None:
         """File, sockets and folder go; what a link points to does not."""
         inner, _ = self.made("ipc")
         listening = socket.socket(socket.AF_UNIX)
@@ -385,7 +385,7 @@ class WritePrivateTests(Case):
             self.raised(FileExistsError, connection.write_private, path, {})
         self.assertEqual(sorted(os.listdir(folder)), ["link", "there"])
 
-    def test_fresh(self) -> None:
+    def test_fresh_connection_has_a_key(self) -> None:
         """What is made up for use by hand can be read, and has a key."""
         raw = connection.fresh()
         outer = connection.parsed(raw, "")

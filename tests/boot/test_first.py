@@ -47,7 +47,7 @@ class LocaleTests(Case):
         self.assertEqual(self.forgotten(b"A=b\0XLC_CTYPE=x\0", "C.UTF-8"), None)
         self.assertEqual(self.forgotten(b"LC_CTYPE=C\0A=b\0", "C.UTF-8"), "C")
 
-    def test_given(self) -> None:
+    def test_given_locale_stays(self) -> None:
         """What was not made up stays."""
         for value in ("C.UTF-8", "de_DE.UTF-8", None):
             given = b"" if value is None else b"LC_CTYPE=" + value.encode() + b"\0"

@@ -35,7 +35,7 @@ class FindTests(Case):
     def wrong(self, **where: str) -> str:
         return str(self.raised(NoCommand, lambda: self.found(**where)))
 
-    def test_wrapped(self) -> None:
+    def test_wrapped_kernelspec_is_unwrapped(self) -> None:
         """restarter_original_argv in the folder; its env is Jupyter's business."""
         folder = self.spec(
             "k",
@@ -186,7 +186,7 @@ class FindTests(Case):
         self.assertTrue(text.startswith("no kernelspec is called 'kz' here; there are"))
         self.assertIn("kx, ky", text)
 
-    def test_python3(self) -> None:
+    def test_python3_is_found_without_kernelspec(self) -> None:
         """ipykernel itself is a kernelspec, as jupyter_client has it."""
         found = by_name("python3")
         self.assertEqual(found.argv[1:3], ("-m", "ipykernel_launcher"))
@@ -208,7 +208,7 @@ class FindTests(Case):
             text,
         )
 
-    def test_nothing(self) -> None:
+    def test_nothing_given_names_the_ways(self) -> None:
         """Nothing given: the ways to give it."""
         self.assertEqual(
             self.wrong(),
@@ -259,7 +259,7 @@ class InterpreterTests(Case):
         os.chmod(path, 0o755)
         return path
 
-    def test_noted(self) -> None:
+    def test_noted_interpreter_comes_first(self) -> None:
         """What ipr-spec noted comes first."""
         noted = self.program("noted")
         self.program("python")
@@ -292,7 +292,7 @@ class InterpreterTests(Case):
         os.symlink(sys.executable, os.path.join(path, "python3"))
         self.assertEqual(self.interpreter("python3"), os.path.join(path, "python3"))
 
-    def test_prefix(self) -> None:
+    def test_prefix_is_that_of_the_kernelspec(self) -> None:
         """``{prefix}`` is the server's: the one that the kernelspec lies in."""
         launch = Launch(("{prefix}/bin/k",), resource_dir=self.folder_)
         self.program("python3")

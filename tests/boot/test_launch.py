@@ -16,7 +16,7 @@ ARGV = ("/opt/k", "-f", "{connection_file}")
 
 
 class LaunchTests(Case):
-    def test_command(self) -> None:
+    def test_command_is_filled_in_as_jupyter_client_does(self) -> None:
         """Filled in as jupyter_client does; what it does not know stays."""
         launch = Launch(
             (
@@ -74,12 +74,12 @@ class LaunchTests(Case):
         """Without a folder its field stays as it is."""
         self.assertEqual(Launch(("{resource_dir}",)).command("c"), ["{resource_dir}"])
 
-    def test_interpreter(self) -> None:
+    def test_bare_python_is_the_one_that_was_meant(self) -> None:
         """A bare python is replaced by the one that was meant."""
         launch = Launch(("python", "-m", "k"), interpreter="/env/bin/python")
         self.assertEqual(launch.command("c"), ["/env/bin/python", "-m", "k"])
 
-    def test_environment(self) -> None:
+    def test_environment_is_filled_in_from_the_base(self) -> None:
         """The kernelspec's variables, with ${VAR} filled in from the base's."""
         launch = Launch(ARGV, env=(("A", "${HOME}/a"), ("B", "${NOT}"), ("C", "$$")))
         base = {"HOME": "/h", "A": "old"}

@@ -32,7 +32,7 @@ class Heavy(typing.NamedTuple):
 
 
 class NamedTupleTests(Case):
-    def test_same(self) -> None:
+    def test_light_tuple_is_as_the_real_one(self) -> None:
         """Fields, defaults, equality and what is replaced."""
         for make in (Light, Heavy):
             made: Any = make(1, third=(3,))
@@ -45,7 +45,7 @@ class NamedTupleTests(Case):
             )
             self.assertEqual(pickle.loads(pickle.dumps(made)), made)
 
-    def test_wrong(self) -> None:
+    def test_wrong_fields_are_a_type_error(self) -> None:
         """What does not fit is a TypeError."""
         for make in (Light, Heavy):
             loose: Any = make

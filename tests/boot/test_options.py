@@ -10,7 +10,7 @@ from tests.case import Case
 
 
 class ReadersTests(Case):
-    def test_level(self) -> None:
+    def test_level_is_read_in_any_case(self) -> None:
         """Names in any case, the old ones too, and the numbers of logging."""
         self.assertEqual(
             [
@@ -52,7 +52,7 @@ class ReadersTests(Case):
                 " CRITICAL",
             )
 
-    def test_seconds(self) -> None:
+    def test_seconds_are_not_negative(self) -> None:
         """Any number that is not negative."""
         self.assertEqual(
             [options.seconds(text) for text in ("0", "1.5", "1e3", " 2 ")],
@@ -65,7 +65,7 @@ class ReadersTests(Case):
             error = self.raised(ValueError, options.seconds, text)
             self.assertEqual(str(error), f"not a number of seconds: {text!r}")
 
-    def test_count(self) -> None:
+    def test_count_is_a_whole_number(self) -> None:
         """Whole numbers."""
         self.assertEqual([options.count(text) for text in ("0", "5")], [0, 5])
         for text in ("-1", "1.5", "", "x", "\u00b2"):
@@ -87,7 +87,7 @@ class ParseTests(Case):
     def wrong(self, *argv: str) -> str:
         return str(self.raised(BadOption, self.parse, *argv))
 
-    def test_defaults(self) -> None:
+    def test_defaults_hold_where_nothing_is_said(self) -> None:
         """What counts where nothing is said."""
         self.assertEqual(
             self.parse(),
@@ -112,7 +112,7 @@ class ParseTests(Case):
             ),
         )
 
-    def test_kernelspec(self) -> None:
+    def test_argv_of_a_kernelspec_is_read(self) -> None:
         """The argv of a kernelspec."""
         values, command = self.parse("-f", "c.json", "--resource-dir", "/spec")
         self.assertEqual(
@@ -120,7 +120,7 @@ class ParseTests(Case):
             ("c.json", "/spec", []),
         )
 
-    def test_unfilled_folder(self) -> None:
+    def test_unfilled_resource_dir_is_the_spec_dir(self) -> None:
         """Clients that fill in no ``{resource_dir}``; the others come first."""
         for words, folder in (
             (("{resource_dir}", "--spec-dir", "/spec"), "/spec"),
@@ -147,7 +147,7 @@ class ParseTests(Case):
                 self.parse(*usual, "--", "k"), (self.parse(*other)[0], ["k"])
             )
 
-    def test_all(self) -> None:
+    def test_each_option_is_read_with_blank_or_equals_sign(self) -> None:
         """Each option, with a blank or an equals sign."""
         values, command = self.parse(
             "--connection-file=c.json",
@@ -194,13 +194,13 @@ class ParseTests(Case):
         self.assertEqual(values["log_level"], "INFO")
         self.assertFalse("RestarterApp_log_level" in values)
 
-    def test_command(self) -> None:
+    def test_words_after_the_dashes_are_the_command(self) -> None:
         """What follows -- is the inner command, whatever it looks like."""
         values, command = self.parse("-f", "c", "--", "k", "-f", "--", "--kernel")
         self.assertEqual(values["connection_file"], "c")
         self.assertEqual(command, ["k", "-f", "--", "--kernel"])
 
-    def test_wrong(self) -> None:
+    def test_wrong_option_is_one_sentence(self) -> None:
         """One sentence that says where to read on; never an exit."""
         see = "; see python -m ipr --help"
         for argv, text in (
@@ -228,7 +228,7 @@ class ParseTests(Case):
             self.assertIn(f"--{option.name}", text)
         self.assertIn("until %restart", " ".join(text.split()))
 
-    def test_cut(self) -> None:
+    def test_no_dashes_is_no_command(self) -> None:
         """Without -- there is no command; it is not the same as an empty one."""
         self.assertEqual(options.cut(["a", "b"]), (["a", "b"], []))
         self.assertEqual(options.cut(["a", "--"]), (["a"], []))

@@ -39,7 +39,7 @@ class BasesTests(PrivateCase):
         self.assertFalse(inside in places.bases())
 
     @needs_root
-    def test_of_somebody_else(self) -> None:
+    def test_folder_of_another_user_is_no_base(self) -> None:
         """An owner may rename what is in it, sticky or not."""
         for mode in (0o755, 0o1777):
             os.chmod(self.base, mode)
@@ -73,7 +73,7 @@ class BasesTests(PrivateCase):
         self.environment(TMPDIR=link)
         self.assertEqual(os.path.dirname(places.fresh()[0]), self.base)
 
-    def test_beside(self) -> None:
+    def test_folder_of_the_connection_file_comes_late(self) -> None:
         """Where the clients' connection file lies is good enough, but comes late."""
         found = places.bases(self.precious)
         self.assertIn(self.precious, found[1:])
@@ -106,7 +106,7 @@ class StaleTests(PrivateCase):
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
         return found
 
-    def test_removed(self) -> None:
+    def test_stale_folders_go_with_their_contents(self) -> None:
         """With what is in them, and at once."""
         self.stale()
         os.mkdir(f"{self.stale('76543210')}/inside")
@@ -160,7 +160,7 @@ class StaleTests(PrivateCase):
         self.assertEqual(os.listdir(target), ["kernel.json"])
 
     @needs_root
-    def test_of_somebody_else(self) -> None:
+    def test_stale_folder_of_another_user_stays(self) -> None:
         """Private as it is, it is another user's."""
         path = self.stale()
         os.chown(path, STRANGER, STRANGER)

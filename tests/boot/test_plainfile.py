@@ -18,7 +18,7 @@ class ReadTests(Case):
     def path(self, name: str) -> str:
         return os.path.join(self.base, name)
 
-    def test_whole(self) -> None:
+    def test_file_is_read_up_to_the_allowed_byte(self) -> None:
         """All of it, up to the byte that is allowed; through a link, too."""
         with open(self.path("a"), "wb") as file:
             file.write(b"x" * 100_000)
@@ -32,7 +32,7 @@ class ReadTests(Case):
         """What the kernel of the system makes up says 0."""
         self.assertIn(b"Pid:", plainfile.read("/proc/self/status", 1 << 16))
 
-    def test_others(self) -> None:
+    def test_what_is_no_plain_file_is_refused_at_once(self) -> None:
         """A FIFO that nobody writes to would keep us for ever."""
         os.mkfifo(self.path("fifo"))
         with socket.socket(socket.AF_UNIX) as bound:
@@ -46,7 +46,7 @@ class ReadTests(Case):
             error = self.raised(NotPlain, plainfile.read, path, 10)
             self.assertEqual(str(error), f"it is {kind}, not a regular file")
 
-    def test_swapped(self) -> None:
+    def test_what_is_opened_counts(self) -> None:
         """What is opened counts, not what stood there when we looked."""
         os.mkfifo(self.path("fifo"))
         regular = os.stat(__file__)
@@ -55,7 +55,7 @@ class ReadTests(Case):
         error = self.raised(NotPlain, plainfile.read, self.path("fifo"), 10)
         self.assertEqual(str(error), "it is a FIFO, not a regular file")
 
-    def test_name(self) -> None:
+    def test_name_with_nul_is_refused_in_our_words(self) -> None:
         """In our words."""
         error = self.raised(NotPlain, plainfile.read, "a\0b", 10)
         self.assertEqual(str(error), "its name holds a NUL character")

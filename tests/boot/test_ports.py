@@ -12,7 +12,7 @@ from tests.case import Case
 
 
 class PortsTests(Case):
-    def test_free(self) -> None:
+    def test_free_ports_can_be_bound(self) -> None:
         """Five that can be bound, IPv6 too."""
         for ip, family in (("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)):
             with contextlib.ExitStack() as stack:

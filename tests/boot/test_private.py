@@ -72,7 +72,7 @@ class RemoveTests(PrivateCase):
         made.remove()
         self.assertEqual(made.descriptor, -1)
 
-    def test_bounded(self) -> None:
+    def test_removal_is_bounded(self) -> None:
         """What is too deep or too much is left, and nothing fails."""
         made = self.made()
         deep = os.path.join(self.path, *"x" * (private.DEEPEST + 5))
@@ -167,7 +167,7 @@ class FindTests(PrivateCase):
             self.assertIs(private.find(f"{self.base}/{name}"), None, name)
 
     @needs_root
-    def test_of_somebody_else(self) -> None:
+    def test_private_folder_of_another_user_is_not_taken(self) -> None:
         """Root may enter it, and shall not."""
         os.mkdir(self.path, 0o700)
         os.chown(self.path, STRANGER, STRANGER)

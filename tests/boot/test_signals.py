@@ -49,7 +49,7 @@ class SignalsTests(Case):
         )
         return [int(word) for word in done.stdout.split()]
 
-    def test_which(self) -> None:
+    def test_all_signals_but_our_own_are_passed_on(self) -> None:
         """All but the daemon's own, its faults, and what nobody can catch."""
         found = self.in_a_process(
             "from ipr.boot import signals; signals.catch(); print(*signals.caught())"

@@ -145,7 +145,7 @@ class ExecTests(LogCase):
             self.log.setLevel(level)
             self.assertEqual(self.log.level, name)
 
-    def test_wrong_level_changes_nothing(self) -> None:
+    def test_set_level_refuses_what_is_no_level(self) -> None:
         """What logging itself would not take, or has no name here."""
         for level in ("LOUD", 7):
             self.raised(ValueError, self.log.setLevel, level)

@@ -18,11 +18,11 @@ class RuleTests(Case):
         self.assertEqual(lacking(Room(2, 2 * GIB)), "")
         self.assertEqual(lacking(Room(64, 500 * GIB, 20 * GIB)), "")
 
-    def test_cores(self) -> None:
+    def test_room_needs_a_core_for_the_second_kernel(self) -> None:
         self.assertEqual(lacking(Room(1, 500 * GIB)), "only 1 core")
         self.assertEqual(lacking(Room(1.5, 500 * GIB)), "only 1.5 cores")
 
-    def test_memory(self) -> None:
+    def test_room_needs_a_margin_of_memory(self) -> None:
         """Not a twentieth of what is free."""
         self.assertEqual(lacking(Room(2, 1280 * MIB), 64 * MIB), "")
         self.assertEqual(

@@ -178,7 +178,7 @@ class RestartTests(Case):
             parse("%restart --kernel now"), Restart(changes=Changes(kernel="now"))
         )
 
-    def test_each_way_to_ask_for_help(self) -> None:
+    def test_each_way_to_ask_for_restarts_help(self) -> None:
         """Each way to ask."""
         for code in (
             "%restart?",
@@ -191,7 +191,7 @@ class RestartTests(Case):
         ):
             self.assertEqual(parse(code), Help("restart"), code)
 
-    def test_mistakes_say_what_is_wrong(self) -> None:
+    def test_mistakes_in_restart_say_what_is_wrong(self) -> None:
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.RESTART_USAGE
         for arguments, text in (
@@ -226,12 +226,12 @@ class IprTests(Case):
         ):
             self.assertEqual(parse(code), expected, code)
 
-    def test_each_way_to_ask_for_help(self) -> None:
+    def test_each_way_to_ask_for_iprs_help(self) -> None:
         """Each way to ask."""
         for code in ("%ipr", "%ipr help", "%ipr?", "?%ipr", "%ipr??", "%ipr help\n "):
             self.assertEqual(parse(code), Help("ipr"), code)
 
-    def test_mistakes_say_what_is_wrong(self) -> None:
+    def test_mistakes_in_ipr_say_what_is_wrong(self) -> None:
         """Wrong usage says what is wrong and how it is right."""
         usage = magics.IPR_USAGE
         for code, text in (

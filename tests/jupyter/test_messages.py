@@ -17,7 +17,7 @@ class MessagesTests(Case):
             ["execute_reply", "x_reply", "odd_reply"],
         )
 
-    def test_status(self) -> None:
+    def test_busy_and_idle_are_ready_made(self) -> None:
         """Busy and idle are ready made."""
         self.assertEqual(messages.BUSY, Draft("status", {"execution_state": "busy"}))
         self.assertEqual(messages.IDLE, Draft("status", {"execution_state": "idle"}))
@@ -29,7 +29,7 @@ class MessagesTests(Case):
             Draft("execute_input", {"code": "1+1", "execution_count": 3}),
         )
 
-    def test_stream(self) -> None:
+    def test_text_goes_to_stdout_by_default(self) -> None:
         """Text goes to stdout unless said otherwise."""
         self.assertEqual(
             [messages.stream("t"), messages.stream("t", "stderr")],
@@ -39,7 +39,7 @@ class MessagesTests(Case):
             ],
         )
 
-    def test_display(self) -> None:
+    def test_display_is_updated_under_its_id(self) -> None:
         """A display is shown first, and then written anew under the same id."""
         data = {"text/plain": "t"}
         content = {"data": data, "metadata": {}, "transient": {"display_id": "d"}}
@@ -61,7 +61,7 @@ class MessagesTests(Case):
             Failure("Oops", "it broke").content()["traceback"], ["Oops: it broke"]
         )
 
-    def test_error(self) -> None:
+    def test_error_on_iopub_has_no_status(self) -> None:
         """On iopub an error has no status."""
         self.assertEqual(messages.error(OOPS), Draft("error", OOPS.content()))
 

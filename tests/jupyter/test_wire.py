@@ -73,7 +73,7 @@ class SplitTests(Case):
 
 
 class EnvelopeTests(Case):
-    def test_header(self) -> None:
+    def test_header_is_parsed_when_asked(self) -> None:
         """The header is parsed when asked."""
         self.assertEqual(split(message()).header, json.loads(HEADER))
 
@@ -110,7 +110,7 @@ class EnvelopeTests(Case):
         ]
         self.assertEqual(found, ["p", "", "\x007"])
 
-    def test_content(self) -> None:
+    def test_content_is_parsed_from_any_frame(self) -> None:
         """The content is parsed; buffers' kinds of frames are fine too."""
         frames = [*message()[:-1], memoryview(b'{"code": "x"}')]
         self.assertEqual(split(frames).content, {"code": "x"})
@@ -134,7 +134,7 @@ class EnvelopeTests(Case):
 class QuickTests(Case):
     """What is found without parsing is what parsing finds."""
 
-    def test_id(self) -> None:
+    def test_quick_id_is_sure_or_none(self) -> None:
         """However a kernel spells its JSON; None where that is not sure."""
         for frame, expected in (
             (b'{"msg_id": "a-1", "x": 1}', "a-1"),
@@ -169,7 +169,7 @@ class QuickTests(Case):
         if found is not None:
             self.assertEqual(found, header["msg_id"])
 
-    def test_count(self) -> None:
+    def test_quick_count_is_not_misled_by_code(self) -> None:
         """Code that speaks of it does not mislead."""
         for content, expected in (
             ({"code": "x", "execution_count": 12}, 12),
@@ -185,7 +185,7 @@ class QuickTests(Case):
 
 
 class DumpsTests(Case):
-    def test_utf8(self) -> None:
+    def test_text_goes_out_as_utf8(self) -> None:
         """Text goes out as UTF-8, not as escapes."""
         self.assertEqual(wire.dumps({"a": "ü"}), '{"a": "ü"}'.encode())
 

@@ -31,7 +31,7 @@ class RunTests(Case):
         self.reactor = FakeReactor()
         self.leaves_nothing(self.reactor)
 
-    def test_result(self) -> None:
+    def test_result_comes_back_in_the_reactor_thread(self) -> None:
         """It comes back by the reactor's thread; so does an exception."""
         threads = []
 

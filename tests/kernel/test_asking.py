@@ -70,7 +70,7 @@ class AskingCase(Case):
 
 
 class AskTests(AskingCase):
-    def test_answer(self) -> None:
+    def test_answer_is_stdout_stderr_and_status(self) -> None:
         """All of stdout, the last of stderr, and how it ended."""
         asked = self.ask()
         self.assertEqual(self.fds[1], "r")

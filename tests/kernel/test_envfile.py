@@ -21,7 +21,7 @@ PIECES += ["\\", "#", "x", "export ", "${HOME}", "${NONE:-d}", "é", "\t", "\f"]
 
 
 class ParseTests(Case):
-    def test_lines(self) -> None:
+    def test_lines_are_read_as_people_write_them(self) -> None:
         """What people write, and what a shell would make something else of."""
         text = (
             "# comment\n\nA=1\nexport B='two words'\nC=two words # why\nD=\n"
@@ -64,25 +64,25 @@ class ParseTests(Case):
         told = {name: value for name, value in theirs.items() if value is not None}
         self.assertEqual(ours, told)
 
-    def test_wrong_line(self) -> None:
+    def test_wrong_line_of_an_env_file_is_named(self) -> None:
         """It is named, where python-dotenv only logs that there was one."""
         for text, line in (("A=1\n\n=2\n", 3), ("A='1\n", 1), ("A=1\nB='1' 2\n", 2)):
             error = self.raised(BadLine, parse, text, {})
             self.assertEqual(str(error), f"line {line} is not NAME=VALUE")
 
-    def test_blanks(self) -> None:
+    def test_many_blanks_take_no_time(self) -> None:
         """A row of them costs python-dotenv the square of its length."""
         error = self.raised(BadLine, parse, "A=1\nB=x" + " " * 501 + "y", {})
         self.assertEqual(str(error), "line 2 has more than 500 blanks in a row")
         self.assertEqual(parse("B=x" + " " * 500 + "y", {})["B"][-1], "y")
 
-    def test_doubling(self) -> None:
+    def test_doubling_values_are_bounded(self) -> None:
         """Forty lines that double each would be a terabyte."""
         lines = [f"A{n}=${{A{n - 1}}}${{A{n - 1}}}\n" for n in range(1, 41)]
         error = self.raised(BadLine, parse, "A0=x\n" + "".join(lines), {})
         self.assertIn("are larger than any program may be given", str(error))
 
-    def test_work(self) -> None:
+    def test_worst_file_takes_no_time(self) -> None:
         """The largest file of the worst kinds takes no time to speak of.
 
         The square of its length would be minutes.

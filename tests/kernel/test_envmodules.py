@@ -30,7 +30,7 @@ lines";;
 
 
 class DifferenceTests(Case):
-    def test_lists(self) -> None:
+    def test_lists_keep_what_we_had(self) -> None:
         """What came stands where it was put; what we had stays."""
         for old, new, mine, made in (
             ("/bin", "/t:/bin", "/env:/bin", "/t:/env:/bin"),
@@ -42,7 +42,7 @@ class DifferenceTests(Case):
             before = {} if old is None else {"P": old}
             self.assertEqual(difference(before, {"P": new}, {"P": mine}), {"P": made})
 
-    def test_values(self) -> None:
+    def test_plain_values_are_taken_as_they_are(self) -> None:
         """Those that are no lists are taken as they are."""
         self.assertEqual(
             difference(
@@ -53,7 +53,7 @@ class DifferenceTests(Case):
             {"GONE": None, "NEW": "b", "MORE": "x:y"},
         )
 
-    def test_books(self) -> None:
+    def test_counts_of_the_modules_are_no_paths(self) -> None:
         """The counts that the modules keep are no places."""
         for name in ("PATH_modshare", "__LMOD_REF_COUNT_PATH", "__MODULES_LMTAG"):
             self.assertEqual(
@@ -73,7 +73,7 @@ class LoginShellTests(Case):
         ).stdout
         return difference(*told(output), mine)
 
-    def test_path(self) -> None:
+    def test_bin_of_the_environment_stays_on_path(self) -> None:
         """The environment's own bin stays on PATH; the site's settings stay out."""
         self.assertEqual(
             self.load("tool-2", LOADEDMODULES="tool-1", MANPATH="/man"),
@@ -85,7 +85,7 @@ class LoginShellTests(Case):
             },
         )
 
-    def test_two(self) -> None:
+    def test_two_modules_are_both_loaded(self) -> None:
         """One after the other: both are there."""
         first = self.load("tool-1")
         found = self.load("tool-2", **{n: v for n, v in first.items() if v})

@@ -58,7 +58,7 @@ class FileTests(Folders):
         before = taken(Loaded(files=(path, self.path("absent"), "/")))
         self.assertEqual(fingerprint.changed(before), "")
 
-    def test_file_written_in_place(self) -> None:
+    def test_single_file_written_in_place_is_seen(self) -> None:
         path = self.file("a.py", text="x")
         before = taken(Loaded(files=(path,)))
         self.file("a.py", text="xy")
@@ -180,7 +180,7 @@ class PathFolderTests(Folders):
         self.file("site-packages", "__editable__.tiny-1.0.pth")
         self.assert_changed("__editable__.tiny-1.0.pth")
 
-    def test_folder_that_was_not_there(self) -> None:
+    def test_path_folder_that_was_missing_is_seen(self) -> None:
         """The user's own site-packages, before the first ``pip install --user``."""
         path = self.dir("no")
         self.assertEqual(fingerprint.changed(self.before), f"{path} has changed")
@@ -198,7 +198,7 @@ class PathFolderTests(Folders):
         os.rename(self.site, self.path("old"))
         self.assert_changed()
 
-    def test_bytecode_is_no_change(self) -> None:
+    def test_bytecode_in_a_path_folder_is_no_change(self) -> None:
         self.file("site-packages", "__pycache__", "six.cpython-311.pyc")
         self.assertEqual(fingerprint.changed(self.before), "")
 
@@ -285,15 +285,15 @@ class WholeFolderTests(Folders):
         found = fingerprint.changed(self.before)
         self.assertEqual(found, f"{self.startup} has changed (10-more.ipy)")
 
-    def test_file_written_in_place(self) -> None:
+    def test_file_of_a_whole_folder_written_in_place_is_seen(self) -> None:
         self.file("startup", "00-first.py", text="a = 22")
         found = fingerprint.changed(self.before)
         self.assertEqual(found, f"{self.script} has changed")
 
-    def test_folder_that_was_not_there(self) -> None:
+    def test_whole_folder_that_was_missing_is_seen(self) -> None:
         path = self.dir("etc", "startup")
         self.assertEqual(fingerprint.changed(self.before), f"{path} has changed")
 
-    def test_bytecode_is_no_change(self) -> None:
+    def test_bytecode_in_a_whole_folder_is_no_change(self) -> None:
         self.dir("startup", "__pycache__")
         self.assertEqual(fingerprint.changed(self.before), "")

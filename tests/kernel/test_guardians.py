@@ -35,7 +35,7 @@ class EndAllTests(Case):
 
 
 class SpawnTests(Case):
-    def test_spawn(self) -> None:
+    def test_guardian_has_three_pipes_and_little_environment(self) -> None:
         """A guardian with its three pipes; almost nothing of our environment."""
         done: Done = []
         blocked: list[set[int]] = []

@@ -10,20 +10,20 @@ from tests.case import Case
 
 
 class ResidentTests(Case):
-    def test_own(self) -> None:
+    def test_resident_memory_is_now_and_peak_in_bytes(self) -> None:
         """Now and at its peak, in bytes."""
         now, peak = memory.resident(os.getpid())
         self.assertTrue(0 < now <= peak, (now, peak))
         # In bytes: no Python needs less than a megabyte.
         self.assertTrue(now > 2**20, now)
 
-    def test_gone(self) -> None:
+    def test_resident_memory_of_a_gone_process_is_nothing(self) -> None:
         """Of a process that is not there: nothing."""
         self.assertEqual(memory.resident(2**22 + 1), (0, 0))
 
 
 class ProportionalTests(Case):
-    def test_own(self) -> None:
+    def test_shared_memory_counts_in_part(self) -> None:
         """What is shared with others counts in part: less than all that is there."""
         pss = memory.proportional([os.getpid()])
         self.assertTrue(2**20 < pss <= memory.resident(os.getpid())[0], pss)
@@ -51,7 +51,7 @@ class ProportionalTests(Case):
             found = memory.proportional([os.getpid()])
         self.assertTrue(abs(found - memory.resident(os.getpid())[0]) < 1 << 23, found)
 
-    def test_gone(self) -> None:
+    def test_proportional_memory_of_a_gone_process_is_nothing(self) -> None:
         self.assertEqual(memory.proportional([2**22 + 1]), 0)
         self.assertEqual(memory.address_space([2**22 + 1]), 0)
 
@@ -59,7 +59,7 @@ class ProportionalTests(Case):
         space = memory.address_space([os.getpid()])
         self.assertTrue(space > memory.resident(os.getpid())[0], space)
 
-    def test_available(self) -> None:
+    def test_available_memory_is_known(self) -> None:
         found = memory.available()
         self.assertTrue(found is not None and found > 2**20, found)
         self.assertEqual(memory.available(self.folder()), None)
@@ -153,7 +153,7 @@ class CgroupTests(Case):
             self.file(f"sys/fs/cgroup/{path}/memory.max", f"{limit}\n")
         self.assertEqual(self.found(), (0, 300, 3))
 
-    def test_unlimited(self) -> None:
+    def test_no_limit_is_none(self) -> None:
         """No limit at all is None, not a large number."""
         self.file("proc/self/cgroup", "4:memory:/\n")
         self.file("sys/fs/cgroup/memory/memory.limit_in_bytes", f"{2**63 - 4096}\n")

@@ -82,14 +82,14 @@ class OrderTests(ProcessCase):
         self.connect().give(b"order")
         self.assertEqual(self.done, [("write", guardian.COMMAND_FD, b"order")])
 
-    def test_dismissed(self) -> None:
+    def test_dismissed_guardian_reports_nothing(self) -> None:
         """Its command pipe ends; nothing is reported, and no timer is left."""
         self.connect().dismiss()
         self.process.processExited(GONE)
         self.process.processEnded(GONE)
         self.assertEqual(self.done, [("close", guardian.COMMAND_FD)])
 
-    def test_signals(self) -> None:
+    def test_signals_are_lines_to_the_guardian(self) -> None:
         """Lines to the guardian; before a kill nobody has it stopped."""
         self.connect()
         self.process.signal(2)
@@ -122,7 +122,7 @@ class ReportTests(ProcessCase):
         super().setUp()
         self.connect()
 
-    def test_started(self) -> None:
+    def test_reported_pid_is_that_of_the_program(self) -> None:
         """The pid of the kernel's program, not the guardian's."""
         self.report(b"started 4711\n")
         self.assertEqual(self.done, [("started", 4711)])
@@ -138,19 +138,19 @@ class ReportTests(ProcessCase):
             [("started", 4711), ("lose",), ("ended", Ended(9, "", 2048))],
         )
 
-    def test_exited(self) -> None:
+    def test_report_has_wait_status_and_peak_memory(self) -> None:
         """The raw wait status and the peak memory."""
         self.report(b"started 4711\nexited 256 1024\n")
         self.process.processEnded(GONE)
         self.assertEqual(self.ends(), [Ended(256, "", 1024)])
 
-    def test_left(self) -> None:
+    def test_processes_that_are_left_are_named(self) -> None:
         """Processes that could not be killed are named."""
         self.report(b"started 4711\nleft 12 13\nexited 9 0\n")
         self.process.processEnded(GONE)
         self.assertEqual(self.ends(), [Ended(9, "", 0, (), (12, 13))])
 
-    def test_failed(self) -> None:
+    def test_report_says_why_it_does_not_run(self) -> None:
         """Why it does not run; there is no status."""
         self.report("failed 2 no such file: /bin/kérnel\n".encode())
         self.process.processEnded(GONE)
@@ -243,7 +243,7 @@ class EndTests(ProcessCase):
         self.process.processEnded(GONE)
         self.assertEqual(self.ends(), [Ended(9, "", 0, ("last words",))])
 
-    def test_stderr(self) -> None:
+    def test_stderr_is_passed_on_and_its_end_kept(self) -> None:
         """It goes on as it comes, and its last lines are kept."""
         self.process.childDataReceived(STDERR, b"one\ntw")
         self.process.childDataReceived(STDERR, b"o\n")

@@ -44,7 +44,7 @@ class StderrTests(Case):
         self.addCleanup(os.close, reading)
         return reading, writing
 
-    def test_writes(self) -> None:
+    def test_stderr_is_written_as_it_comes(self) -> None:
         """What comes is passed on."""
         reading, writing = self.pipe()
         self.addCleanup(os.close, writing)

@@ -69,7 +69,7 @@ class SurroundingsCase(Case):
 
 
 class EnvironmentTests(SurroundingsCase):
-    def test_environment(self) -> None:
+    def test_environment_is_the_kernelspecs_then_the_changes(self) -> None:
         """The kernelspec's, then what was changed; None takes out."""
         made = Surroundings(LAUNCH, env=(("B", "1"), ("C", None), ("D", None)))
         self.assertEqual(
@@ -80,7 +80,7 @@ class EnvironmentTests(SurroundingsCase):
         """The daemon's own."""
         self.assertEqual(Surroundings(None).environment({"X": "1"}), {"X": "1"})
 
-    def test_folder(self) -> None:
+    def test_folder_is_the_daemons_own_by_default(self) -> None:
         """The daemon's own, where nothing else is said."""
         self.assertEqual(FIRST.folder(), os.getcwd())
         self.assertEqual(Surroundings(LAUNCH, cwd="/data").folder(), "/data")
@@ -113,13 +113,13 @@ class ChangedTests(SurroundingsCase):
             ),
         )
 
-    def test_kept(self) -> None:
+    def test_later_restarts_keep_earlier_changes(self) -> None:
         """Later restarts keep what earlier ones changed; the last word counts."""
         made = self.result(Changes(env=(("X", "1"), ("Z", "1"))))
         made = self.result(Changes(env=(("X", "2"),)), made)
         self.assertEqual(dict(made.env), {"X": "2", "Z": "1"})
 
-    def test_reset(self) -> None:
+    def test_reset_forgets_all_but_its_own_line(self) -> None:
         """All is forgotten, and the others of the same line are applied."""
         made = self.result(Changes(env=(("X", "1"),), cwd=self.base))
         self.assertEqual(self.result(Changes(reset=True), made), FIRST)
@@ -128,7 +128,7 @@ class ChangedTests(SurroundingsCase):
             made, Surroundings(LAUNCH, env=(("Z", "1"),), told=("--env Z=1",))
         )
 
-    def test_cwd(self) -> None:
+    def test_cwd_is_relative_to_the_current_one(self) -> None:
         """Relative to the folder that counts now."""
         os.makedirs(os.path.join(self.base, "a", "b"))
         made = self.result(Changes(cwd=os.path.join(self.base, "a")))
@@ -152,7 +152,7 @@ class ChangedTests(SurroundingsCase):
         )
         self.assertEqual(dict(made.env), {"A": "file", "B": "line"})
 
-    def test_kernel(self) -> None:
+    def test_kernel_is_found_by_name_and_keeps_changes(self) -> None:
         """By its name, or by how it begins; the environment's changes stay."""
         self.spec("special-3")
         made = self.result(Changes(env=(("X", "1"),)))
@@ -198,7 +198,7 @@ class ChangedTests(SurroundingsCase):
 class CannotBeStartedTests(SurroundingsCase):
     """All of it is found out before anybody touches the running kernel."""
 
-    def test_command(self) -> None:
+    def test_missing_command_is_found_out(self) -> None:
         """Not there, or not to be executed, in the PATH of the new environment."""
         self.spec("zz-none", "no-such-command")
         self.assertEqual(
@@ -214,7 +214,7 @@ class CannotBeStartedTests(SurroundingsCase):
         os.chmod(path, 0o700)
         self.result(Changes(kernel="zz-none", env=(("PATH", self.base),)))
 
-    def test_characters(self) -> None:
+    def test_impossible_characters_are_named(self) -> None:
         """In our words, not in Python's."""
         for changes, what in (
             (Changes(env=(("X", "a\0b"),)), "the value of 'X' holds a NUL"),
@@ -230,7 +230,7 @@ class CannotBeStartedTests(SurroundingsCase):
             found = self.wrong(changes)
             self.assertTrue(found.startswith(what), found)
 
-    def test_size(self) -> None:
+    def test_environment_that_is_too_large_is_found_out(self) -> None:
         """Of one variable, and of all together."""
         found = self.wrong(Changes(env=(("X", "x" * LONGEST_WORD),)))
         self.assertTrue(found.startswith("variable 'X' has 128 KiB, and a "), found)
@@ -259,7 +259,7 @@ class EnvFileTests(SurroundingsCase):
     def read(self, path: str) -> str:
         return str(self.raised(WrongChange, read_env_file, path, {}))
 
-    def test_file(self) -> None:
+    def test_env_file_is_read_against_the_kernels_environment(self) -> None:
         """As python-dotenv reads it, against the kernel's own environment."""
         path = self.file("x.env", "A=1\nexport B='two words'\nC=${A}${HOME}\n")
         self.assertEqual(
@@ -267,7 +267,7 @@ class EnvFileTests(SurroundingsCase):
             {"A": "1", "B": "two words", "C": "1/h"},
         )
 
-    def test_wrong_line(self) -> None:
+    def test_wrong_line_fails_the_restart_and_is_named(self) -> None:
         """The line is named."""
         path = self.file("x.env", "A=1\n=2\n")
         self.assertEqual(

@@ -34,7 +34,7 @@ class LostCellTests(Case):
     def lost(self, cell: Request) -> Steps:
         return answers.lost(cell, WHY, 7, INFO)
 
-    def test_running(self) -> None:
+    def test_running_cell_fails_with_its_count(self) -> None:
         """A cell that ran fails: error, reply with its count, idle."""
         cell = request("m1")
         cell.progress.begin()
@@ -47,7 +47,7 @@ class LostCellTests(Case):
         cell.progress.begin()
         self.assertEqual(self.lost(cell), (ERROR, failed(7), END))
 
-    def test_silent(self) -> None:
+    def test_silent_cell_that_ran_shows_nothing(self) -> None:
         """A silent cell shows nothing."""
         cell = request("m1", silent=True)
         cell.progress.begin()
@@ -60,7 +60,7 @@ class LostCellTests(Case):
         cell.progress.code = "failed"
         self.assertEqual(self.lost(cell), (failed(7), END))
 
-    def test_queued(self) -> None:
+    def test_queued_cell_is_aborted(self) -> None:
         """A cell that had not started is aborted, as the kernel itself would."""
         self.assertEqual(self.lost(request("m1")), (BEGIN, ABORTED, END))
         self.assertEqual(
@@ -72,7 +72,7 @@ class LostCellTests(Case):
         cell = request("m1", stop_on_error=False)
         self.assertEqual(self.lost(cell), (BEGIN, ERROR, failed(7), END))
 
-    def test_replied(self) -> None:
+    def test_replied_cell_gets_only_its_idle(self) -> None:
         """Only what is missing is sent."""
         cell = request("m1")
         cell.progress.begin()
@@ -109,18 +109,18 @@ class RefusedCellTests(Case):
             ),
         )
 
-    def test_silent(self) -> None:
+    def test_refused_silent_cell_shows_nothing(self) -> None:
         """A silent cell shows nothing."""
         self.assertEqual(
             answers.refused(request("m1", code="1", silent=True), WHY, 7, INFO),
             (BEGIN, failed(7), END),
         )
 
-    def test_aborted(self) -> None:
+    def test_cell_behind_a_failed_one_is_aborted(self) -> None:
         """A cell behind one that failed: busy, aborted, idle."""
         self.assertEqual(answers.aborted(request("m1")), (BEGIN, ABORTED, END))
 
-    def test_answered(self) -> None:
+    def test_steps_get_the_busy_and_idle_that_lack(self) -> None:
         """Steps of somebody else's get what lacks around them."""
         step = Reply(messages.execute_ok(0))
         fresh, begun = request("m1"), request("m2")

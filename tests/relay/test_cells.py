@@ -37,7 +37,7 @@ class CellTests(Case):
         cell.begin()
         return posted, cell
 
-    def test_begin(self) -> None:
+    def test_begin_says_busy_and_what_runs(self) -> None:
         """Busy, and what runs, under its number."""
         posted, cell = self.begun(code="%ipr")
         self.assertEqual(
@@ -45,7 +45,7 @@ class CellTests(Case):
         )
         self.assertEqual(cell.request.progress.status, "busy")
 
-    def test_ends(self) -> None:
+    def test_each_end_is_one_reply_and_one_idle(self) -> None:
         """Each way to end: the reply, then idle; and no second busy."""
         for end, expected in (
             (Cell.succeed, [Reply(messages.execute_ok(3))]),
@@ -74,14 +74,14 @@ class CellTests(Case):
         cell.show(messages.stream("late"))
         self.assertEqual(posted, [])
 
-    def test_show(self) -> None:
+    def test_what_is_shown_stands_under_the_cell(self) -> None:
         """Something under the cell."""
         posted, cell = self.begun()
         posted.clear()
         cell.show(messages.stream("text"))
         self.assertEqual(posted, [Publish(messages.stream("text"))])
 
-    def test_silent(self) -> None:
+    def test_silent_cell_shows_nothing_and_ends(self) -> None:
         """A silent cell shows nothing, but gets its busy, reply and idle."""
         posted, cell = self.begun(silent=True)
         cell.show(messages.stream("text"))
@@ -114,7 +114,7 @@ class RestartCellTests(Case):
             for draft in drafts
         ]
 
-    def test_progress(self) -> None:
+    def test_progress_updates_one_display(self) -> None:
         """The first is a display of its own, the others update it."""
         self.cell.request.from_notebook = True
         self.cell.progress("one")
@@ -135,7 +135,7 @@ class RestartCellTests(Case):
         self.cell.progress("two")
         self.assertEqual(self.shown(), [("display_data", "one")])
 
-    def test_conclude(self) -> None:
+    def test_last_line_takes_the_place_of_the_others(self) -> None:
         """The last line takes the place of the others, on consoles too."""
         self.cell.progress("one")
         self.posted.clear()

@@ -19,7 +19,7 @@ class OurWordsTests(RelayCase):
         super().setUp()
         self.run_kernel()
 
-    def test_command(self) -> None:
+    def test_ipr_command_is_carried_out_while_a_cell_runs(self) -> None:
         """%ipr is carried out at once, whatever runs, and ended."""
         self.execute("m0")
         self.start_cell("m0", 3)
@@ -55,7 +55,7 @@ class OurWordsTests(RelayCase):
         self.client("m2", "is_complete_request", code="for x in '%restart'")
         self.assertEqual(self.took()[0][0], "kernel 1 shell")
 
-    def test_inspect(self) -> None:
+    def test_inspect_explains_our_words_only(self) -> None:
         """Help for our words; the kernel explains its own."""
         self.client("m1", "inspect_request", code="%restart", cursor_pos=3)
         self.assertIn(("ann shell", "m1", "inspect_reply ok"), self.took())

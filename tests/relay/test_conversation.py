@@ -332,7 +332,7 @@ class PartingTests(RelayCase):
         self.took()
         self.relay.ask_to_go()
 
-    def test_idle(self) -> None:
+    def test_idle_kernel_is_not_interrupted_before_its_goodbye(self) -> None:
         """Nothing runs: nothing is interrupted."""
         self.part()
         self.assertEqual(self.took(), [self.GO])
@@ -440,7 +440,7 @@ class PartingTests(RelayCase):
             ],
         )
 
-    def test_no_kernel(self) -> None:
+    def test_parting_without_kernel_does_nothing(self) -> None:
         self.relay.finish(1, ASKED)
         self.took()
         self.relay.ask_to_go()
@@ -470,13 +470,13 @@ class SubshellTests(RelayCase):
             subshell_id=made,
         )
 
-    def test_known(self) -> None:
+    def test_known_subshell_passes_as_it_came(self) -> None:
         """The very frames pass."""
         self.create("s1")
         frames = self.execute("m1", subshell="s1")
         self.assertEqual(self.inner.bodies[-1], frames[1:])
 
-    def test_unknown(self) -> None:
+    def test_unknown_subshell_is_for_the_kernel_to_judge(self) -> None:
         """The kernel says what it thinks of it; no thread of it is made for that."""
         for number in range(300):
             frames = self.execute(f"m{number}", subshell=f"made up {number}")
@@ -495,7 +495,7 @@ class SubshellTests(RelayCase):
         self.end_cell("m1")
         self.assertEqual(self.took()[0], ("ann shell", "m1", "execute_reply ok 1"))
 
-    def test_deleted(self) -> None:
+    def test_deleted_subshell_gets_no_stand_in(self) -> None:
         """One that was deleted is none of an earlier kernel's."""
         self.create("s1")
         self.client("d", "delete_subshell_request", channel="control", subshell_id="s1")
@@ -538,7 +538,7 @@ class SubshellTests(RelayCase):
             frames = self.execute("m1", subshell="old")
         self.assertEqual(self.inner.bodies[-1], frames[1:])
 
-    def test_stand_in(self) -> None:
+    def test_earlier_subshell_gets_a_stand_in(self) -> None:
         """A kernel that has subshells makes one that stands in for the old one."""
         self.have_subshells("old")
         self.assertEqual(

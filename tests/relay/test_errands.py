@@ -25,7 +25,7 @@ class ErrandsTests(Case):
         reply = Envelope([], body(header("k", "x_reply"), {}, {"msg_id": msg_id}))
         return self.errands.answered(msg_id, reply)
 
-    def test_answer(self) -> None:
+    def test_answer_goes_to_whoever_asked(self) -> None:
         """Whoever asked gets it; what else it says is known to be ours as well."""
         self.errands.ask("shell", Draft("x_request", {}), self.taken.append)
         msg_id = self.kernel.asked["x_request"]

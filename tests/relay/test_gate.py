@@ -43,7 +43,7 @@ class HeldTests(RelayCase):
         self.relay.release(1)
         self.assertEqual(self.took(), [("kernel 1 shell", "m1", "execute_request: 1")])
 
-    def test_hold(self) -> None:
+    def test_nothing_passes_from_hold_on(self) -> None:
         """From hold on nothing passes."""
         self.run_kernel()
         self.relay.hold(coming=True)

@@ -24,7 +24,7 @@ class SubscriptionTests(RelayCase):
     def subscribe(self, topic: bytes = b"", event: bytes = b"\x01") -> None:
         self.relay.inbound.received("iopub", [event + topic])
 
-    def test_welcome(self) -> None:
+    def test_each_subscription_gets_a_welcome(self) -> None:
         """Each new subscription gets one, with the kernel's session."""
         self.run_kernel()
         self.subscribe()
@@ -99,7 +99,7 @@ class SubscriptionTests(RelayCase):
         welcomes = [what for what in self.took() if "welcome" in str(what)]
         self.assertEqual(len(welcomes), MOST_WELCOMES)
 
-    def test_garbage(self) -> None:
+    def test_what_is_no_subscription_is_dropped(self) -> None:
         """What a subscriber sends that is no subscription is dropped."""
         self.run_kernel()
         for frames in ([b""], [b"\x02x"], [b"\x01", b"more"], [b"hello"]):
@@ -117,7 +117,7 @@ class ExpectingTests(RelayCase):
     def subscribe(self) -> None:
         self.relay.inbound.received("iopub", [b"\x01"])
 
-    def test_subscriber(self) -> None:
+    def test_ready_waits_for_the_first_subscriber(self) -> None:
         """Ready when the first one is there, and not before."""
         self.open()
         self.answer_probe()
@@ -126,7 +126,7 @@ class ExpectingTests(RelayCase):
         self.assertIn(("ready", 1), self.took())
         self.clock.advance(0.3)
 
-    def test_nobody(self) -> None:
+    def test_nobody_is_waited_for_in_vain(self) -> None:
         """Nor is anybody waited for in vain."""
         self.open()
         self.answer_probe()
@@ -156,7 +156,7 @@ class ExpectingTests(RelayCase):
         self.clock.advance(0.3)
         self.assertIn(("ann shell", "m1", "execute_reply error 0"), self.took())
 
-    def test_end_of_the_daemon(self) -> None:
+    def test_end_of_the_daemon_ends_the_wait_for_a_listener(self) -> None:
         """Who waits for a listener waits no more; nothing is left to be done."""
         self.execute("m1")
         self.relay.refuse(DIED)
@@ -190,7 +190,7 @@ class KernelInfoTests(RelayCase):
             *ended(msg_id, "kernel_info_reply ok", f"ann {channel}"),
         ]
 
-    def test_running(self) -> None:
+    def test_kernel_info_of_a_running_kernel_is_its_own(self) -> None:
         """On shell it is forwarded, on control answered from what is known."""
         self.run_kernel()
         self.ask("m1")
@@ -199,7 +199,7 @@ class KernelInfoTests(RelayCase):
         self.assertEqual(self.took(), self.answers("m2", "control"))
         self.assertEqual(self.last_content("control"), INFO)
 
-    def test_restarting(self) -> None:
+    def test_kernel_info_at_a_restart_is_the_last_known(self) -> None:
         """On both it is answered at once from what is known."""
         self.run_kernel()
         self.relay.hold(coming=True)

@@ -82,7 +82,7 @@ class ImpostorTests(RelayCase):
                 self.kernel("shell", "kernel_info_reply", self.probe(), **INFO)
         self.assertEqual(verifies.call_count, 0)
 
-    def test_while_it_runs(self) -> None:
+    def test_running_kernel_is_verified_where_ipr_acts_on_it(self) -> None:
         """All that is acted on is verified; the rest by the clients."""
         for number, msg_type in enumerate(
             ("status", "execute_input", "error", "iopub_welcome", "shutdown_reply"), 1

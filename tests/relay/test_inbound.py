@@ -25,7 +25,7 @@ class PassingTests(RelayCase):
         super().setUp()
         self.run_kernel()
 
-    def test_request(self) -> None:
+    def test_request_passes_without_identities(self) -> None:
         """The very frames go in, and no client identity."""
         for channel in ("shell", "control"):
             frames = self.client("m1" + channel, "odd_request", channel=channel)
@@ -35,7 +35,7 @@ class PassingTests(RelayCase):
             self.assertIs(self.inner.bodies[-1][2], frames[3])
             self.assertEqual(self.inner.bodies[-1], frames[1:])
 
-    def test_buffers(self) -> None:
+    def test_buffers_pass_both_ways(self) -> None:
         """Buffers ride along, both ways."""
         own = body(header("m1", "comm_msg"), {})
         self.relay.inbound.received("shell", [b"ann", *own, b"buffer"])
@@ -44,7 +44,7 @@ class PassingTests(RelayCase):
         self.inner.received("iopub", frames)
         self.assertEqual(self.front.frames, [("iopub", frames)])
 
-    def test_reply(self) -> None:
+    def test_reply_finds_its_client(self) -> None:
         """A reply finds its client by its parent; the very frames come out."""
         self.execute("m1", identity=b"ann")
         self.execute("m2", identity=b"bob")
@@ -63,7 +63,7 @@ class PassingTests(RelayCase):
         self.kernel("shell", "odd_reply", "m1", status="ok")
         self.assertEqual(self.took(), [("ann control", "m1", "odd_reply ok")])
 
-    def test_late_messages_find_their_client(self) -> None:
+    def test_late_outputs_go_to_all(self) -> None:
         """Outputs after the end of a cell go to all, as they come."""
         self.execute("m1")
         self.end_cell("m1")
@@ -71,7 +71,7 @@ class PassingTests(RelayCase):
         self.kernel("iopub", "stream", "m1", name="stdout", text="late")
         self.assertEqual(self.took(), [("iopub", "m1", "stream: late")])
 
-    def test_published(self) -> None:
+    def test_published_messages_go_to_all(self) -> None:
         """What the kernel publishes goes to all, with its topic, unchanged."""
         self.execute("m1")
         self.front.frames.clear()
@@ -94,7 +94,7 @@ class PassingTests(RelayCase):
         self.inner.received("iopub", [b"t", *frames])
         self.assertEqual(self.front.frames, [("iopub", [b"t", *frames])])
 
-    def test_input(self) -> None:
+    def test_question_and_answer_pass_on_stdin(self) -> None:
         """A question goes to who ran the cell, and the answer to the kernel."""
         self.execute("m1")
         self.took()
@@ -115,7 +115,7 @@ class PassingTests(RelayCase):
             frames = self.execute(f"m{number}", code)
             self.assertEqual(self.inner.bodies[-1], frames[1:], code)
 
-    def test_broken_content(self) -> None:
+    def test_cell_with_broken_content_goes_to_the_kernel(self) -> None:
         """A cell whose content is no JSON is the kernel's business."""
         own = body(header("m1", "execute_request"), {})
         own[5] = b"{%restart"
@@ -158,7 +158,7 @@ class NotBelievedTests(RelayCase):
             self.relay.inbound.received("shell", [b"ann", *frames])
         self.assertEqual(self.took(), [])
 
-    def test_replay(self) -> None:
+    def test_repeated_message_is_refused(self) -> None:
         """The same signed frames a second time are refused, on any channel."""
         frames = self.execute("m1")
         self.took()
@@ -182,7 +182,7 @@ class NotBelievedTests(RelayCase):
         self.relay.inbound.received("shell", frames)
         self.assertEqual(self.took(), [("kernel 1 shell", "m1", "odd_request")])
 
-    def test_garbage(self) -> None:
+    def test_garbage_is_dropped_and_the_next_is_served(self) -> None:
         """Whatever else comes is dropped, and the next message is served."""
         for frames in (
             [b""],
@@ -263,7 +263,7 @@ class NotBelievedTests(RelayCase):
         old.received("iopub", [b"t", *frames])
         self.assertEqual(self.took(), [])
 
-    def test_twice(self) -> None:
+    def test_second_reply_or_idle_goes_no_further(self) -> None:
         """A second reply or idle of the same request goes no further."""
         self.execute("m1")
         for _ in "12":
@@ -422,7 +422,7 @@ class InterruptTests(RelayCase):
             ],
         )
 
-    def test_no_kernel(self) -> None:
+    def test_interrupt_without_kernel_is_answered(self) -> None:
         """There is nothing to interrupt; the request is answered."""
         self.request()
         self.assertEqual(
@@ -463,7 +463,7 @@ class ShutdownTests(RelayCase):
 class SlowCommandTests(RelayCase):
     """%ipr status asks Slurm, which may take its time."""
 
-    def test_end_of_the_daemon(self) -> None:
+    def test_slow_command_is_answered_at_the_end_of_the_daemon(self) -> None:
         """It is answered by then, once."""
         self.run_kernel()
         self.commands.slow = True

@@ -73,7 +73,7 @@ class LedgerTests(Case):
             [False, False, False],
         )
 
-    def test_late_messages_find_their_client(self) -> None:
+    def test_finished_request_is_still_found(self) -> None:
         """A finished request is still found; its content is given up."""
         made = request("m1", code="x" * 1000)
         self.ledger.enter(made)
@@ -377,13 +377,13 @@ class InputTests(Case):
         self.cell = request("m1")
         self.ledger.enter(self.cell)
 
-    def test_asked(self) -> None:
+    def test_cell_that_asks_has_started(self) -> None:
         """A cell that asks has started."""
         self.ledger.input_asked(self.cell, "q1")
         self.assertEqual(self.ledger.inputs, {"q1": self.cell})
         self.assertEqual(self.cell.progress.code, "started")
 
-    def test_given(self) -> None:
+    def test_answer_closes_the_question_it_names(self) -> None:
         """An answer closes the question that it names."""
         self.ledger.input_asked(self.cell, "q1")
         self.ledger.input_asked(self.cell, "q2")

@@ -17,7 +17,7 @@ CELL = {"code": "x", "silent": False, "store_history": True}
 
 
 class ObituaryTests(Case):
-    def test_once(self) -> None:
+    def test_obituary_stands_in_one_cell_only(self) -> None:
         """At the head of the next cell, and of no other."""
         told = Obituary()
         self.assertEqual(told.heading(CELL), None)
@@ -43,7 +43,7 @@ class ObituaryTests(Case):
         told.ended(Cause(Ending.NEVER_STARTED, "why", followed=True), seen=False)
         self.assertEqual(told.heading(CELL), None)
 
-    def test_overtaken(self) -> None:
+    def test_later_restart_or_death_clears_an_obituary(self) -> None:
         """Who restarts, or sees another death, knows that variables are gone."""
         for cause, seen in ((Cause(Ending.ASKED, "restarted"), False), (DIED, True)):
             told = Obituary()

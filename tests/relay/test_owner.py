@@ -97,7 +97,7 @@ class GreetingTests(OwnerCase):
         self.open()
         self.assertEqual(self.greeted(), self.expected())
 
-    def test_while_it_runs(self) -> None:
+    def test_greeting_of_a_running_kernel_is_its_kernel_info(self) -> None:
         """With all that the kernel says of itself."""
         self.run_kernel()
         self.execute("m1")
@@ -221,7 +221,7 @@ class OrderTests(OwnerCase):
         self.greet()
         self.took()
 
-    def test_restarts(self) -> None:
+    def test_order_restarts_as_the_magic_does(self) -> None:
         """As %restart and %restart now do."""
         for now, said in ((False, "restart"), (True, "restart now")):
             self.order(now=now)

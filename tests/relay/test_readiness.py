@@ -24,7 +24,7 @@ class ProbeTests(RelayCase):
             )
             self.clock.advance(PROBE_TIME)
 
-    def test_ready(self) -> None:
+    def test_answer_and_idle_make_ready_in_either_order(self) -> None:
         """Ready is the answer and the idle that belongs to it, in either order."""
         self.open()
         self.kernel("iopub", "status", "", execution_state="starting")

@@ -23,7 +23,7 @@ class RefusingTests(RelayCase):
         self.took()
         self.why = "DeadKernelError: the kernel died; run %restart to start a new one"
 
-    def test_cell(self) -> None:
+    def test_refused_cell_is_told_why(self) -> None:
         """Each cell is told why, and what to do."""
         self.execute("m1", "1+1")
         self.assertEqual(
@@ -40,7 +40,7 @@ class RefusingTests(RelayCase):
         self.execute("m1", "1+1", cell=True)
         self.assertIn(("ann shell", "m1", "execute_reply error 1"), self.took())
 
-    def test_others(self) -> None:
+    def test_other_requests_get_harmless_answers(self) -> None:
         """Harmless answers."""
         self.client("m1", "history_request")
         self.client("m2", "comm_open", comm_id="c")
@@ -107,7 +107,7 @@ class RefusingTests(RelayCase):
             ],
         )
 
-    def test_ipr(self) -> None:
+    def test_ipr_works_without_kernel(self) -> None:
         """%ipr works without any kernel."""
         self.execute("m1", "%ipr status")
         self.assertIn(("command", Ipr("status")), self.took())

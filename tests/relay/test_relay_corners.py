@@ -288,7 +288,7 @@ class BrokenSocketTests(CornerCase):
         self.assertEqual(self.replies(), [("ann shell", "r", "execute_reply error 0")])
         self.assertEqual(len(self.relay.ledger), 0)
 
-    def test_rests(self) -> None:
+    def test_second_rest_is_told_of_the_broken_socket(self) -> None:
         """The second cell is told, too."""
         self.execute("r1", "%restart now\nx")
         self.execute("r2", "%restart now")

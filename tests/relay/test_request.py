@@ -37,7 +37,7 @@ class RequestTests(Case):
         envelope = Envelope([], body({"msg_id": "m1"}, {}))
         self.raised(Malformed, Request.of, "shell", envelope)
 
-    def test_field(self) -> None:
+    def test_field_of_another_type_counts_as_absent(self) -> None:
         """A field of another type than wanted counts as absent."""
         made = request("m1", code="x", silent="yes")
         self.assertEqual(
@@ -49,7 +49,7 @@ class RequestTests(Case):
             ["x", False, 7],
         )
 
-    def test_broken_content(self) -> None:
+    def test_broken_content_counts_as_empty(self) -> None:
         """Content that is not JSON counts as empty."""
         made = request("m1")
         made.content_frame = b"{"

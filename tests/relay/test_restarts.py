@@ -42,7 +42,7 @@ class RestartTests(RelayCase):
         self.took()
         self.relay.release(generation)
 
-    def test_whole(self) -> None:
+    def test_whole_restart_is_one_line_reply_and_idle(self) -> None:
         """Busy, what runs; then one line, the reply, idle."""
         self.clock.advance(100)
         self.execute("m1", "%restart")
@@ -51,7 +51,7 @@ class RestartTests(RelayCase):
         self.turn_over()
         self.assertEqual(self.took(), restarted("m1", "0.12 s"))
 
-    def test_now(self) -> None:
+    def test_restart_now_does_not_wait(self) -> None:
         """%restart now, and any %restart on control, does not wait."""
         self.execute("m0")
         self.took()
@@ -85,13 +85,13 @@ class RestartTests(RelayCase):
         self.turn_over()
         self.assertEqual(self.took()[1:], ended("m1", "execute_reply ok 5"))
 
-    def test_silent(self) -> None:
+    def test_silent_restart_shows_nothing(self) -> None:
         """A silent one shows nothing, and gets its reply."""
         self.execute("m1", "%restart", silent=True)
         self.turn_over()
         self.assertEqual(self.took(), ended("m1", "execute_reply ok 0"))
 
-    def test_progress(self) -> None:
+    def test_long_restart_says_what_it_does(self) -> None:
         """One that takes longer says what it is doing."""
         self.execute("m1", "%restart", cell=True)
         self.relay.phase("stopping")
@@ -202,7 +202,7 @@ class RestartTests(RelayCase):
         self.took()
         self.relay.finish(2, DIED)
 
-    def test_mistake(self) -> None:
+    def test_wrong_usage_restarts_nothing(self) -> None:
         """Wrong usage is an error in the cell, and nothing is restarted."""
         self.execute("m1", "%restart later")
         text = f"%restart: unknown argument 'later'. {magics.RESTART_USAGE}"
@@ -232,7 +232,7 @@ class TakesItsTurnTests(RelayCase):
         self.execute("m2")
         self.took()
 
-    def test_waits(self) -> None:
+    def test_waiting_restart_names_the_way_out(self) -> None:
         """It says so in its cell, and names the way out."""
         self.execute("r", "%restart")
         self.assertEqual(self.took(), [*begun("r", "%restart"), ("iopub", "r", WAITS)])
@@ -411,7 +411,7 @@ class TakesItsTurnTests(RelayCase):
         self.relay.release(2)
         self.assertIn(concluded("r", "0.50 s"), self.took())
 
-    def test_end_of_the_daemon(self) -> None:
+    def test_end_of_the_daemon_leaves_no_restart_waiting(self) -> None:
         """Nobody is left waiting."""
         self.waits()
         self.relay.inbound.business.interrupt()
@@ -494,7 +494,7 @@ class RestOfTheCellTests(RelayCase):
         self.execute("r2", "%restart")
         self.assertEqual(self.took()[-1], ("iopub", "r2", WAITS))
 
-    def test_dies(self) -> None:
+    def test_death_in_the_rest_finishes_the_cell(self) -> None:
         """A kernel that dies in the rest finishes the cell as any other."""
         self.go("%restart\nx")
         self.start_cell("r", 1)
@@ -623,7 +623,7 @@ class ChangesTests(RelayCase):
         )
         self.assertEqual(self.relay.gate.held, 1)
 
-    def test_cannot_be_had(self) -> None:
+    def test_options_that_cannot_be_had_leave_the_kernel_alone(self) -> None:
         """The kernel goes on, and what was behind it is passed on."""
         self.execute("r", "%restart --cwd /data")
         self.execute("m2")
@@ -659,7 +659,7 @@ class ChangesTests(RelayCase):
         self.changer.settle()
         self.assertEqual(self.took()[-1:], [("restart",)])
 
-    def test_now(self) -> None:
+    def test_restart_now_waits_for_its_options_only(self) -> None:
         """It waits for no cell, but for that; cells behind it wait for it."""
         self.execute("m1")
         self.execute("r", "%restart now --cwd /data")
@@ -715,7 +715,7 @@ class ChangesTests(RelayCase):
         self.changer.fail("no such folder")
         self.assertEqual(self.took(), [])
 
-    def test_end_of_the_daemon(self) -> None:
+    def test_end_of_the_daemon_ends_the_wait_for_options(self) -> None:
         """Who waits for the options is told, once, urgent or not."""
         self.execute("r1", "%restart --cwd /data")
         self.execute("r2", "%restart now --cwd /data")

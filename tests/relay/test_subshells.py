@@ -26,20 +26,20 @@ class SubshellsTests(Case):
         """Give the subshell that a request for ``subshell`` goes to."""
         return subshells.addressed({"subshell_id": subshell})["subshell_id"]
 
-    def test_own(self) -> None:
+    def test_header_of_an_own_subshell_is_left_alone(self) -> None:
         """The very header passes."""
         subshells = self.after("old")
         subshells.made("new")
         for header in ({"subshell_id": "new"}, {"subshell_id": None}, {}):
             self.assertIs(subshells.addressed(header), header)
 
-    def test_unknown(self) -> None:
+    def test_header_of_an_unknown_subshell_is_left_alone(self) -> None:
         """One that no kernel of ours has made is the kernel's affair."""
         header = {"subshell_id": "made up"}
         self.assertIs(self.after("old").addressed(header), header)
         self.assertEqual(self.asked, [])
 
-    def test_stand_in(self) -> None:
+    def test_stand_in_is_asked_for_once(self) -> None:
         """The main shell until it is there; it is asked for once."""
         subshells = self.after("old")
         self.assertEqual([self.named(subshells, "old") for _ in "12"], [None, None])
@@ -66,7 +66,7 @@ class SubshellsTests(Case):
         self.assertEqual(found[9:], [f"new {n}" for n in range(MOST_STAND_INS)])
         self.assertEqual(len(self.asked), MOST_STAND_INS)
 
-    def test_deleted(self) -> None:
+    def test_stand_in_is_deleted_in_its_place(self) -> None:
         """The stand-in is deleted in its place, and then nobody knows it."""
         subshells = self.after("old", "never")
         self.named(subshells, "old")
@@ -94,7 +94,7 @@ class SubshellsTests(Case):
         subshells.deleted("a")
         self.assertEqual(subshells.known(), ("old", "b"))
 
-    def test_bound(self) -> None:
+    def test_oldest_subshells_are_forgotten(self) -> None:
         """The oldest are forgotten."""
         subshells = self.after(*map(str, range(MOST_EARLIER)))
         subshells.made("new")

@@ -15,7 +15,7 @@ class TimerTests(Case):
     def start(self, seconds: float, what: str) -> None:
         self.timer.start(seconds, lambda: self.done.append(what))
 
-    def test_once(self) -> None:
+    def test_timer_runs_until_it_is_due(self) -> None:
         """It runs until it is due."""
         self.start(1, "a")
         self.assertTrue(self.timer.running)
@@ -30,7 +30,7 @@ class TimerTests(Case):
         self.clock.advance(3)
         self.assertEqual(self.done, ["b"])
 
-    def test_stopped(self) -> None:
+    def test_stopping_twice_is_no_mistake(self) -> None:
         """Stopping twice, or before it was started, is no mistake."""
         self.timer.stop()
         self.start(1, "a")

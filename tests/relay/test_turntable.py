@@ -106,12 +106,12 @@ class NobodyWaitsTests(TurnsCase):
         for turn in (WAITS, SETTLES):
             self.leads(NONE, Asked(turn, RESTART), NONE, Keep("a"))
 
-    def test_now(self) -> None:
+    def test_urgent_restart_goes_at_once(self) -> None:
         """It waits for nothing at all."""
         for before in Before:
             self.leads(NONE, Asked(NOW, before), NONE, Go("n", True))
 
-    def test_options(self) -> None:
+    def test_options_are_worked_out_first(self) -> None:
         """They are worked out first; cells are held behind it meanwhile."""
         for turn in (SETTLES, BESIDE):
             self.leads(NONE, Asked(turn, NOTHING), Turns(turn), Prepare(turn.cell))
@@ -163,12 +163,12 @@ class SettlingTests(TurnsCase):
         self.leads(Turns(urged(SETTLES)), UrgedDue(CELLS), Turns(overdue))
         self.leads(Turns(overdue), Settled("a", CELLS), NONE, Go("a", True, True))
 
-    def test_cannot_be_had(self) -> None:
+    def test_wrong_options_let_what_was_held_go_on(self) -> None:
         """What was held behind it goes on; unless one beside it takes its place."""
         self.leads(Turns(SETTLES), Wrong("a"), NONE, Fail("a"), Resume())
         self.leads(Turns(SETTLES, (BESIDE,)), Wrong("a"), Turns(BESIDE), Fail("a"))
 
-    def test_asked_meanwhile(self) -> None:
+    def test_others_are_held_behind_a_settling_restart(self) -> None:
         """Others are held behind it; only those with now are not."""
         before = Turns(SETTLES)
         other = Turn("c")
@@ -190,7 +190,7 @@ class SettlingTests(TurnsCase):
         ):
             self.leads(before, event, before)
 
-    def test_end(self) -> None:
+    def test_end_clears_a_settling_restart(self) -> None:
         self.leads(Turns(SETTLES, (BESIDE,)), Ended(), NONE)
 
 
@@ -206,7 +206,7 @@ class WaitingTests(TurnsCase):
         self.leads(before, Moved(NO_KERNEL), NONE, Go("a", False, True))
         self.leads(before, Startable("a", CELLS), before)
 
-    def test_no_kernel(self) -> None:
+    def test_nothing_is_shown_while_another_restart_is_under_way(self) -> None:
         """While another restart is under way nothing has to be shown."""
         self.leads(Turns(WAITS), Moved(RESTART), Turns(WAITS))
 
@@ -216,7 +216,7 @@ class WaitingTests(TurnsCase):
         self.leads(before, Moved(SILENT), before, LATE, Show("a"))
         self.leads(before, ReplyDue(), before, GiveUp())
 
-    def test_cell_fails(self) -> None:
+    def test_failed_cell_of_the_same_shell_aborts_a_waiting_restart(self) -> None:
         """A kernel aborts what is queued behind a cell of the same shell."""
         aborted = (Abort("a"), AbortBehind(""))
         for turn in (WAITS, SETTLES):
@@ -244,7 +244,7 @@ class WaitingTests(TurnsCase):
             self.leads(Turns(turn), CellFailed("s1"), Turns(turn))
         self.leads(Turns(BESIDE), CellFailed(), Turns(BESIDE))
 
-    def test_interrupt(self) -> None:
+    def test_interrupted_cell_does_not_abort_a_waiting_restart(self) -> None:
         """The cell fails by that, and the restart goes on; not for ever."""
         again = After(URGED_TIME, UrgedDue)
         for turn in (WAITS, SETTLES):
@@ -282,7 +282,7 @@ class WaitingTests(TurnsCase):
         beside = Turns(WAITS, (BESIDE,))
         self.leads(beside, KernelGone(), Turns(None, (BESIDE,)), Join("a"))
 
-    def test_asked_meanwhile(self) -> None:
+    def test_others_are_held_behind_a_waiting_restart(self) -> None:
         before = Turns(WAITS)
         self.leads(before, Asked(Turn("c"), CELLS), before, Keep("c"))
         self.leads(before, Asked(NOW, CELLS), before, Go("n", True))
@@ -291,7 +291,7 @@ class WaitingTests(TurnsCase):
         self.leads(both, Settled("b", CELLS), before, Go("b", True))
         self.leads(both, Wrong("b"), before, Fail("b"))
 
-    def test_end(self) -> None:
+    def test_end_clears_a_waiting_restart(self) -> None:
         self.leads(Turns(WAITS), Ended(), NONE)
 
 
@@ -323,7 +323,7 @@ class CheckingTests(TurnsCase):
         self.leads(before, Moved(NOTHING), after)
         self.leads(after, Startable("a", NOTHING), NONE, Go("a", False, True))
 
-    def test_asked_meanwhile(self) -> None:
+    def test_others_are_held_behind_a_restart_that_is_checked(self) -> None:
         before = Turns(checking(WAITS))
         self.leads(before, Asked(Turn("c"), NOTHING), before, Keep("c"))
         self.leads(before, Asked(NOW, NOTHING), before, Go("n", True))
@@ -337,7 +337,7 @@ class CheckingTests(TurnsCase):
             self.leads(before, event, before)
         self.leads(before, Ended(), NONE)
 
-    def test_cell_fails(self) -> None:
+    def test_failed_cell_on_control_aborts_no_restart_that_is_checked(self) -> None:
         """One that it did not wait for, on control."""
         before = Turns(checking(WAITS))
         self.leads(before, CellFailed(), before)
@@ -455,7 +455,7 @@ class EveryRowTests(Case):
             timers.clear()
         timers |= {effect.kind for effect in effects if isinstance(effect, After)}
 
-    def test_states(self) -> None:
+    def test_the_table_asks_only_what_the_head_waits_for(self) -> None:
         """What the head waits for is all that the table asks."""
         self.assertEqual(
             [

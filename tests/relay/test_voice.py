@@ -27,7 +27,7 @@ class NumberTests(RelayCase):
         self.execute("r", "%restart", identity=b"server")
         self.assertEqual(self.number(), ("iopub", "r", "execute_input 5: %restart"))
 
-    def test_console(self) -> None:
+    def test_console_begins_with_one_again(self) -> None:
         """It asks whether a line is complete, and begins with In [1] after 0."""
         self.client("i", "is_complete_request", identity=b"console", code="%restart")
         self.took()
@@ -59,7 +59,7 @@ class OwnMessagesTests(RelayCase):
         self.assertEqual(len(set(ids)), len(ids))
         self.assertTrue(len(ids) > 5)
 
-    def test_topics(self) -> None:
+    def test_own_messages_have_the_topics_of_ipykernel(self) -> None:
         """On iopub with a topic, as ipykernel forms it."""
         self.run_kernel()
         self.execute("m1", "%ipr")
@@ -73,7 +73,7 @@ class OwnMessagesTests(RelayCase):
             ],
         )
 
-    def test_tracing(self) -> None:
+    def test_tracing_changes_nothing_of_what_passes(self) -> None:
         """Tracing changes nothing of what passes."""
         self.run_kernel()
         self.relay.inbound.trace.on = True

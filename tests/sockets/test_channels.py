@@ -76,7 +76,7 @@ class SendTests(ChannelCase):
         self.reactor.settle()
         self.assertEqual(into, [[b"a", b"b", b"c"]])
 
-    def test_closed(self) -> None:
+    def test_closed_channel_says_so(self) -> None:
         """A closed channel takes nothing, and says so."""
         sender, _ = self.pair([])
         sender.close()
@@ -101,7 +101,7 @@ class SendTests(ChannelCase):
 
 
 class OptionsTests(ChannelCase):
-    def test_identity(self) -> None:
+    def test_router_answers_to_the_identity(self) -> None:
         """A ROUTER sees the identity, and answers to it."""
         heard: list[Any] = []
         answered: list[Any] = []
@@ -137,7 +137,7 @@ class OptionsTests(ChannelCase):
         self.reactor.settle()
         self.assertEqual(len(into), 3000)
 
-    def test_taken_address(self) -> None:
+    def test_taken_address_is_raised_by_a_channel(self) -> None:
         """An address that is taken is the caller's business."""
         self.channel(zmq.DEALER).bind(self.address)
         other = self.channel(zmq.DEALER)
@@ -146,7 +146,7 @@ class OptionsTests(ChannelCase):
 
 
 class FairTests(ChannelCase):
-    def test_budget(self) -> None:
+    def test_one_turn_reads_a_bounded_number(self) -> None:
         """One turn reads so many messages; the rest comes in the turns after it."""
         into: list[Any] = []
         sender, receiver = self.pair(into)
@@ -205,7 +205,7 @@ class FairTests(ChannelCase):
         self.reactor.settle()
         self.assertEqual(len(order), 10 * READ_BUDGET + 1)
 
-    def test_drain(self) -> None:
+    def test_draining_ignores_the_budget(self) -> None:
         """Draining reads all at once, whatever the budget."""
         into: list[Any] = []
         sender, receiver = self.pair(into)
@@ -269,7 +269,7 @@ class FaultTests(ChannelCase):
         self.reactor.settle()
         self.assertEqual((into, receiver.closed, self.lost), ([[b"one"]], True, []))
 
-    def test_close(self) -> None:
+    def test_closed_channel_leaves_nothing_in_the_reactor(self) -> None:
         """Nothing of it stays in the reactor: no reader, no delayed call."""
         into: list[Any] = []
         sender, receiver = self.pair(into)
@@ -362,7 +362,7 @@ class ReadOrderlyTests(ChannelCase):
             self.assertTrue(all(type(frame) is bytes for frame in head[:-1]), head)
         return [[bytes(frame) for frame in frames] for frames in into]
 
-    def test_usual(self) -> None:
+    def test_usual_messages_are_read_whole(self) -> None:
         """With and without identities or topic, with and without buffers."""
         messages = [
             MESSAGE,

@@ -39,7 +39,7 @@ class FrontTests(SocketsCase):
         made.connect(self.outer().address(name))
         return made
 
-    def test_requests(self) -> None:
+    def test_request_comes_with_identity_and_reply_finds_it(self) -> None:
         """A client's message comes with its identity, and the reply finds it."""
         front = self.front()
         for name in DEALERS:
@@ -103,7 +103,7 @@ class FrontTests(SocketsCase):
         client = self.flood(1000)
         self.assertFalse(client.poll(0, zmq.POLLOUT), "1000 messages were taken")
 
-    def test_burst(self) -> None:
+    def test_burst_of_requests_is_not_lost(self) -> None:
         """A client that sends more than is kept loses nothing."""
         self.front()
         client = self.client("shell", zmq.DEALER)
@@ -164,7 +164,7 @@ class FrontTests(SocketsCase):
         front.read_rest()
         self.assertEqual(len(self.received), 50 * MOST_UNTAKEN)
 
-    def test_same_identity_again(self) -> None:
+    def test_client_of_the_same_identity_takes_its_place(self) -> None:
         """A client that comes back under its identity takes its place."""
         front = self.front()
         for text in (b"one", b"two"):
@@ -180,7 +180,7 @@ class FrontTests(SocketsCase):
         self.front().send("shell", [b"nobody", *BODY])
         self.assertEqual(self.lost, [])
 
-    def test_publish(self) -> None:
+    def test_each_subscriber_hears(self) -> None:
         """Every subscription is told, and each subscriber hears."""
         front = self.front()
         clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
@@ -191,7 +191,7 @@ class FrontTests(SocketsCase):
         for client in clients:
             self.assertEqual(self.heard(client), [b"topic", *BODY])
 
-    def test_clients(self) -> None:
+    def test_connections_count_as_clients(self) -> None:
         """Connections count: no subscription, and no end of one."""
         front = self.front()
         clients = [self.client("iopub", zmq.SUB, SUBSCRIBE=b"") for _ in "12"]
@@ -209,7 +209,7 @@ class FrontTests(SocketsCase):
         clients[0].close(0)
         self.reactor.until(lambda: front.clients == 1, "their ends")
 
-    def test_heartbeat(self) -> None:
+    def test_heartbeat_beats_while_the_reactor_does_not(self) -> None:
         """It beats, whatever the reactor does."""
         self.front()
         client = self.client("hb", zmq.REQ)
@@ -217,7 +217,7 @@ class FrontTests(SocketsCase):
         self.assertTrue(client.poll(5000), "a beat")
         self.assertEqual(client.recv(), b"ping")
 
-    def test_curve(self) -> None:
+    def test_keys_encrypt_all_five_sockets(self) -> None:
         """With keys in the file all five are encrypted: who has none is not heard."""
         public, secret = zmq.curve_keypair()
         front = self.front(
@@ -248,7 +248,7 @@ class FrontTests(SocketsCase):
         self.assertEqual((listening.poll(0), beating.poll(0)), (0, 0))
         self.assertEqual(len(self.received), 1)
 
-    def test_taken_address(self) -> None:
+    def test_taken_address_leaves_nothing_of_the_front(self) -> None:
         """Nothing is left when one of the five cannot be had."""
         for name in CHANNELS:
             outer = self.outer()
@@ -263,7 +263,7 @@ class FrontTests(SocketsCase):
             )
             self.assertEqual(self.reactor.readers, [])
 
-    def test_close(self) -> None:
+    def test_closed_front_takes_messages_silently(self) -> None:
         """What is sent after the end goes nowhere; that is no fault."""
         front = self.front()
         front.close(0)

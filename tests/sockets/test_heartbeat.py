@@ -27,19 +27,19 @@ class HeartbeatTests(Case):
         client.close(0)
         return bool(answered)
 
-    def test_beats(self) -> None:
+    def test_heartbeat_echoes_without_this_thread(self) -> None:
         """It echoes, whoever asks, while this thread does nothing for it."""
         heart = Heartbeat(self.address)
         self.addCleanup(heart.close)
         self.assertEqual([self.beats(), self.beats()], [True, True])
 
-    def test_same_identity_again(self) -> None:
+    def test_heartbeat_echoes_a_client_that_comes_back(self) -> None:
         """A client that comes back under its identity is echoed, too."""
         heart = Heartbeat(self.address)
         self.addCleanup(heart.close)
         self.assertEqual([self.beats(b"me"), self.beats(b"me")], [True, True])
 
-    def test_close(self) -> None:
+    def test_closed_heartbeat_frees_thread_and_address(self) -> None:
         """After close the thread is gone, and the address is free."""
         heart = Heartbeat(self.address)
         heart.close()
@@ -47,7 +47,7 @@ class HeartbeatTests(Case):
         other = Heartbeat(self.address)
         other.close()
 
-    def test_taken_address(self) -> None:
+    def test_taken_address_is_raised_by_the_heartbeat(self) -> None:
         """An address that cannot be had is the caller's business."""
         where = os.path.join(self.folder(), "no", "such", "folder")
         self.raised(zmq.ZMQError, Heartbeat, f"ipc://{where}")

@@ -90,7 +90,7 @@ class InnerSideTests(SocketsCase):
         self.assertTrue(after.startswith(b"4-"))
         self.assertFalse(before == after)
 
-    def test_receives(self) -> None:
+    def test_message_comes_with_its_channels_name(self) -> None:
         """Each message comes with its channel's name."""
         identities = self.connect()
         for name in DEALERS:
@@ -102,7 +102,7 @@ class InnerSideTests(SocketsCase):
         self.reactor.until(lambda: self.received, "a message on iopub")
         self.assertEqual(self.received, [("iopub", [b"any topic", *BODY])])
 
-    def test_drain(self) -> None:
+    def test_all_is_read_before_the_end_is_told(self) -> None:
         """All that a kernel sent before it ended is read before the end is told."""
         identities = self.connect()
         for _ in range(100):
@@ -173,7 +173,7 @@ class InnerSideTests(SocketsCase):
         self.reactor.settle()
         self.assertEqual(done, [])
 
-    def test_lost(self) -> None:
+    def test_closed_socket_of_a_running_kernel_is_told_of(self) -> None:
         """A kernel that runs and has one of its sockets closed is told of."""
         self.connect()
         self.kernel["shell"].close(0)
@@ -199,7 +199,7 @@ class InnerSideTests(SocketsCase):
         self.assertEqual(self.lost, [])
         self.assertFalse(self.side.steady)
 
-    def test_close(self) -> None:
+    def test_closed_inner_side_leaves_nothing(self) -> None:
         """Nothing stays: no reader, no timer, no socket that could be sent to."""
         self.connect()
         self.kernel["shell"].close(0)

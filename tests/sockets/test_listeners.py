@@ -20,7 +20,7 @@ class ListenersTests(Case):
         )
         self.listeners.came(1, 0)
 
-    def test_counted(self) -> None:
+    def test_each_connection_counts_once(self) -> None:
         """Each connection once, until it ends."""
         self.listeners.came(2, 0)
         self.listeners.came(2, 0)
@@ -89,7 +89,7 @@ class TcpTests(Case):
         self.addCleanup(self.ours.close)
         self.tcp = Tcp(self.port)
 
-    def test_progress(self) -> None:
+    def test_unread_bytes_are_those_not_acknowledged(self) -> None:
         """What the other side's buffer has taken is acknowledged, the rest waits."""
         self.assertEqual(
             self.tcp.progress(self.ours.fileno()), listeners.Progress(0, False)
@@ -106,7 +106,7 @@ class TcpTests(Case):
         self.assertTrue(progress.waiting)
         self.assertTrue(0 < progress.acked < sent, (progress, sent))
 
-    def test_cut(self) -> None:
+    def test_cut_connection_ends_on_both_sides(self) -> None:
         """Both sides see its end; the descriptor stays its owner's."""
         self.tcp.cut(self.ours.fileno())
         self.assertEqual(self.client.recv(1), b"")

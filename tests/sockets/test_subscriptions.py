@@ -32,7 +32,7 @@ class NewcomersTests(Case):
         self.subscribe(b"")
         self.assertEqual(len(self.told), MOST_GREETINGS + 2)
 
-    def test_flood(self) -> None:
+    def test_flood_of_subscriptions_is_bounded(self) -> None:
         """Many are told in a number that is bounded; the usual one is among them."""
         self.subscribe(*(b"%d" % number for number in range(1000)), b"")
         self.assertEqual(len(self.told), MOST_GREETINGS)

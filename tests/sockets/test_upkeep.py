@@ -19,13 +19,13 @@ class UpkeepTests(Case):
     def trim(self) -> None:
         self.trims += 1
 
-    def test_little(self) -> None:
+    def test_little_traffic_does_nothing(self) -> None:
         """Nothing is done, and nothing waits, for what is little."""
         self.upkeep.passed(WORTH - 1)
         self.upkeep.left()
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
-    def test_much(self) -> None:
+    def test_much_traffic_gives_memory_back(self) -> None:
         """After much, memory is given back, soon and again later."""
         self.upkeep.passed(WORTH)
         for number, delay in enumerate(DELAYS, 1):
@@ -52,7 +52,7 @@ class UpkeepTests(Case):
         self.clock.advance(DELAYS[0])
         self.assertEqual(self.trims, len(DELAYS) + 1)
 
-    def test_look(self) -> None:
+    def test_readers_are_looked_at_after_much_was_published(self) -> None:
         """Who reads is looked at after much was published, not after each message."""
         looks: list[int] = []
         self.upkeep.look = looks.append
