@@ -298,6 +298,8 @@ class Told:
     code: str
     #: The newest kernel when it was sent.
     newest: int
+    #: Answered without busy and idle.
+    quiet: bool = False
     replies: list[str] = attrs.Factory(list)
     idles: int = 0
 
@@ -422,7 +424,7 @@ class WholeShell(RuleBasedStateMachine):
         ),
     )
     def client_runs(
-        self, code: str, client: bytes, channel: str, more: dict[str, bool]
+        self, code: str, client: bytes, channel: str, more: dict[str, Any]
     ) -> None:
         self.client("execute_request", client, channel, code, **more)
 
@@ -447,14 +449,16 @@ class WholeShell(RuleBasedStateMachine):
         code: str,
         subshell: str | None = None,
         /,
-        **more: bool | str,
+        session: str = "client",
+        quiet: bool = False,
+        **more: Any,
     ) -> None:
         if self.left:
             return
         msg_id = f"m{next(self.numbers)}"
         newest = self.start.kernels[-1].generation if self.start.kernels else 0
-        self.told[msg_id] = Told(client, channel, kind, code, newest)
-        own = header(msg_id, kind)
+        self.told[msg_id] = Told(client, channel, kind, code, newest, quiet)
+        own = header(msg_id, kind, session=session)
         if subshell:
             own["subshell_id"] = subshell
         frames = body(own, {"code": code, **more})
@@ -471,6 +475,12 @@ class WholeShell(RuleBasedStateMachine):
             self.changer.settle()
         else:
             self.changer.fail("no")
+
+    def settle_all(self) -> None:
+        while self.changer.asked:
+            self.changer.settle()
+        while self.changer.following:
+            self.changer.found()
 
     # --- the inner kernel ---------------------------------------------------
 
@@ -593,7 +603,7 @@ class WholeShell(RuleBasedStateMachine):
     def nobody_is_answered_twice(self) -> None:
         for msg_id, told in self.told.items():
             assert len(told.replies) <= told.wants_reply, (msg_id, told)
-            assert told.idles <= 1, (msg_id, told)
+            assert told.idles <= (not told.quiet), (msg_id, told)
 
     @invariant()
     def no_kernel_gets_a_request_of_another(self) -> None:
@@ -647,14 +657,13 @@ class WholeShell(RuleBasedStateMachine):
         for _ in range(10):
             self.clock.advance(0.25)
         assert self.left == 1, self.restarter.state
-        while self.changer.asked:
-            self.changer.settle()
+        self.settle_all()
         assert self.clock.getDelayedCalls() == []
         assert all(kernel.closed for kernel in self.start.kernels)
         self.nobody_is_answered_twice()
         for msg_id, told in self.told.items():
             assert len(told.replies) == told.wants_reply, (msg_id, told)
-            assert told.idles == 1, (msg_id, told)
+            assert told.idles == (not told.quiet), (msg_id, told)
 
 
 class LiveShell(WholeShell):
@@ -724,8 +733,7 @@ class LiveShell(WholeShell):
             return
         self.start.failing = None
         for _ in range(400):
-            while self.changer.asked:
-                self.changer.settle()
+            self.settle_all()
             kernel, state = self.kernel, self.restarter.state
             if kernel is not None and not kernel.exited:
                 if isinstance(state, states.Starting):
@@ -739,8 +747,83 @@ class LiveShell(WholeShell):
             self.clock.advance(0.1)
         for msg_id, told in self.told.items():
             assert len(told.replies) == told.wants_reply, (msg_id, told)
-            assert told.idles == 1, (msg_id, told)
+            assert told.idles == (not told.quiet), (msg_id, told)
         super().teardown()
+
+
+class OwnedShell(LiveShell):
+    """The same with a kernel manager that restarts in place."""
+
+    @rule(owner=st.sampled_from(["manager", "manager", "manager", "other"]))
+    def provisioner_greets(self, owner: str) -> None:
+        self.line("kernel_info_request", quiet=True, ipr={"owner": owner})
+
+    @rule()
+    def manager_interrupts(self) -> None:
+        self.manager("interrupt_request")
+
+    @rule(known=st.sampled_from([True] * 9 + [False]))
+    def manager_wants_a_restart(self, known: bool) -> None:
+        """One that has not greeted ends the daemon, and all else is in vain."""
+        if known:
+            self.provisioner_greets("manager")
+        self.manager("shutdown_request", restart=True)
+
+    @rule(
+        now=st.booleans(),
+        cwd=st.sampled_from(["", "", "", "/data"]),
+        env=st.sampled_from([{}, {"A": "1"}, {"A": None}, {"A": 1}]),
+        asked=st.booleans(),
+    )
+    def provisioner_orders(
+        self, now: bool, cwd: str, env: dict[str, object], asked: bool
+    ) -> None:
+        """Mostly as it does: a request of its manager's comes before it."""
+        if asked:
+            self.provisioner_greets("manager")
+            self.manager("interrupt_request")
+            self.manager("shutdown_request", restart=True)
+        before = set(self.told)
+        kernels = len(self.start.kernels)
+        self.line("ipr_restart_request", quiet=True, now=now, cwd=cwd, env=env)
+        if not self.left:
+            [order] = set(self.told) - before
+            if self.told[order].replies == ["ok"]:
+                self.nothing_waits(before, kernels)
+
+    def nothing_waits(self, before: set[str], kernels: int) -> None:
+        """What the front end has forgotten is answered, or the old kernel's."""
+        given = {
+            msg_id
+            for kernel in self.start.kernels[:kernels]
+            for _, msg_id, _ in kernel.got
+        }
+        for msg_id in before - given:
+            told = self.told[msg_id]
+            if told.kind == "execute_request":
+                assert told.replies, (msg_id, told)
+        assert self.relay.restarts.waiting is None
+        assert not self.relay.gate.held
+
+    @precondition(lambda self: bool(self.changer.following))
+    @rule(there=st.booleans())
+    def folder_is_looked_for(self, there: bool) -> None:
+        if there:
+            self.changer.found()
+        else:
+            self.changer.found("cwd")
+
+    def leave(self) -> None:
+        """The sockets are closed now: what comes later reaches nobody."""
+        super().leave()
+        for msg_id, told in self.told.items():
+            assert told.replies or not told.quiet, (msg_id, told)
+
+    def line(self, kind: str, **more: Any) -> None:
+        self.client(kind, b"pro", "control", "", session="line", **more)
+
+    def manager(self, kind: str, **more: Any) -> None:
+        self.client(kind, b"ann", "control", "", session="manager", **more)
 
 
 #: No request unanswered or answered twice; no effect without a kernel.
@@ -753,3 +836,6 @@ WholeShellTests.settings = SETTINGS
 LiveShellTests = LiveShell.TestCase
 # Few ways lead to a cell that hangs.
 LiveShellTests.settings = settings(SETTINGS, max_examples=250)
+#: The same with a restart from the front end.
+OwnedShellTests = OwnedShell.TestCase
+OwnedShellTests.settings = settings(SETTINGS, max_examples=150)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from unittest import mock
@@ -14,7 +15,7 @@ from ipr.boot.first import Plan
 from ipr.boot.kernels import find
 from ipr.daemon.nextkernel import NextKernel, NotRestarted
 from ipr.jupyter.magics import Changes
-from ipr.kernel import apart
+from ipr.kernel import apart, startable
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.cells import Prepared
@@ -115,7 +116,7 @@ class WordsTests(NextKernelCase):
         self.assertFalse(":" in str(self.next_kernel(None).info("").content["banner"]))
 
 
-class PrepareTests(NextKernelCase):
+class ChangesCase(NextKernelCase):
     def setUp(self) -> None:
         super().setUp()
 
@@ -135,6 +136,8 @@ class PrepareTests(NextKernelCase):
         untyped: Any = self
         return str(untyped.failureResultOf(checking, NotRestarted).value)
 
+
+class PrepareTests(ChangesCase):
     def test_changes_are_in_force_when_applied(self) -> None:
         kernel = self.next_kernel()
         prepared = self.prepare(kernel, env=(("A", "1"),))
@@ -194,3 +197,76 @@ class PrepareTests(NextKernelCase):
         with mock.patch.object(apart, "run", never):
             found = self.problem(self.next_kernel().unchanged().check())
         self.assertTrue("'%restart now' restarts it all the same" in found, found)
+
+
+class FollowTests(ChangesCase):
+    """What a kernel manager changes lies under what %restart changes."""
+
+    def follow(
+        self, kernel: NextKernel, cwd: str = "", **env: str | None
+    ) -> tuple[str, ...]:
+        found: list[Callable[[], tuple[str, ...]]] = []
+        kernel.follow(env, cwd).addCallback(found.append)
+        return found[0]()
+
+    def started(self, kernel: NextKernel) -> tuple[str | None, str]:
+        """Start it; give its variable A, and its folder."""
+        self.start(kernel)
+        _, _, environment, cwd = self.starter.started.pop()
+        return environment.get("A"), cwd
+
+    def test_next_kernel_starts_with_it(self) -> None:
+        kernel = self.next_kernel()
+        folder = self.folder()
+        self.assertEqual(self.follow(kernel, folder, A="1"), ())
+        self.assertEqual(self.started(kernel), ("1", folder))
+        self.follow(kernel, A=None)
+        self.assertEqual(self.started(kernel), (None, folder))
+
+    def test_restarts_changes_are_on_top_of_it(self) -> None:
+        kernel = self.next_kernel()
+        own, other = self.folder(), self.folder()
+        self.prepare(kernel, env=(("A", "mine"),), cwd=own).apply()
+        self.follow(kernel, other, A="theirs")
+        self.assertEqual(self.started(kernel), ("mine", own))
+
+    def test_reset_does_not_take_it_back(self) -> None:
+        kernel = self.next_kernel()
+        other = self.folder()
+        reset = self.prepare(kernel, reset=True)
+        self.follow(kernel, other, A="theirs")
+        reset.apply()
+        self.assertEqual(self.started(kernel), ("theirs", other))
+        self.prepare(kernel, reset=True).apply()
+        self.assertEqual(self.started(kernel), ("theirs", other))
+
+    def test_restart_that_was_worked_out_before_it_keeps_it(self) -> None:
+        kernel = self.next_kernel()
+        prepared = self.prepare(kernel, env=(("B", "1"),))
+        self.follow(kernel, A="theirs")
+        prepared.apply()
+        self.assertEqual(self.started(kernel), ("theirs", ""))
+
+    def test_kernelspecs_own_variables_are_on_top_of_it(self) -> None:
+        """As when the daemon was started."""
+        kernel = self.next_kernel(LAUNCH._replace(env=(("A", "spec ${B}"),)))
+        self.follow(kernel, A="theirs", B="1")
+        self.assertEqual(self.started(kernel)[0], "spec 1")
+
+    def test_missing_folder_is_ignored(self) -> None:
+        kernel = self.next_kernel()
+        folder = self.folder()
+        self.follow(kernel, folder)
+        gone = os.path.join(folder, "gone")
+        self.assertEqual(self.follow(kernel, gone, A="1"), ("cwd",))
+        self.assertEqual(self.started(kernel), ("1", folder))
+
+    def test_nothing_is_changed_by_what_cannot_be_had(self) -> None:
+        kernel = self.next_kernel()
+        before = kernel.surroundings
+        many = {f"A{number}": "x" * 100_000 for number in range(70)}
+        wrong: list[dict[str, str | None]] = [{"A": "\0"}, {**many}]
+        untyped: Any = self
+        for env in wrong:
+            untyped.failureResultOf(kernel.follow(env, ""), startable.NotStartable)
+        self.assertEqual(kernel.surroundings, before)

@@ -635,3 +635,32 @@ class NoOverlapTests(RestarterCase):
         self.run_kernel()
         self.restarter.restart(urgent=False)
         self.assertIsNone(self.kernel.parted)
+
+
+class LeavingTests(RestarterCase):
+    """Whether an order to restart comes too late."""
+
+    def test_not_while_a_kernel_runs_or_comes(self) -> None:
+        self.restarter.begin()
+        self.assertFalse(self.restarter.leaving())
+        self.restarter.restart(urgent=False)
+        self.assertFalse(self.restarter.leaving())
+        self.kernel.ended(KILLED)
+        self.assertFalse(self.restarter.leaving())
+
+    def test_from_the_moment_that_somebody_wants_the_end(self) -> None:
+        self.run_kernel()
+        self.restarter.shut_down()
+        self.assertTrue(self.restarter.leaving())
+        self.kernel.ended(KILLED)
+        self.assertTrue(self.restarter.leaving())
+        self.clock.pump([1.0] * 8)
+        self.assertTrue(self.restarter.leaving())
+
+    def test_generation_is_that_of_the_newest_kernel(self) -> None:
+        self.run_kernel()
+        self.assertEqual(self.restarter.generation(), 1)
+        self.restarter.restart(urgent=False)
+        self.kernel.ended(KILLED)
+        self.clock.pump([1.0] * 8)
+        self.assertEqual(self.restarter.generation(), len(self.start.made))
