@@ -115,8 +115,6 @@ TESTED_IN: dict[str, str | None] = {
     "daemon.inside": "daemon/test_commands.py",
     "daemon.ports": None,
     "daemon.slurm": "daemon/test_report.py",
-    "jupyter.ownership": "relay/test_owner.py",
-    "kernel.outer": "kernel/test_generation.py",
     "kernel.reactor": None,
     "kernel.startable": "kernel/test_surroundings.py",
     "kernel.tree": "kernel/test_holdings.py",

@@ -53,7 +53,7 @@ class Button:
             )
         )
         assert isinstance(self.manager.provisioner, InPlaceProvisioner)
-        self.process = self.manager.provisioner.process
+        self.process: Any = self.manager.provisioner.process
         self.clients: list[Client] = []
 
     def run(self, doing: Awaitable[Any]) -> Any:
