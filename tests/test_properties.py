@@ -364,13 +364,15 @@ class WholeShell(RuleBasedStateMachine):
         limits=LIMITS,
         mode=st.sampled_from(["signal", "message"]),
         runs=st.sampled_from([True, True, True, False]),
+        looks=st.booleans(),
     )
-    def begin(self, limits: Limits, mode: str, runs: bool) -> None:
+    def begin(self, limits: Limits, mode: str, runs: bool, looks: bool) -> None:
         self.clock = Clock()
         self.done: Done = []
         self.told: dict[str, Told] = {}
         ids = (f"ipr-{number}" for number in count())
         self.changer = FakeChanger(self.done)
+        self.changer.checks = [] if looks else None
         self.start = Start(self.done)
         self.left = 0
         self.numbers = count()
@@ -476,11 +478,24 @@ class WholeShell(RuleBasedStateMachine):
         else:
             self.changer.fail("no")
 
+    @precondition(lambda self: bool(self.changer.checks))
+    @rule(can_be_started=st.sampled_from([True, True, True, False]))
+    def look_is_over(self, can_be_started: bool) -> None:
+        assert self.changer.checks
+        look = self.changer.checks.pop(0)
+        if can_be_started:
+            look.callback(None)
+        else:
+            look.errback(ValueError("it is gone"))
+
     def settle_all(self) -> None:
+        """All that is worked out can be had."""
         while self.changer.asked:
             self.changer.settle()
         while self.changer.following:
             self.changer.found()
+        while self.changer.checks:
+            self.changer.checks.pop().callback(None)
 
     # --- the inner kernel ---------------------------------------------------
 
@@ -627,8 +642,18 @@ class WholeShell(RuleBasedStateMachine):
         if isinstance(state, states.Running):
             assert self.relay.restarts.waiting or not self.relay.gate.held
             waiting = self.relay.restarts.turns.head
-            if waiting and waiting.settled:
+            if waiting and waiting.settled and not waiting.checking:
                 assert self.relay.ledger.executing, "a %restart that waits for nobody"
+
+    @invariant()
+    def no_timer_outlives_its_reason(self) -> None:
+        """Those of a %restart run while it waits, or is under way."""
+        if not hasattr(self, "relay"):
+            return
+        restarts = self.relay.restarts
+        for kind, timer in restarts._timers.items():
+            assert not timer.running or restarts.turns.head, f"{kind} without a head"
+        assert not restarts.under_way._quiet.running or restarts.under_way.cells
 
     @invariant()
     def cells_after_a_restart_run_in_a_new_kernel(self) -> None:
@@ -712,7 +737,7 @@ class LiveShell(WholeShell):
     def nobody_waits_in_a_dead_kernel(self) -> None:
         if isinstance(self.restarter.state, states.Dead) and self.relay.refusing:
             waiting = self.relay.restarts.turns.head
-            assert waiting is None or not waiting.settled
+            assert waiting is None or not waiting.settled or waiting.checking
 
     @invariant()
     def cells_run_in_their_order(self) -> None:

@@ -233,7 +233,7 @@ class Daemon:
 
     def _wanted(self) -> bool:
         relay = self._relay
-        return bool(relay.subscribers > 0 or relay.ledger.executing or relay.gate.held)
+        return relay.subscribers > 0 or relay.working
 
     def _abandoned(self, why: str) -> None:
         giving = slurm.give_back(self._reactor, os.environ)

@@ -11,7 +11,8 @@ import html
 from collections.abc import Callable
 from typing import Protocol
 
-from twisted.internet.defer import Deferred
+import attrs
+from twisted.internet.defer import Deferred, succeed
 
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Restart
@@ -89,6 +90,11 @@ class Begun:
     def __init__(self) -> None:
         self._cells: list[Cell] = []
 
+    @property
+    def running(self) -> bool:
+        """Whether one has not ended yet."""
+        return not all(cell.ended for cell in self._cells)
+
     def begin(self, cell: Cell) -> None:
         """Let a cell begin."""
         self._cells = [other for other in self._cells if not other.ended]
@@ -111,6 +117,17 @@ class Prepared(Protocol):
         """Put it in force."""
 
 
+@attrs.frozen
+class Wanted:
+    """What a ``%restart`` asks for.
+
+    :ivar body: the message, for the rest of the cell.
+    """
+
+    restart: Restart
+    body: list[Frame]
+
+
 class RestartCell(Cell):
     """A ``%restart``, from its first line to the new kernel's first answer.
 
@@ -118,10 +135,9 @@ class RestartCell(Cell):
     know update_display_data (euporie dies of it): they are told once, and the
     last line comes as a display of its own, in place of the others.
 
-    :ivar restart: what it asks for.
     :ivar id: its own; its display has the same.
-    :ivar body: the message, for the rest of the cell.
     :ivar prepared: what the next kernel starts with.
+    :ivar working: is under way for it, and pointless once it has ended.
     :ivar problem: why it cannot be done.
     """
 
@@ -130,15 +146,14 @@ class RestartCell(Cell):
         post: Post,
         request: Request,
         number: int,
-        restart: Restart,
+        wanted: Wanted,
         cell_id: str,
-        body: list[Frame],
         prepared: Prepared,
     ) -> None:
         super().__init__(post, request, number)
-        self.restart = restart
-        self.body = body
+        self.wanted = wanted
         self.prepared = prepared
+        self.working: Deferred[None] = succeed(None)
         self.problem = Failure("NotDone", "")
         self.id = cell_id
         self._shown = ""
@@ -163,6 +178,10 @@ class RestartCell(Cell):
         if self._shown:
             self.show(Draft("clear_output", {"wait": True}))
         self.show(messages.display(_line(text), self.id))
+
+    def _end(self, reply: Reply) -> None:
+        super()._end(reply)
+        self.working.cancel()
 
     def hand_over(self) -> None:
         """Let the inner kernel finish the request: ipr says no more in it."""

@@ -125,6 +125,12 @@ class Relay:
         return self.voice.front.clients
 
     @property
+    def working(self) -> bool:
+        """Whether a cell runs, here or in the kernel, or waits for a kernel."""
+        begun = self.restarts.begun.running
+        return bool(begun or self.ledger.executing or self.gate.held)
+
+    @property
     def refusing(self) -> Cause | None:
         """Why there is no kernel and none is coming, if it is so."""
         state = self.gate.state

@@ -17,7 +17,7 @@ from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
 from ipr.relay import turns
 from ipr.relay.answers import Publish
-from ipr.relay.cells import Begun, Prepared, RestartCell
+from ipr.relay.cells import Begun, Prepared, RestartCell, Wanted
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
 from ipr.relay.ports import Changer, Decider
@@ -87,9 +87,8 @@ class Restarts:
             self._voice.post,
             request,
             self._voice.restart_number(request),
-            magic,
+            Wanted(magic, envelope.body),
             turn.cell,
-            envelope.body,
             self._changer.unchanged(),
         )
         self._cells[turn.cell] = cell
@@ -238,12 +237,13 @@ class Restarts:
             cell.prepared = prepared
             self._step(turns.Settled(effect.cell, self._before()))
 
-        preparing = self._changer.prepare(cell.restart.changes)
-        preparing.addCallbacks(settled, partial(self._wrong, cell, "WrongChange"))
+        preparing = self._changer.prepare(cell.wanted.restart.changes)
+        wrong = partial(self._wrong, cell, "WrongChange")
+        cell.working = preparing.addCallbacks(settled, wrong)
 
     def _check(self, effect: turns.Check) -> None:
         cell = self._cells[effect.cell]
-        cell.prepared.check().addCallbacks(
+        cell.working = cell.prepared.check().addCallbacks(
             lambda _: self._step(turns.Startable(cell.id, self._before())),
             partial(self._wrong, cell, "KernelStartError"),
         )

@@ -60,7 +60,7 @@ class UnderWay:
         cells = self.over()
         for cell in cells:
             cell.conclude(self._summary())
-            if cell.restart.rest:
+            if cell.wanted.restart.rest:
                 _run_rest(conversation, cell)
             else:
                 cell.succeed()
@@ -79,7 +79,7 @@ def _run_rest(conversation: Conversation, cell: RestartCell) -> None:
     """Run the lines after %restart under the very same request."""
     request = cell.request
     try:
-        conversation.send_rest(request, cell.body, cell.restart.rest)
+        conversation.send_rest(request, cell.wanted.body, cell.wanted.restart.rest)
     except Exception:
         _log.failure("The rest of a %restart could not be sent")
     if request.progress.adopted:

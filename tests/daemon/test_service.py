@@ -32,8 +32,7 @@ class FakeRelay:
     """Nobody is there, and nothing runs."""
 
     subscribers = 0
-    ledger: Any = mock.Mock(executing=False)
-    gate: Any = mock.Mock(held=0)
+    working = False
 
 
 class EndTests(Case):
@@ -65,6 +64,15 @@ class EndTests(Case):
             for _ in range(6):
                 self.reactor.advance(1)
         self.assertEqual(self.restarter.asked, [Leave.REQUESTED])
+
+    def test_who_works_is_not_abandoned(self) -> None:
+        daemon = self.daemon(abandoned_timeout=5.0)
+        relay: Any = daemon._relay
+        relay.working = True
+        daemon._watch.start()
+        self.addCleanup(daemon._watch.stop)
+        self.reactor.pump([1.0] * 20)
+        self.assertEqual(self.restarter.asked, [])
 
     def test_a_signal_terminates_the_kernel(self) -> None:
         self.daemon().terminate(15)

@@ -8,7 +8,7 @@ from ipr.jupyter import messages
 from ipr.jupyter.magics import Restart
 from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
 from ipr.relay.answers import Publish, Reply, Steps
-from ipr.relay.cells import Cell, RestartCell
+from ipr.relay.cells import Cell, RestartCell, Wanted
 from ipr.relay.request import Request
 from tests.case import Case
 from tests.fakes import FakeChanger, FakePrepared
@@ -99,9 +99,8 @@ class RestartCellTests(Case):
             self.posted,
             request("m1"),
             0,
-            Restart(),
+            Wanted(Restart(), [b"frames"]),
             "display",
-            [b"frames"],
             FakePrepared(FakeChanger([])),
         )
 

@@ -706,6 +706,21 @@ class ChangesTests(RelayCase):
         self.changer.settle()
         self.assertEqual(self.took()[-1], ("restart now",))
 
+    def test_nothing_is_worked_out_for_one_that_was_aborted(self) -> None:
+        """A login shell that loads modules is ended, and its timer with it."""
+        self.execute("m1")
+        self.execute("r", "%restart --cwd /data")
+        self.execute("now", "%restart now --cwd /data", identity=b"bob")
+        working, beside = self.changer.asked
+        self.end_cell("m1", "error")
+        # That a cell failed does not concern the urgent one.
+        self.assertEqual((working.called, beside.called), (True, False))
+        self.took()
+        self.relay.end(Cause(Ending.SHUT_DOWN, "shut down"))
+        self.assertTrue(beside.called)
+        found = [what for what in self.took() if what[1] in ("r", "now")]
+        self.assertEqual(found[1:], ended("now", "execute_reply error 0", "bob shell"))
+
     def test_aborted_and_wrong(self) -> None:
         """Nor is it answered twice."""
         self.execute("m1")
