@@ -60,6 +60,31 @@ def count(text: str) -> int:
     return int(text)
 
 
+def spans(text: str) -> tuple[float, ...]:
+    """Read spans of time, ``600,120``; ``""``: none.
+
+    :raises ValueError: when one is no number, or negative.
+    """
+    return tuple(seconds(part) for part in text.split(",") if part.strip())
+
+
+def moment(text: str) -> float:
+    """Read a point in time: ``2026-11-29T18:00``, here or with an offset.
+
+    :returns: seconds since 1970; 0 for ``""``.
+    :raises ValueError: when it is none.
+    """
+    if not text:
+        return 0.0
+    # Late: 3 ms, and hardly anybody has one.
+    import datetime
+
+    try:
+        return datetime.datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise ValueError(f"not a time like 2026-11-29T18:00: {text!r}") from None
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Make a reader for one of some words."""
 
@@ -126,6 +151,12 @@ OPTIONS = (
     Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
            "shut down after this time without a connected client or a running"
            " cell; 0: never (default: 0)"),
+    Option("warn-before", "", "SECONDS", (600.0, 120.0), spans,
+           "say in the notebook that the job ends, this long before it does; \"\":"
+           " never (default: 600,120)"),
+    Option("deadline", "", "TIME", 0.0, moment,
+           "when the job ends, as 2026-11-29T18:00, where its scheduler cannot be"
+           " asked (Slurm, Grid Engine, HTCondor, LSF and PBS can)"),
     Option("no-exec", "", "", False, bool,
            "disable %%ipr exec"),
     Option("log-level", "", "LEVEL", "WARNING", level,

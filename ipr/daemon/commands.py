@@ -9,9 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from twisted.internet.defer import Deferred
-from twisted.python.failure import Failure as Reason
-
 from ipr.boot.options import level
 from ipr.daemon import inside
 from ipr.daemon.inside import ExecFailed, Inside
@@ -39,7 +36,7 @@ class IprCommands:
         log: Log,
         unfinished: Callable[[], Iterable[Request]],
         whisper: Callable[[Request, Draft], None],
-        status: Callable[[], Deferred[list[Row]]],
+        status: Callable[[], list[Row]],
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
         self._log = log
@@ -65,16 +62,11 @@ class IprCommands:
             self._exec(cell, magic)
 
     def _show_status(self, cell: Cell) -> None:
-        def show(rows: list[Row]) -> None:
-            data = {"text/plain": as_text(rows), "text/html": as_html(rows)}
-            content = {"data": data, "metadata": {}, "transient": {}}
-            cell.show(Draft("display_data", content))
-            cell.succeed()
-
-        def failed(reason: Reason) -> None:
-            cell.fail(Failure("StatusError", reason.getErrorMessage()))
-
-        self._status().addCallback(show).addErrback(failed)
+        rows = self._status()
+        data = {"text/plain": as_text(rows), "text/html": as_html(rows)}
+        content = {"data": data, "metadata": {}, "transient": {}}
+        cell.show(Draft("display_data", content))
+        cell.succeed()
 
     def _debug(self, cell: Cell, magic: magics.Ipr) -> None:
         if magic.argument.lower() == "off":

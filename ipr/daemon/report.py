@@ -9,13 +9,12 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections.abc import Callable
 
 import zmq
-from twisted.internet.defer import Deferred
 
 import ipr
 import twisted
-from ipr.daemon import slurm
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.status import Row, size, span
@@ -32,33 +31,37 @@ class Report:
     """Looks at the parts of the daemon, from its start on.
 
     :param path: of the clients' connection file.
+    :param job: returns the row of the scheduler's job, if there is one.
     """
 
     def __init__(
-        self, reactor: Reactor, next_kernel: NextKernel, log: Log, path: str
+        self,
+        reactor: Reactor,
+        next_kernel: NextKernel,
+        log: Log,
+        path: str,
+        job: Callable[[], Row | None],
     ) -> None:
         self._reactor = reactor
         self._next_kernel = next_kernel
         self._log = log
         self._path = path
+        self._job = job
         self._started_at = reactor.seconds()
 
-    def rows(self, relay: Relay, restarter: Restarter) -> Deferred[list[Row]]:
-        """Return the table; fires when Slurm has answered."""
-
-        def answered(job: str) -> list[Row]:
-            rows = [
-                *_state(relay, restarter),
-                *_process(restarter),
-                *_job_memory(),
-                *self._past_and_next(restarter),
-                Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
-                Row("clients", str(relay.subscribers)),
-                *self._daemon(),
-            ]
-            return [*rows, Row("Slurm job", job)] if job else rows
-
-        return slurm.described(self._reactor, os.environ).addCallback(answered)
+    def rows(self, relay: Relay, restarter: Restarter) -> list[Row]:
+        """Return the table."""
+        job = self._job()
+        return [
+            *_state(relay, restarter),
+            *_process(restarter),
+            *_job_memory(),
+            *self._past_and_next(restarter),
+            Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
+            Row("clients", str(relay.subscribers)),
+            *self._daemon(),
+            *([job] if job else []),
+        ]
 
     def _past_and_next(self, restarter: Restarter) -> list[Row]:
         now = self._reactor.seconds()

@@ -23,6 +23,7 @@ from ipr.boot import guardian
 from ipr.boot.connection import Outer
 from ipr.boot.first import Plan
 from ipr.daemon import slurm, tidying
+from ipr.daemon.allocation import Allocation
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.inside import Inside
 from ipr.daemon.limits import limits
@@ -97,6 +98,13 @@ class Daemon:
             wanted=self._wanted,
             end=self.shut_down,
             give_up=self._abandoned,
+            allocation=Allocation(
+                reactor,
+                os.environ,
+                options["deadline"],
+                options["warn_before"],
+                lambda text: self._relay.inbound.business.notices.say(text),
+            ),
         )
 
     # --- begin and end ------------------------------------------------------
@@ -112,7 +120,13 @@ class Daemon:
         signer = Signer(outer.key.encode(), outer.signature_scheme)
         front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel(factory)
-        report = Report(self._reactor, next_kernel, self._log, outer.path)
+        report = Report(
+            self._reactor,
+            next_kernel,
+            self._log,
+            outer.path,
+            self._watch.allocation.row,
+        )
         self._relay = Relay(
             front,
             signer,
@@ -164,6 +178,7 @@ class Daemon:
         _log.info(
             "Signal {number} ({name}) goes to the kernel", number=number, name=name
         )
+        self._watch.allocation.signalled(number)
         self._restarter.signal(number)
 
     def terminate(self, number: int) -> None:
@@ -173,6 +188,8 @@ class Daemon:
         gone does not wait at all.
         """
         how = Leave.QUICKLY if self._watch.orphaned else Leave.TERMINATED
+        if words := self._watch.allocation.last_words():
+            self._relay.inbound.business.notices.last_words(words)
         self.shut_down(f"signal {number}", how)
 
     def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:

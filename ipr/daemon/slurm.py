@@ -8,41 +8,15 @@ Sources: srun(1), "OUTPUT ENVIRONMENT VARIABLES"; squeue(1), ``--steps``.
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
 
-from twisted.internet import defer
 from twisted.internet.defer import Deferred, succeed
-from twisted.python.failure import Failure
 
 from ipr.kernel.asking import Answer, NoAnswer, ask
 from ipr.kernel.reactor import Asking
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
-#: Characters that the time left may have: ``365-23:59:59``, ``UNLIMITED``, ``INVALID``.
-_LONGEST = 20
-
-
-def described(reactor: Asking, environ: Mapping[str, str]) -> Deferred[str]:
-    """Return job, node and time left; fires with ``""`` where there is no Slurm."""
-    job = environ.get("SLURM_JOB_ID")
-    if not job:
-        return succeed("")
-    told = f"{job} on {environ.get('SLURMD_NODENAME', platform.node())}"
-    asking = _asked(reactor, environ, "squeue", "-h", "-j", job, "-o", "%L")
-
-    def answered(output: bytes) -> str:
-        left = output.decode(errors="replace").strip()
-        return f"{told}, time left {left[:_LONGEST]}" if left else told
-
-    def unanswered(reason: Failure) -> str:
-        if reason.check(defer.TimeoutError):
-            return f"{told}; squeue did not answer within {ASKING_TIME:g} s"
-        return told
-
-    result: Deferred[str] = asking.addCallbacks(answered, unanswered)
-    return result
 
 
 def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:

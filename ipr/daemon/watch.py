@@ -1,8 +1,8 @@
-"""Whether anybody still wants the daemon.
+"""What may end the daemon from outside.
 
-Knows its parent process, and how long it has been abandoned. Must not know how it
-ends, nor what a client is. A running cell counts as somebody, whether or not a
-client is connected: what was started before a laptop was closed runs on.
+Knows its parent process, its allocation, and how long it has been abandoned. Must not
+know how it ends, nor what a client is. A running cell counts as somebody, whether or
+not a client is connected: what was started before a laptop was closed runs on.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from ipr.daemon.allocation import Allocation
 from ipr.sockets.reactor import Clock
 
 #: Seconds between looks.
@@ -30,6 +31,7 @@ class Watch:
     :param end: called with the reason when the parent is gone.
     :param give_up: called with the reason when we are abandoned, and again after the
         same time if the daemon is still there.
+    :param allocation: starts and stops with the looks.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Watch:
         wanted: Callable[[], bool],
         end: Callable[[str], None],
         give_up: Callable[[str], None],
+        allocation: Allocation,
     ) -> None:
         self._clock = clock
         self._parent = parent
@@ -48,17 +51,20 @@ class Watch:
         self._wanted = wanted
         self._end = end
         self._give_up = give_up
+        self.allocation = allocation
         self._alone_since: float | None = None
         self._looking = LoopingCall(self._look)
         self._looking.clock = cast(IReactorTime, clock)
 
     def start(self) -> None:
         """Start, if there is anything to watch."""
+        self.allocation.start()
         if self._parent or self._limit:
             self._looking.start(LOOK_TIME, now=False)
 
     def stop(self) -> None:
         """Stop."""
+        self.allocation.stop()
         if self._looking.running:
             self._looking.stop()
 

@@ -20,6 +20,7 @@ from ipr.relay.cells import Begun, Cell
 from ipr.relay.gate import Gate, Open, Refusing
 from ipr.relay.greetings import NO_KERNEL, Greetings
 from ipr.relay.interrupts import Interrupts
+from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Commands, Decider
 from ipr.relay.request import Request
@@ -32,6 +33,7 @@ class Business:
 
     :param begun: cells that must end when the daemon does.
     :ivar owner: the kernel manager that restarts in place, if there is one.
+    :ivar notices: what ipr has to say that nobody asked for.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Business:
         begun: Begun,
         interrupts: Interrupts,
         owner: Owner,
+        notices: Notices,
     ) -> None:
         self._voice = voice
         self._gate = gate
@@ -55,6 +58,7 @@ class Business:
         self._begun = begun
         self._interrupts = interrupts
         self.owner = owner
+        self.notices = notices
 
     def take(self, channel: str, envelope: Envelope) -> bool:
         """Answer a request, if it is ours."""
@@ -71,6 +75,10 @@ class Business:
 
     def _execute(self, channel: str, envelope: Envelope) -> bool:
         """Look for a magic; every other cell passes."""
+        if channel == "shell":
+            if self.notices.pending and self._gate.clear is not None:
+                self.notices.at_head(envelope)
+            self.notices.cell_came(envelope)
         if self._greetings.obituary.pending and self._gate.clear is not None:
             self._greetings.tell_of_death(channel, envelope)
         content = envelope.body[CONTENT]

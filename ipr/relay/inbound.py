@@ -87,6 +87,8 @@ class Inbound:
         if channel == "iopub":
             if len(frames) == 1:
                 self._greetings.subscription(frames[0])
+                if frames[0][:1] == b"\x01":
+                    self.business.notices.subscribed()
             return
         try:
             envelope = split(frames)

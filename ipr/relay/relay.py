@@ -41,6 +41,7 @@ from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
+from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Changer, Commands, Decider, FrontSide
 from ipr.relay.readiness import Readiness
@@ -99,6 +100,7 @@ class Relay:
             begun,
             interrupts,
             Owner(voice, self.restarts, self.decider, changer, interrupts),
+            Notices(voice, current),
         )
         self.inbound = Inbound(
             signer, self.gate, business, self.greetings, Trace(), self.decider.now

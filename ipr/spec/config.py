@@ -113,6 +113,8 @@ def _as_text(rows: Sequence[Row], looked: Sequence[str]) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, tuple):
+        return ",".join(map(_shown, value)) or "-"
     if value == -1.0:
         # --start-timeout, where the command decides.
         return "auto"

@@ -10,6 +10,21 @@ from tests.case import Case
 
 
 class ReadersTests(Case):
+    def test_spans_of_time_are_read(self) -> None:
+        """Separated by commas; nothing is none."""
+        self.assertEqual(options.spans("600, 120"), (600.0, 120.0))
+        self.assertEqual(options.spans(""), ())
+        error = self.raised(ValueError, options.spans, "600,soon")
+        self.assertEqual(str(error), "not a number of seconds: 'soon'")
+
+    def test_point_in_time_is_read(self) -> None:
+        """With an offset or in local time; nothing is none."""
+        self.assertEqual(options.moment("1970-01-01T00:01:00+00:00"), 60.0)
+        self.assertEqual(options.moment(""), 0.0)
+        for text in ("soon", "2026-13-01", "600"):
+            error = self.raised(ValueError, options.moment, text)
+            self.assertEqual(str(error), f"not a time like 2026-11-29T18:00: {text!r}")
+
     def test_level_is_read_in_any_case(self) -> None:
         """Names in any case, the old ones too, and the numbers of logging."""
         self.assertEqual(
@@ -105,6 +120,8 @@ class ParseTests(Case):
                     "restart_overlap": "auto",
                     "max_held": 256,
                     "abandoned_timeout": 0.0,
+                    "warn_before": (600.0, 120.0),
+                    "deadline": 0.0,
                     "no_exec": False,
                     "log_level": "WARNING",
                 },
@@ -162,6 +179,8 @@ class ParseTests(Case):
             "--restart-overlap=never",
             "--max-held=1",
             "--abandoned-timeout=3600",
+            "--warn-before=60,5",
+            "--deadline=2023-11-14T22:13:20+00:00",
             "--no-exec",
             "--log-level=debug",
         )
@@ -181,6 +200,8 @@ class ParseTests(Case):
                     "restart_overlap": "never",
                     "max_held": 1,
                     "abandoned_timeout": 3600.0,
+                    "warn_before": (60.0, 5.0),
+                    "deadline": 1700000000.0,
                     "no_exec": True,
                     "log_level": "DEBUG",
                 },

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogPublisher
 
 from ipr.daemon.commands import IprCommands
@@ -56,8 +55,6 @@ class CommandsCase(Case):
         self.log = Log(lambda _text: None)
         self.notebook = FakeNotebook()
         self.restarter: Any = FakeRestarter()
-        #: The status, which comes when the test says.
-        self.asked: Deferred[list[Row]] = Deferred()
         self.commands = self.make_commands(self.look_inside)
         self.said: list[Any] = []
 
@@ -68,7 +65,7 @@ class CommandsCase(Case):
             self.log,
             lambda: self.notebook.running,
             self.notebook.whisper,
-            lambda: self.asked,
+            lambda: [Row("state", "running")],
             look_inside,
         )
 
@@ -113,19 +110,11 @@ class HelpAndStatusTests(CommandsCase):
             self.assertEqual(self.texts(), [HELP[topic]])
             self.assertEqual(self.replies(), ["ok "])
 
-    def test_status_is_a_table_once_all_is_known(self) -> None:
-        """The table, once all is known."""
+    def test_status_is_a_table(self) -> None:
+        """At once."""
         self.run_magic(Ipr("status"))
-        self.assertEqual(self.said, [])
-        self.asked.callback([Row("state", "running")])
         self.assertEqual(self.said[0].content["data"]["text/plain"], "state  running")
         self.assertEqual(self.replies(), ["ok "])
-
-    def test_status_that_fails_says_why(self) -> None:
-        """The cell says why."""
-        self.run_magic(Ipr("status"))
-        self.asked.errback(OSError("no squeue"))
-        self.assertEqual(self.replies(), ["error StatusError"])
 
 
 class DebugTests(CommandsCase):

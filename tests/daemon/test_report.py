@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from unittest import mock
 
-from twisted.internet.defer import succeed
-
-from ipr.daemon import report, slurm
+from ipr.daemon import report
 from ipr.daemon.log import Log
 from ipr.daemon.report import Report
+from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
@@ -30,14 +29,20 @@ class ReportTests(Case):
         self.kernel: Any = None
         self.refusing: Cause | None = None
         self.job: memory.Usage | None = None
-        self.slurm = ""
+        self.job_row: Row | None = None
 
     def rows(self) -> dict[str, str]:
         """Return the values by their labels."""
         next_kernel: Any = FakePart(
             surroundings=Surroundings(None, told=("--env A=1",))
         )
-        made = Report(self.reactor, next_kernel, Log(lambda _: None), "/run/k.json")
+        made = Report(
+            self.reactor,
+            next_kernel,
+            Log(lambda _: None),
+            "/run/k.json",
+            lambda: self.job_row,
+        )
         self.reactor.advance(90)
         relay: Any = FakePart(
             ledger=[1, 2],
@@ -51,16 +56,11 @@ class ReportTests(Case):
             history=[(0.0, number, "restarted") for number in range(1, 13)],
             public_state=lambda: "running",
         )
-        found: dict[str, str] = {}
         with (
-            mock.patch.object(slurm, "described", return_value=succeed(self.slurm)),
             mock.patch.object(memory, "job", return_value=self.job),
             mock.patch.object(memory, "resident", return_value=(1024, 2048)),
         ):
-            made.rows(relay, restarter).addCallback(
-                lambda rows: found.update({row.name: row.value for row in rows})
-            )
-        return found
+            return {row.name: row.value for row in made.rows(relay, restarter)}
 
     def test_state_requests_and_daemon(self) -> None:
         rows = self.rows()
@@ -102,7 +102,7 @@ class ReportTests(Case):
         self.job = memory.Usage(1024, 4096)
         self.assertEqual(self.rows()["job memory"], "1 KiB of 4 KiB")
 
-    def test_slurm_only_where_there_is_a_job(self) -> None:
+    def test_job_only_where_there_is_one(self) -> None:
         self.assertFalse("Slurm job" in self.rows())
-        self.slurm = "1 on node1"
+        self.job_row = Row("Slurm job", "1 on node1")
         self.assertEqual(self.rows()["Slurm job"], "1 on node1")

@@ -65,6 +65,8 @@ class OptionsTests(Case):
             "--restart-overlap=never",
             "--max-held=1",
             "--abandoned-timeout=3600",
+            "--warn-before=60,5",
+            "--deadline=2026-11-29T18:00+01:00",
             "--no-exec",
             "--log-level=debug",
         ]

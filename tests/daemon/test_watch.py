@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
+from ipr.daemon.allocation import Allocation
 from ipr.daemon.watch import Watch
 from tests.case import Case
+from tests.fakes import FakeReactor
 
 
 class WatchTests(Case):
@@ -15,6 +18,7 @@ class WatchTests(Case):
         self.told: list[str] = []
 
     def watch(self, *, parent: int = 0, limit: float = 0.0) -> None:
+        reactor: Any = FakeReactor()
         watch = Watch(
             self.clock,
             parent=parent,
@@ -22,6 +26,7 @@ class WatchTests(Case):
             wanted=lambda: self.wanted,
             end=lambda why: self.told.append(f"end: {why}"),
             give_up=lambda why: self.told.append(f"give up: {why}"),
+            allocation=Allocation(reactor, {}, 0.0, (), self.fail),
         )
         watch.start()
         self.addCleanup(watch.stop)

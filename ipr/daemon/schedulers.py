@@ -1,0 +1,142 @@
+"""The schedulers that may have started the job that the daemon runs in.
+
+Knows by which variables a job is recognised, and how its scheduler says how much time
+is left. Must not know who asks, or when. Each row of :data:`SCHEDULERS` is one of them.
+
+Sources: squeue(1) "%L"; qstat(1) of Grid Engine; qstat(1B) of PBS Professional,
+"Resource_List.walltime"; bjobs(1) of LSF, "time_left"; HTCondor's manual, "Job ClassAd
+Attributes".
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+
+import attrs
+
+#: Seconds above which a limit is none: where there is none, Slurm names a year.
+NO_LIMIT = 300 * 86400.0
+#: Characters of an answer that are looked at.
+LONGEST = 1 << 16
+
+_SPAN = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
+
+
+@attrs.frozen
+class Scheduler:
+    """One scheduler.
+
+    :ivar name: as people call it.
+    :ivar variables: those that a job of it has; the first one is the job's number.
+    :ivar query: a command that says more, with ``{job}`` in it; empty: none.
+    :ivar left: reads the seconds that are left out of the answer: ``inf`` without a
+        limit, None when it does not say.
+    """
+
+    name: str
+    variables: tuple[str, ...]
+    query: tuple[str, ...]
+    left: Callable[[str], float | None]
+
+
+@attrs.frozen
+class Job:
+    """The job that we are in."""
+
+    scheduler: Scheduler
+    number: str
+
+    @property
+    def query(self) -> list[str]:
+        """The command that says how much time is left; empty: none."""
+        return [word.replace("{job}", self.number) for word in self.scheduler.query]
+
+
+def seconds(text: str) -> float | None:
+    """Read ``[[D-]HH:]MM:SS``; None when it is something else."""
+    found = _SPAN.fullmatch(text.strip())
+    if found is None:
+        return None
+    days, hours, minutes, rest = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60.0 + rest
+
+
+def _slurm(answer: str) -> float | None:
+    if answer.strip() in ("UNLIMITED", "NOT_SET"):
+        return math.inf
+    return seconds(answer)
+
+
+def _grid_engine(answer: str) -> float | None:
+    hard = re.search(r"^hard resource_list:.*\bh_rt=(\d+)", answer, re.MULTILINE)
+    if hard is None:
+        return math.inf if "job_number:" in answer else None
+    used = re.search(r"^usage .*\bwallclock=([\d:-]+)", answer, re.MULTILINE)
+    spent = seconds(used[1]) if used else None
+    return None if spent is None else int(hard[1]) - spent
+
+
+def _pbs(answer: str) -> float | None:
+    limit = re.search(r"Resource_List\.walltime = ([\d:]+)", answer)
+    if limit is None:
+        return math.inf if "Job Id:" in answer else None
+    used = re.search(r"resources_used\.walltime = ([\d:]+)", answer)
+    whole, spent = seconds(limit[1]), seconds(used[1]) if used else 0.0
+    return None if whole is None or spent is None else whole - spent
+
+
+def _lsf(answer: str) -> float | None:
+    if answer.strip() == "-":
+        return math.inf
+    # "1:30 L": hours and minutes; L: the limit's, E: an estimate.
+    found = re.match(r"\s*(\d+):(\d+) [LEX]", answer)
+    return (int(found[1]) * 60 + int(found[2])) * 60.0 if found else None
+
+
+def _nothing(_answer: str) -> None:
+    return None
+
+
+# fmt: off
+SCHEDULERS = (
+    Scheduler("Slurm", ("SLURM_JOB_ID",),
+              ("squeue", "-h", "-j", "{job}", "-o", "%L"), _slurm),
+    Scheduler("HTCondor", ("_CONDOR_JOB_AD",), (), _nothing),
+    Scheduler("LSF", ("LSB_JOBID",),
+              ("bjobs", "-noheader", "-o", "time_left", "{job}"), _lsf),
+    Scheduler("PBS", ("PBS_JOBID",), ("qstat", "-f", "{job}"), _pbs),
+    Scheduler("Grid Engine", ("JOB_ID", "SGE_ROOT"), ("qstat", "-j", "{job}"),
+              _grid_engine),
+)
+# fmt: on
+
+
+def job_of(environ: Mapping[str, str]) -> Job | None:
+    """Return the job whose environment this is; None: it is no job's."""
+    for scheduler in SCHEDULERS:
+        if all(environ.get(name) for name in scheduler.variables):
+            return Job(scheduler, environ[scheduler.variables[0]])
+    return None
+
+
+def end_in_environment(environ: Mapping[str, str]) -> float | None:
+    """Return when the job ends, in seconds since 1970, as its environment says.
+
+    :returns: None: it does not say. Slurm does since 23.02.
+    """
+    try:
+        return float(environ["SLURM_JOB_END_TIME"])
+    except (KeyError, ValueError):
+        return None
+
+
+def condor(ad: str) -> tuple[str, float | None]:
+    """Read the job's ClassAd: its number, and when it ends in seconds since 1970."""
+    found = dict(re.findall(r"^(\w+) = (\d+)$", ad[:LONGEST], re.MULTILINE))
+    number = f"{found.get('ClusterId', '?')}.{found.get('ProcId', '0')}"
+    start, allowed = found.get("JobCurrentStartDate"), found.get("AllowedJobDuration")
+    if start is None or allowed is None:
+        return number, None
+    return number, float(start) + float(allowed)

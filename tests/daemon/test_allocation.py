@@ -1,0 +1,96 @@
+"""What a user is told of the allocation."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ipr.daemon.allocation import Allocation
+from ipr.daemon.status import Row
+from tests.case import Case
+from tests.fakes import FakeReactor
+
+
+class AllocationTests(Case):
+    def setUp(self) -> None:
+        self.reactor: Any = FakeReactor()
+        self.said: list[Callable[[], str]] = []
+
+    def made(self, environ: Mapping[str, str], deadline: float = 0.0) -> Allocation:
+        made = Allocation(
+            self.reactor, environ, deadline, (600.0, 120.0), self.said.append
+        )
+        made.start()
+        self.addCleanup(made.stop)
+        return made
+
+    def job(self, seconds: float) -> Allocation:
+        """Be in a job of Slurm, which has said in the environment when it ends."""
+        return self.made(
+            {
+                "SLURM_JOB_ID": "7",
+                "SLURMD_NODENAME": "node1",
+                "SLURM_JOB_END_TIME": str(time.time() + seconds),
+            }
+        )
+
+    def test_no_job_has_no_row_and_no_words(self) -> None:
+        """Nor is anything asked."""
+        alone = self.made({})
+        self.assertEqual((alone.row(), alone.last_words()), (None, ""))
+        alone.signalled(signal.SIGUSR1)
+        self.assertEqual(self.said, [])
+
+    def test_row_names_number_node_and_time(self) -> None:
+        self.assertEqual(
+            self.job(1195).row(), Row("Slurm job", "7 on node1, time left 20 min")
+        )
+
+    def test_deadline_counts_where_there_is_no_scheduler(self) -> None:
+        alone = self.made({}, time.time() + 7205)
+        self.assertEqual(alone.row(), Row("deadline", "time left 2 h 0 min"))
+
+    def test_warning_says_the_time_as_it_is_when_it_is_shown(self) -> None:
+        """It may be shown later, at the head of a cell."""
+        self.job(80)
+        (text,) = self.said
+        self.assertTrue(
+            re.fullmatch(
+                r"Slurm job 7 ends in 1 min (19|20) s, and this kernel with it\."
+                r" Save what you need\.",
+                text(),
+            )
+        )
+        self.reactor.advance(50)
+        self.assertTrue(re.search(r"ends in (29|30) s, and", text()))
+
+    def test_signal_of_the_scheduler_shows_what_is_left(self) -> None:
+        """Only one that schedulers send, and only near the end."""
+        near = self.made({}, time.time() + 300)
+        near.signalled(signal.SIGWINCH)
+        self.assertEqual(self.said, [])
+        near.signalled(signal.SIGUSR1)
+        self.assertEqual(len(self.said), 1)
+
+    def test_last_words_name_the_limit_or_say_what_it_may_be(self) -> None:
+        self.assertEqual(
+            self.job(20).last_words(), "Slurm job 7 has reached its time limit."
+        )
+        self.assertEqual(
+            self.job(2000).last_words(),
+            "Slurm job 7 is being ended: cancelled, preempted, or shut down.",
+        )
+
+    def test_condor_job_is_named_by_its_file(self) -> None:
+        path = os.path.join(self.folder(), "ad")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("ClusterId = 4\nProcId = 0\n")
+        row = self.made({"_CONDOR_JOB_AD": path}).row()
+        assert row is not None
+        self.assertEqual(row.name, "HTCondor job")
+        self.assertIn("4.0 on ", row.value)
+        self.assertIn("time left unlimited", row.value)
