@@ -235,6 +235,19 @@ class FakePrepared(Prepared):
         return self._changer.checks[-1]
 
 
+class FakeDesk:
+    """Says a little."""
+
+    def facts(self) -> dict[str, Any]:
+        return {"state": "running"}
+
+    def table(self) -> list[tuple[str, str]]:
+        return [("state", "running")]
+
+    def log(self, after: int) -> tuple[list[str], int]:
+        return ["a line"], after + 1
+
+
 class FakeChanger:
     """Works out nothing by itself: the test says when, and what comes of it."""
 

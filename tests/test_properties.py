@@ -24,7 +24,7 @@ from hypothesis.stateful import (
 )
 from twisted.internet.task import Clock
 
-from ipr.jupyter import messages
+from ipr.jupyter import messages, remote
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
 from ipr.jupyter.wire import Frame, split
@@ -40,7 +40,14 @@ from ipr.relay.gate import HELD_BESIDES
 from ipr.relay.ledger import Ledger
 from ipr.relay.relay import Relay
 from ipr.relay.request import Request
-from tests.fakes import Done, FakeChanger, FakeCommands, FakeKernel, FakeStart
+from tests.fakes import (
+    Done,
+    FakeChanger,
+    FakeCommands,
+    FakeDesk,
+    FakeKernel,
+    FakeStart,
+)
 from tests.lifecycle import machine_world
 from tests.lifecycle.machine_world import World
 from tests.requests import SIGNER, body, header, request
@@ -386,6 +393,7 @@ class WholeShell(RuleBasedStateMachine):
             decider=lambda relay: self.make_restarter(relay, limits),
             commands=lambda _relay: FakeCommands(self.done),
             changer=self.changer,
+            desk=FakeDesk(),
         )
         self.start.mode = mode
         self.restarter.begin()
@@ -437,6 +445,15 @@ class WholeShell(RuleBasedStateMachine):
     )
     def client_restarts(self, code: str, client: bytes, channel: str) -> None:
         self.client("execute_request", client, channel, code)
+
+    @rule(
+        command=st.sampled_from(["restart", "restart", "interrupt", "facts"]),
+        options=st.sampled_from([(), (), ("--now",), ("--cwd", "/data"), ("--no",)]),
+    )
+    def terminal_asks(self, command: str, options: tuple[str, ...]) -> None:
+        kind, words = remote.REQUEST, list(options)
+        more: dict[str, Any] = {"command": command, "options": words}
+        self.client(kind, b"ann", "control", "", quiet=True, **more)
 
     @rule(client=st.sampled_from([b"ann", b"bob"]))
     def client_sends_much(self, client: bytes) -> None:

@@ -13,7 +13,7 @@ import os
 from ipr.boot import connection, guardian
 from ipr.boot.connection import Inner, Outer
 from ipr.boot.kernels import NoCommand, find
-from ipr.boot.launch import Launch
+from ipr.boot.launch import Launch, with_own_file
 from ipr.boot.light import NamedTuple
 
 TYPE_CHECKING = False
@@ -143,6 +143,7 @@ def prepare(
     command = launch.command(inner.path)
     try:
         environment = launch.environment(os.environ)
+        environment = with_own_file(environment, planned.outer.path)
         order = guardian.encode_order(command, environment, "", inner.folder)
     except ValueError as error:
         guardian.dismiss(forked)

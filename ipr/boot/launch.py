@@ -22,6 +22,23 @@ _LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "b
 _LAUNCHERS |= frozenset(("oarsub", "flux", "condor_submit", "ssh"))
 
 
+#: The variable by which code in a kernel finds its daemon: the path of the clients'
+#: connection file.
+OWN_FILE = "IPR_CONNECTION_FILE"
+
+
+def with_own_file(environment: Mapping[str, str], path: str) -> dict[str, str]:
+    """Return a kernel's environment with its daemon in it.
+
+    :param path: of the clients' connection file; ``""``: nobody can find the daemon,
+        and must not find one further out.
+    """
+    made = {**environment, OWN_FILE: path}
+    if not path:
+        del made[OWN_FILE]
+    return made
+
+
 class Launch(NamedTuple):
     """A kernel's command, not yet filled in.
 

@@ -27,6 +27,8 @@ from twisted.logger import (
 )
 from zope.interface import implementer
 
+from ipr.daemon.kept import Kept
+
 _LEVELS: dict[str, NamedConstant] = {
     "DEBUG": LogLevel.debug,
     "INFO": LogLevel.info,
@@ -50,10 +52,14 @@ class Log:
         #: Called when the level changes, with whether DEBUG is wanted.
         self.debugging_changed: Callable[[bool], None] = _nothing
         self._logger = Logger("ipr.exec")
+        #: For a terminal: INFO and above, and what the level lets pass.
+        self.kept = Kept()
 
     def begin(self) -> None:
         """Take over Twisted's log, stderr only."""
-        globalLogBeginner.beginLoggingTo([self.observer()], redirectStandardIO=False)
+        globalLogBeginner.beginLoggingTo(
+            [self.observer(), self.keeper()], redirectStandardIO=False
+        )
 
     def join(self) -> None:
         """Add to the log that ``twistd`` set up: log to the notebook only.
@@ -68,12 +74,26 @@ class Log:
                 FilteringLogObserver(observer, [_Predicate(self._wanted_by_others)])
             )
         globalLogPublisher.addObserver(self.observer())
+        globalLogPublisher.addObserver(self.keeper())
 
     def observer(self) -> ILogObserver:
         """Return the observer; it sees what passes the level's filter."""
         return FilteringLogObserver(
             _Observer(self._observe), [_Predicate(self._wanted)]
         )
+
+    def keeper(self) -> ILogObserver:
+        """Return what keeps the last records for a terminal."""
+
+        def keep(event: LogEvent) -> None:
+            self.kept.add(_text(event))
+
+        return FilteringLogObserver(_Observer(keep), [_Predicate(self._worth_keeping)])
+
+    def _worth_keeping(self, event: LogEvent) -> bool:
+        level = event.get("log_level", LogLevel.info)
+        ours = str(event.get("log_namespace", "")).startswith("ipr.")
+        return self._wanted(event) or bool(ours and level >= LogLevel.info)
 
     def _wanted_by_others(self, event: LogEvent) -> bool:
         ours = str(event.get("log_namespace", "")).startswith("ipr.")

@@ -96,6 +96,20 @@ class NextKernel:
         launch = self.surroundings.launch
         return launch is not None and launch.may_queue
 
+    @property
+    def name(self) -> str:
+        """Its kernelspec's name, or that of its program."""
+        launch = self.surroundings.launch
+        if launch is None:
+            return ""
+        where = launch.resource_dir or "".join(launch.argv[:1])
+        return launch.name or os.path.basename(os.path.normpath(where))
+
+    @property
+    def notebook(self) -> str:
+        """The path or name that the Jupyter server gave, or ``""``."""
+        return self.surroundings.environment(os.environ).get("JPY_SESSION_NAME", "")
+
     def unchanged(self) -> cells.Prepared:
         """Return what a ``%restart`` without options starts."""
         return Prepared(self, self.surroundings, self.surroundings)

@@ -32,6 +32,7 @@ class Report:
 
     :param path: of the clients' connection file.
     :param job: returns the row of the scheduler's job, if there is one.
+    :ivar started_at: when, in the reactor's seconds.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class Report:
         self._log = log
         self._path = path
         self._job = job
-        self._started_at = reactor.seconds()
+        self.started_at = reactor.seconds()
 
     def rows(self, relay: Relay, restarter: Restarter) -> list[Row]:
         """Return the table."""
@@ -63,10 +64,13 @@ class Report:
             *([job] if job else []),
         ]
 
+    def age(self, when: float) -> float:
+        """Return how many seconds ago that was."""
+        return self._reactor.seconds() - when
+
     def _past_and_next(self, restarter: Restarter) -> list[Row]:
-        now = self._reactor.seconds()
         started = [
-            f"{number}: {span(now - when)} ago, {why}"
+            f"{number}: {span(self.age(when))} ago, {why}"
             for when, number, why in list(restarter.history)[-MOST_KERNELS:]
         ]
         surroundings = self._next_kernel.surroundings
@@ -77,7 +81,7 @@ class Report:
         ]
 
     def _daemon(self) -> list[Row]:
-        up = span(self._reactor.seconds() - self._started_at)
+        up = span(self.age(self.started_at))
         return [
             Row("connection file", self._path),
             Row("daemon", f"pid {os.getpid()}, up {up}"),

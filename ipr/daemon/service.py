@@ -25,6 +25,7 @@ from ipr.boot.first import Plan
 from ipr.daemon import slurm, tidying
 from ipr.daemon.allocation import Allocation
 from ipr.daemon.commands import IprCommands
+from ipr.daemon.desk import Desk
 from ipr.daemon.inside import Inside
 from ipr.daemon.limits import limits
 from ipr.daemon.log import Log
@@ -137,6 +138,7 @@ class Daemon:
             decider=partial(self._make_restarter, next_kernel),
             commands=partial(self._commands, report),
             changer=next_kernel,
+            desk=Desk(next_kernel, report, self._log, self._parts),
         )
         front.listen(self._relay.inbound.received)
         self._log.debugging_changed = self._debugging
@@ -238,6 +240,9 @@ class Daemon:
             lambda: report.rows(relay, self._restarter),
             None if self._options["no_exec"] else look_inside,
         )
+
+    def _parts(self) -> tuple[Relay, Restarter]:
+        return self._relay, self._restarter
 
     def _debugging(self, wanted: bool) -> None:
         self._relay.inbound.trace.on = wanted

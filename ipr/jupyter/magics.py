@@ -64,6 +64,11 @@ class Restart:
     changes: Changes = NO_CHANGES
     rest: str = ""
 
+    @property
+    def plain(self) -> bool:
+        """Whether the next kernel starts with what this one started with."""
+        return self.changes == NO_CHANGES
+
 
 @attrs.frozen
 class Ipr:
@@ -181,22 +186,26 @@ class _Wrong(ValueError):
 
 def _restart(argument: str, rest: str) -> Magic:
     if len(argument) > LONGEST_LINE:
-        return Mistake(
-            f"%restart: the line has {len(argument)} characters, the limit is"
-            f" {LONGEST_LINE}; put long values into a file and use --env-file"
-        )
+        return Mistake(f"%restart: {too_long(len(argument))}")
     try:
         words = shell_words(argument)
         if words in (["help"], ["--help"], ["-h"], ["?"]):
             return _help("restart", f"%restart {words[0]}", rest)
-        switches, values = _options(words)
-        pairs = tuple(map(_pair, values.get("--env", ())))
+        return attrs.evolve(restart(words), rest=rest)
     except ValueError as error:
         return Mistake(f"%restart: {error}. {RESTART_USAGE}")
+
+
+def restart(words: list[str]) -> Restart:
+    """Read the words after ``%restart``.
+
+    :raises ValueError: one is wrong.
+    """
+    switches, values = _options(words)
     return Restart(
         "now" in switches,
         Changes(
-            pairs,
+            tuple(map(_pair, values.get("--env", ()))),
             tuple(values.get("--unset", ())),
             "".join(values.get("--env-file", ())),
             "".join(values.get("--cwd", ())),
@@ -204,7 +213,14 @@ def _restart(argument: str, rest: str) -> Magic:
             "".join(values.get("--kernel", ())),
             "--reset" in switches,
         ),
-        rest,
+    )
+
+
+def too_long(length: int) -> str:
+    """Say that a line has more than ``LONGEST_LINE`` characters."""
+    return (
+        f"the line has {length} characters, the limit is {LONGEST_LINE}; put long"
+        " values into a file and use --env-file"
     )
 
 

@@ -15,7 +15,7 @@ from twisted.logger import Logger
 from ipr.boot import connection, first, guardian, places
 from ipr.boot.connection import Inner, Outer
 from ipr.boot.first import Prepared
-from ipr.boot.launch import Launch
+from ipr.boot.launch import Launch, with_own_file
 from ipr.jupyter.wire import Frame
 from ipr.kernel import guardians, priority
 from ipr.kernel.parting import Parting
@@ -226,6 +226,7 @@ class Starter:
             way = first.way(launch, self._transport)
             inner = connection.make_inner(self._outer, way, folders)
             command = tuple(launch.command(inner.path, cwd))
+            environment = with_own_file(environment, self._outer.path)
             order = guardian.encode_order(command, environment, cwd, inner.folder)
         except Exception:
             process.dismiss()

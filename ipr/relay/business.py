@@ -11,18 +11,19 @@ from typing import ClassVar
 
 from twisted.logger import Logger
 
-from ipr.jupyter import magics, messages, ownership
+from ipr.jupyter import magics, messages, ownership, remote
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import CONTENT, Envelope, Malformed
 from ipr.relay import completion
 from ipr.relay.answers import Publish, Reply
-from ipr.relay.cells import Begun, Cell
+from ipr.relay.cells import Cell
 from ipr.relay.gate import Gate, Open, Refusing
 from ipr.relay.greetings import NO_KERNEL, Greetings
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Commands, Decider
+from ipr.relay.remote import Remote
 from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
 from ipr.relay.voice import Voice
@@ -31,7 +32,6 @@ from ipr.relay.voice import Voice
 class Business:
     """What ipr answers itself.
 
-    :param begun: cells that must end when the daemon does.
     :ivar owner: the kernel manager that restarts in place, if there is one.
     :ivar notices: what ipr has to say that nobody asked for.
     """
@@ -44,10 +44,10 @@ class Business:
         greetings: Greetings,
         decider: Decider,
         commands: Commands,
-        begun: Begun,
         interrupts: Interrupts,
         owner: Owner,
         notices: Notices,
+        remote: Remote,
     ) -> None:
         self._voice = voice
         self._gate = gate
@@ -55,10 +55,10 @@ class Business:
         self._greetings = greetings
         self._decider = decider
         self._commands = commands
-        self._begun = begun
         self._interrupts = interrupts
         self.owner = owner
         self.notices = notices
+        self._remote = remote
 
     def take(self, channel: str, envelope: Envelope) -> bool:
         """Answer a request, if it is ours."""
@@ -98,7 +98,7 @@ class Business:
             return True
         request = Request.of(channel, envelope)
         cell = Cell(self._voice.post, request, self._voice.number(request))
-        self._begun.begin(cell)
+        self._restarts.begun.begin(cell)
         if isinstance(magic, magics.Mistake):
             cell.fail(Failure("UsageError", magic.text))
             return True
@@ -149,6 +149,10 @@ class Business:
         self.owner.order(channel, envelope)
         return True
 
+    def _command(self, channel: str, envelope: Envelope) -> bool:
+        self._remote.take(channel, envelope)
+        return True
+
     def _complete(self, channel: str, envelope: Envelope) -> bool:
         state = self._gate.state
         merging = state.conversation.merging if isinstance(state, Open) else None
@@ -169,6 +173,7 @@ class Business:
         "interrupt_request": _interrupt_request,
         "shutdown_request": _shutdown_request,
         ownership.ORDER: _restart_request,
+        remote.REQUEST: _command,
     }
 
 

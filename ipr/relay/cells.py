@@ -139,7 +139,10 @@ class RestartCell(Cell):
     :ivar prepared: what the next kernel starts with.
     :ivar working: is under way for it, and pointless once it has ended.
     :ivar problem: why it cannot be done.
+    :ivar visible: whether clients see how it ends.
     """
+
+    visible = True
 
     def __init__(
         self,
@@ -173,6 +176,14 @@ class RestartCell(Cell):
             " kernel, or run '%restart now' from elsewhere, to restart at once"
         )
 
+    def goes(self, *, waited: bool) -> None:
+        """Its turn has come.
+
+        :param waited: cells before it may have said idle since it said busy.
+        """
+        if waited:
+            self._post(self.request, (Publish(messages.BUSY),))
+
     def conclude(self, text: str) -> None:
         """Leave one line."""
         if self._shown:
@@ -186,6 +197,64 @@ class RestartCell(Cell):
     def hand_over(self) -> None:
         """Let the inner kernel finish the request: ipr says no more in it."""
         self._ended = True
+
+
+#: Why options from elsewhere cannot be had, unless something is wrong with them.
+ANOTHER_FIRST = Failure(
+    "NotRestarted",
+    "another restart comes first, and these options would be lost: ask again when it"
+    " is done, or restart now",
+)
+
+
+class Ordered(RestartCell):
+    """A restart that no cell asks for: nothing of it is shown, and it is answered.
+
+    That is when it is known whether it will happen, and not when it has happened: who
+    asks may be part of the kernel that goes. A failure may come after that.
+    """
+
+    visible = False
+
+    def __init__(
+        self,
+        post: Post,
+        request: Request,
+        restart: Restart,
+        cell_id: str,
+        prepared: Prepared,
+    ) -> None:
+        super().__init__(post, request, 0, Wanted(restart, []), cell_id, prepared)
+        self.problem = ANOTHER_FIRST
+
+    def begin(self) -> None:
+        """Say nothing yet."""
+
+    def show(self, draft: Draft) -> None:
+        """Show nothing."""
+
+    def wait_shown(self) -> None:
+        """Answer that cells come before it."""
+        self._accept(waits=True)
+
+    def goes(self, *, waited: bool) -> None:
+        """Answer that it is its turn."""
+        self._accept(waits=False)
+
+    def fail(self, why: Failure) -> None:
+        """Answer that it does not happen, or say so later."""
+        self._ended = True
+        reply = Reply(messages.error_reply(self.request.msg_type, why))
+        self._post(self.request, (reply,))
+        self.working.cancel()
+
+    def _accept(self, *, waits: bool) -> None:
+        self._end(Reply(messages.ok_reply(self.request.msg_type, waits=waits)))
+
+    def _end(self, reply: Reply) -> None:
+        if not self._ended:
+            self._ended = True
+            self._post(self.request, (reply,))
 
 
 #: As JupyterLab shows a stream, beside which it stands; quieter than a result.

@@ -11,7 +11,7 @@ from typing import Protocol
 from twisted.internet.defer import Deferred
 
 from ipr.jupyter import magics
-from ipr.jupyter.wire import Frame
+from ipr.jupyter.wire import JSON, Frame
 from ipr.relay.cells import Cell, Prepared
 
 
@@ -84,3 +84,16 @@ class Commands(Protocol):
 
     def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
         """Carry it out, and end the cell."""
+
+
+class Desk(Protocol):
+    """Who knows what a terminal asks about the daemon."""
+
+    def facts(self) -> JSON:
+        """Return what ``ipr ps`` shows; nothing is waited for."""
+
+    def table(self) -> list[tuple[str, str]]:
+        """Return the table of ``%ipr status``."""
+
+    def log(self, after: int) -> tuple[list[str], int]:
+        """Return the log's records from this number on, and the next number."""

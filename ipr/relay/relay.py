@@ -43,8 +43,9 @@ from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
-from ipr.relay.ports import Changer, Commands, Decider, FrontSide
+from ipr.relay.ports import Changer, Commands, Decider, Desk, FrontSide
 from ipr.relay.readiness import Readiness
+from ipr.relay.remote import Remote
 from ipr.relay.restarts import Restarts
 from ipr.relay.timer import CallLater
 from ipr.relay.trace import Trace
@@ -77,6 +78,7 @@ class Relay:
         decider: Callable[[Relay], Decider],
         commands: Callable[[Relay], Commands],
         changer: Changer,
+        desk: Desk,
     ) -> None:
         self._signer = signer
         self._call_later = call_later
@@ -97,10 +99,10 @@ class Relay:
             self.greetings,
             self.decider,
             commands(self),
-            begun,
             interrupts,
             Owner(voice, self.restarts, self.decider, changer, interrupts),
             Notices(voice, current),
+            Remote(voice, self.restarts, interrupts, self.decider, desk),
         )
         self.inbound = Inbound(
             signer, self.gate, business, self.greetings, Trace(), self.decider.now

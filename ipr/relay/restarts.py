@@ -12,12 +12,11 @@ from typing import assert_never
 
 from twisted.python.failure import Failure as Reason
 
-from ipr.jupyter import magics, messages
+from ipr.jupyter import magics
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
 from ipr.relay import turns
-from ipr.relay.answers import Publish
-from ipr.relay.cells import Begun, Prepared, RestartCell, Wanted
+from ipr.relay.cells import Begun, Ordered, Post, Prepared, RestartCell, Wanted
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
 from ipr.relay.ports import Changer, Decider
@@ -77,7 +76,7 @@ class Restarts:
             self._voice.author.new_id(),
             request.header.get("subshell_id") or "",
             urgent=magic.now or channel == "control",
-            settled=magic.changes == magics.NO_CHANGES,
+            settled=magic.plain,
         )
         event = turns.Asked(turn, self._before())
         if step(self.turns, event)[1] == (turns.Keep(turn.cell),):
@@ -91,7 +90,20 @@ class Restarts:
             turn.cell,
             self._changer.unchanged(),
         )
-        self._cells[turn.cell] = cell
+        self._begin(cell, event)
+
+    def order(self, post: Post, request: Request, magic: magics.Restart) -> None:
+        """Take a restart that no cell asks for.
+
+        :param post: takes its answer, and perhaps a failure after that.
+        """
+        turn_id, unchanged = self._voice.author.new_id(), self._changer.unchanged()
+        turn = Turn(turn_id, urgent=magic.now, settled=magic.plain, firm=True)
+        cell = Ordered(post, request, magic, turn_id, unchanged)
+        self._begin(cell, turns.Asked(turn, self._before()))
+
+    def _begin(self, cell: RestartCell, event: turns.Asked) -> None:
+        self._cells[cell.id] = cell
         self.begun.begin(cell)
         self._step(event)
 
@@ -127,7 +139,7 @@ class Restarts:
         return bool(self.under_way.cells) or self.under_way.unheard
 
     def kernel_ready(self, conversation: Conversation) -> bool:
-        """Conclude those that were under way; return whether there were any."""
+        """Conclude those that were under way; return whether clients see any end."""
         return self.under_way.conclude(conversation)
 
     def kernel_refused(self, why: Failure) -> bool:
@@ -179,6 +191,9 @@ class Restarts:
             conversation.moved = self._moved if head is not None else None
         for effect in effects:
             self._perform(effect)
+        if before is not None and head is not None and head.cell != before.cell:
+            # The next one may be one that waits for nothing else.
+            self.look()
 
     # --- effects ------------------------------------------------------------
 
@@ -188,6 +203,10 @@ class Restarts:
                 self._go(effect)
             case turns.Join():
                 self._join(effect)
+            case turns.Along():
+                cell = self._cells.pop(effect.cell)
+                cell.goes(waited=False)
+                self.under_way.add(cell)
             case turns.Show():
                 self._cells[effect.cell].wait_shown()
             case turns.Prepare():
@@ -218,14 +237,14 @@ class Restarts:
         # What is held behind it must not slip through to the old kernel: the
         # restarter may be busy, and hold() come a moment later.
         self._gate.set(Holding())
-        if effect.waited:
-            self._voice.post(cell.request, (Publish(messages.BUSY),))
+        cell.goes(waited=effect.waited)
         self.under_way.add(cell)
         self._decider.restart(urgent=effect.urgent)
 
     def _join(self, effect: turns.Join) -> None:
         cell = self._cells.pop(effect.cell)
         cell.prepared.apply()
+        cell.goes(waited=False)
         self.under_way.add(cell)
         # Whatever the limits say of deaths.
         self._decider.restart(urgent=False)

@@ -14,6 +14,7 @@ from ipr.relay.turns import (
     Abort,
     AbortBehind,
     After,
+    Along,
     Asked,
     Before,
     CellFailed,
@@ -58,7 +59,8 @@ def ask(turns: Turns, event: Asked) -> Outcome:
     """Nobody waits before it."""
     turn = event.turn
     if event.before is Before.RESTART and not turn.urgent:
-        return turns, (Keep(turn.cell),)
+        along = turn.firm and turn.settled
+        return turns, (Along(turn.cell) if along else _keep(turn),)
     if not turn.settled:
         return attrs.evolve(turns, head=turn), (Prepare(turn.cell),)
     if turn.urgent or event.before is Before.NO_KERNEL:
@@ -74,6 +76,11 @@ def _check(turns: Turns, turn: Turn) -> Outcome:
     return attrs.evolve(turns, head=head), (Check(turn.cell),)
 
 
+def _keep(turn: Turn) -> Keep | Fail:
+    """Hold it with the cells, if it is one."""
+    return Fail(turn.cell) if turn.firm else Keep(turn.cell)
+
+
 def _waits(turn: Turn, before: Before) -> Effects:
     show = Show(turn.cell)
     if before is Before.SILENT:
@@ -84,11 +91,13 @@ def _waits(turn: Turn, before: Before) -> Effects:
 def ask_behind(turns: Turns, event: Asked) -> Outcome:
     """Somebody waits before it."""
     turn = event.turn
+    beside = attrs.evolve(turns, beside=(*turns.beside, turn))
+    if turn.firm and turn.settled and not turn.urgent:
+        return beside, (Show(turn.cell),)
     if not turn.urgent:
-        return turns, (Keep(turn.cell),)
+        return turns, (_keep(turn),)
     if not turn.settled:
-        beside = (*turns.beside, turn)
-        return attrs.evolve(turns, beside=beside), (Prepare(turn.cell),)
+        return beside, (Prepare(turn.cell),)
     return turns, (Go(turn.cell, urgent=True),)
 
 
@@ -128,7 +137,15 @@ def startable(turns: Turns, event: Startable) -> Outcome:
 
 def _go(turns: Turns, head: Turn) -> Outcome:
     go = Go(head.cell, head.urgent or head.overdue, head.waited)
-    return attrs.evolve(turns, head=None), (*_behind(head), go)
+    left, along = _along(attrs.evolve(turns, head=None))
+    return left, (*_behind(head), go, *along)
+
+
+def _along(turns: Turns) -> Outcome:
+    """Those beside the head that wait for nothing of their own go with a restart."""
+    left = tuple(turn for turn in turns.beside if not turn.settled)
+    gone = tuple(Along(turn.cell) for turn in turns.beside if turn.settled)
+    return attrs.evolve(turns, beside=left), gone
 
 
 def _behind(head: Turn) -> Effects:
@@ -195,7 +212,7 @@ def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
     """The kernel would abort it, were it queued there, after those before it.
 
     One that an interrupt has urged goes on: the interrupt is what made the cell
-    before it fail.
+    before it fail. So does a firm one, which was never queued there.
     """
     head = turns.head
     assert head is not None
@@ -205,7 +222,7 @@ def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
 
 
 def _aborts(head: Turn) -> bool:
-    return head.failed and not head.urged
+    return head.failed and not head.urged and not head.firm
 
 
 def _abort(turns: Turns) -> Outcome:
@@ -221,7 +238,7 @@ def interrupted(turns: Turns, event: Interrupted) -> Outcome:
     """Somebody is tired of waiting."""
     head = turns.head
     assert head is not None
-    if head.urged or head.urgent or head.failed:
+    if head.urged or head.urgent or _aborts(head):
         return turns, ()
     urged = attrs.evolve(head, urged=True)
     return attrs.evolve(turns, head=urged), (After(URGED_TIME, UrgedDue),)
@@ -250,21 +267,26 @@ def reply_due(turns: Turns, event: ReplyDue) -> Outcome:
 
 def join(turns: Turns, event: KernelGone) -> Outcome:
     """It is a restart, whatever the limits say of deaths."""
+    turns, along = _along(turns)
     head = turns.head
     assert head is not None
     if _aborts(head):
-        return _abort(turns)
-    return attrs.evolve(turns, head=None), (*_behind(head), Join(head.cell))
+        after, effects = _abort(turns)
+        return after, (*effects, *along)
+    effects = (*_behind(head), Join(head.cell), *along)
+    return attrs.evolve(turns, head=None), effects
 
 
 def gone_settling(turns: Turns, event: KernelGone) -> Outcome:
     """What failed in that kernel concerns nobody in the next one."""
+    turns, along = _along(turns)
     head = turns.head
     assert head is not None
     if _aborts(head):
-        return _abort(turns)
-    after = attrs.evolve(head, failed=False)
-    return attrs.evolve(turns, head=after), _behind(head)
+        after, effects = _abort(turns)
+        return after, (*effects, *along)
+    after = attrs.evolve(turns, head=attrs.evolve(head, failed=False))
+    return after, (*_behind(head), *along)
 
 
 def end(turns: Turns, event: Ended) -> Outcome:

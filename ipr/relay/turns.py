@@ -40,6 +40,8 @@ class Turn:
         but not before the kernel has answered those that came earlier.
     :ivar urged: whether an interrupt came while it waited.
     :ivar overdue: whether ``URGED_TIME`` has passed since.
+    :ivar firm: no cell asked for it: one that fails before it does not abort it, and
+        it need not be held behind another one, since it has no place among the cells.
     """
 
     cell: str
@@ -51,6 +53,7 @@ class Turn:
     failed: bool = False
     urged: bool = False
     overdue: bool = False
+    firm: bool = False
 
 
 @attrs.frozen
@@ -58,7 +61,8 @@ class Turns:
     """Those that wait.
 
     :ivar head: cells are held behind it.
-    :ivar beside: urgent ones whose options are being worked out.
+    :ivar beside: urgent ones whose options are being worked out; and firm ones
+        without options, which go along with the head.
     """
 
     head: Turn | None = None
@@ -178,6 +182,13 @@ class Join:
 
 
 @attrs.frozen
+class Along:
+    """It has no options: it is done when the one is that goes, or is under way."""
+
+    cell: str
+
+
+@attrs.frozen
 class Show:
     """Say in its cell what it waits for."""
 
@@ -250,6 +261,7 @@ class After:
 Effect = (
     Go
     | Join
+    | Along
     | Show
     | Prepare
     | Check

@@ -6,10 +6,10 @@ cells, clocks or messages. It is ``step(turns, event) -> (turns, effects)`` over
 values, as :mod:`ipr.lifecycle.machine` is.
 
 One %restart, the *head*, may wait; those that come behind it are held with the
-cells. Only ``%restart now`` overtakes it, and where its options are still being
-worked out it is *beside* the head meanwhile, or the head itself. ``TABLE`` at the
-end says which event does what; a pair that is not in it raises
-:class:`NoTransition`.
+cells, or go along with it where no cell asked for them. Only ``%restart now``
+overtakes it, and where its options are still being worked out it is *beside* the head
+meanwhile, or the head itself. ``TABLE`` at the end says which event does what; a pair
+that is not in it raises :class:`NoTransition`.
 """
 
 from __future__ import annotations

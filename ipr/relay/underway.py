@@ -56,7 +56,7 @@ class UnderWay:
         return cells
 
     def conclude(self, conversation: Conversation) -> bool:
-        """The new kernel is ready; return whether a cell had asked for it."""
+        """The new kernel is ready; return whether a cell shows it."""
         cells = self.over()
         for cell in cells:
             cell.conclude(self._summary())
@@ -64,7 +64,7 @@ class UnderWay:
                 _run_rest(conversation, cell)
             else:
                 cell.succeed()
-        return bool(cells)
+        return any(cell.visible for cell in cells)
 
     def _summary(self) -> str:
         """Say what has been done; "%ipr status" has the process ids."""

@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from ipr.boot.launch import Launch
+from ipr.boot.launch import OWN_FILE, Launch, with_own_file
 from tests.case import Case
 
 ARGV = ("/opt/k", "-f", "{connection_file}")
@@ -119,3 +119,13 @@ class LaunchTests(Case):
             ((), False),
         ):
             self.assertEqual(Launch(argv).may_queue, expected, argv)
+
+
+class OwnFileTests(Case):
+    def test_kernel_finds_its_own_daemon(self) -> None:
+        """And none further out, where it has no file itself."""
+        outside = {OWN_FILE: "/run/outside.json", "A": "1"}
+        self.assertEqual(
+            with_own_file(outside, "/run/c.json"), {OWN_FILE: "/run/c.json", "A": "1"}
+        )
+        self.assertEqual(with_own_file(outside, ""), {"A": "1"})

@@ -164,3 +164,21 @@ class ExecTests(LogCase):
             records.found,
             [("debug", "1"), ("info", "2"), ("warn", "3"), ("error", "4")],
         )
+
+
+class KeptTests(LogCase):
+    def test_infos_of_ours_are_kept_whatever_the_level(self) -> None:
+        """Others' from the level on."""
+        publisher = LogPublisher(self.log.keeper())
+        ours = Logger("ipr.relay", observer=publisher)
+        theirs = Logger("other", observer=publisher)
+        ours.info("ours")
+        ours.debug("no")
+        theirs.info("no")
+        theirs.warn("theirs")
+        self.assertEqual(
+            self.ends(self.log.kept.after(0)[0]), ["INFO: ours", "WARN: theirs"]
+        )
+        self.log.set_level("DEBUG")
+        ours.debug("now")
+        self.assertEqual(self.ends(self.log.kept.after(2)[0]), ["DEBUG: now"])

@@ -60,6 +60,23 @@ class NextKernelCase(Case):
         kernel.start(1, nothing, nothing, nothing)
 
 
+class NameTests(NextKernelCase):
+    def test_name_is_that_of_the_kernelspec(self) -> None:
+        for launch, name in (
+            (None, ""),
+            (LAUNCH, "true"),
+            (LAUNCH._replace(resource_dir="/x/kernels/ir/"), "ir"),
+            (LAUNCH._replace(resource_dir="/x/kernels/ir/", name="other"), "other"),
+        ):
+            self.assertEqual(self.next_kernel(launch).name, name)
+
+    def test_notebook_is_what_the_server_says(self) -> None:
+        self.environment(JPY_SESSION_NAME=None)
+        self.assertEqual(self.next_kernel().notebook, "")
+        self.environment(JPY_SESSION_NAME="a/b.ipynb")
+        self.assertEqual(self.next_kernel().notebook, "a/b.ipynb")
+
+
 class StartTests(NextKernelCase):
     def test_starts_with_its_surroundings(self) -> None:
         kernel = self.next_kernel()

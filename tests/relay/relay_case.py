@@ -18,6 +18,7 @@ from tests.fakes import (
     FakeChanger,
     FakeCommands,
     FakeDecider,
+    FakeDesk,
     FakeFront,
     FakeInner,
     name,
@@ -82,6 +83,7 @@ class RelayCase(Case):
         self.author = Author(self.signer, lambda: next(ids), lambda: "now")
         self.commands = FakeCommands(self.done)
         self.changer = FakeChanger(self.done)
+        self.desk = FakeDesk()
         self.decider = FakeDecider(self.done, self.clock)
         self.relay = Relay(
             self.front,
@@ -93,6 +95,7 @@ class RelayCase(Case):
             decider=lambda relay: self.decider,
             commands=lambda _relay: self.commands,
             changer=self.changer,
+            desk=self.desk,
         )
         # Who sends cells here is a console, where nothing else is said.
         for client in (b"ann", b"bob"):

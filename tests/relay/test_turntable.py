@@ -14,6 +14,7 @@ from ipr.relay.turns import (
     Abort,
     AbortBehind,
     After,
+    Along,
     Asked,
     Before,
     CellFailed,
@@ -51,6 +52,9 @@ SETTLES = Turn("a", settled=False)
 #: ``%restart now`` with options, beside the head.
 BESIDE = Turn("b", urgent=True, settled=False)
 NOW = Turn("n", urgent=True)
+#: No cell asked for these; the second has options.
+FIRM = Turn("f", firm=True)
+FIRM_SETTLES = Turn("f", settled=False, firm=True)
 
 NOTHING, NO_KERNEL, CELLS, SILENT, RESTART = (
     Before.NOTHING,
@@ -343,6 +347,73 @@ class CheckingTests(TurnsCase):
         self.leads(before, CellFailed(), before)
 
 
+class FirmTests(TurnsCase):
+    """Those that no cell asked for have no place among the cells."""
+
+    def test_takes_its_turn_as_any_other(self) -> None:
+        checked = Turns(checking(FIRM))
+        self.leads(NONE, Asked(FIRM, NOTHING), checked, Check("f"))
+        self.leads(checked, Startable("f", NOTHING), NONE, Go("f"))
+        self.leads(NONE, Asked(FIRM, CELLS), Turns(FIRM), Show("f"))
+        after = Turns(checking(FIRM, waited=True))
+        self.leads(Turns(FIRM), Moved(NOTHING), after, Check("f"))
+        self.leads(NONE, Asked(FIRM_SETTLES, CELLS), Turns(FIRM_SETTLES), Prepare("f"))
+
+    def test_cell_fails(self) -> None:
+        """Those behind that cell are aborted, and it goes on."""
+        for turn in (FIRM, FIRM_SETTLES):
+            self.leads(Turns(turn), CellFailed(), Turns(failed(turn)))
+        after = checking(failed(FIRM), waited=True)
+        self.leads(Turns(failed(FIRM)), Moved(NOTHING), Turns(after), Check("f"))
+        going = (AbortBehind(""), Go("f", False, True))
+        self.leads(Turns(after), Startable("f", NOTHING), NONE, *going)
+
+    def test_interrupt_after_a_cell_failed(self) -> None:
+        after = Turns(urged(failed(FIRM)))
+        again = After(URGED_TIME, UrgedDue)
+        self.leads(Turns(failed(FIRM)), Interrupted(), after, again)
+
+    def test_goes_along_with_the_one_that_waits(self) -> None:
+        both = Turns(WAITS, (FIRM,))
+        self.leads(Turns(WAITS), Asked(FIRM, CELLS), both, Show("f"))
+        along = Along("f")
+        self.leads(both, KernelGone(), NONE, Join("a"), along)
+        self.leads(
+            Turns(checking(WAITS), (FIRM, BESIDE)),
+            Startable("a", NOTHING),
+            Turns(None, (BESIDE,)),
+            Go("a"),
+            along,
+        )
+
+    def test_goes_along_with_one_whose_options_are_worked_out(self) -> None:
+        both = Turns(SETTLES, (FIRM,))
+        self.leads(Turns(SETTLES), Asked(FIRM, CELLS), both, Show("f"))
+        self.leads(both, Settled("a", NOTHING), NONE, Go("a", False, True), Along("f"))
+        # Another one has ended the kernel: that is what it wanted.
+        self.leads(both, KernelGone(), Turns(SETTLES), Along("f"))
+
+    def test_takes_the_place_of_one_that_comes_to_nothing(self) -> None:
+        self.leads(Turns(SETTLES, (FIRM,)), Wrong("a"), Turns(FIRM), Fail("a"))
+        aborted = (Abort("a"), AbortBehind(""))
+        before = Turns(failed(WAITS), (FIRM,))
+        self.leads(before, Moved(NOTHING), Turns(FIRM), *aborted)
+        # The kernel went first: that is what it wanted.
+        after = (*aborted, Resume(), Along("f"))
+        self.leads(before, KernelGone(), NONE, *after)
+        settling = Turns(failed(SETTLES), (FIRM,))
+        self.leads(settling, KernelGone(), NONE, *after)
+
+    def test_goes_along_with_a_restart_under_way(self) -> None:
+        self.leads(NONE, Asked(FIRM, RESTART), NONE, Along("f"))
+
+    def test_options_cannot_go_along(self) -> None:
+        self.leads(NONE, Asked(FIRM_SETTLES, RESTART), NONE, Fail("f"))
+        for head in (WAITS, SETTLES):
+            before = Turns(head)
+            self.leads(before, Asked(FIRM_SETTLES, CELLS), before, Fail("f"))
+
+
 # --- what all rows must keep ------------------------------------------------
 
 SUBSHELL = st.sampled_from(["", "s1"])
@@ -355,7 +426,7 @@ def cells(turns: Turns) -> set[str]:
     return {turn.cell for turn in (*head, *turns.beside)}
 
 
-ENDS = (Go, Join, Fail, Abort, Keep)
+ENDS = (Go, Join, Along, Fail, Abort, Keep)
 
 
 class EveryRowTests(Case):
@@ -424,7 +495,14 @@ class EveryRowTests(Case):
             for turn in (waiting.head, *waiting.beside)
             if turn is not None and not turn.settled
         ]
-        turn = st.builds(Turn, st.just(new), SUBSHELL, st.booleans(), st.booleans())
+        turn = st.builds(
+            Turn,
+            st.just(new),
+            SUBSHELL,
+            st.booleans(),
+            st.booleans(),
+            firm=st.booleans(),
+        )
         found: list[st.SearchStrategy[Event]] = [
             st.builds(Asked, turn, BEFORE),
             st.builds(Moved, BEFORE),

@@ -1,0 +1,92 @@
+"""What is asked of a daemon from a terminal or by code, and how it answers.
+
+Knows the fields of these messages. Must not know who sends them, nor what follows.
+Anybody who has the key may send one, over control::
+
+    ipr_command_request   {"command": "restart", "options": [WORD, ...]}
+                          {"command": "interrupt"}
+                          {"command": "facts"}
+                          {"command": "status"}
+                          {"command": "log", "after": NUMBER}
+    ipr_command_reply     {"status": "ok", "generation": NUMBER, ...}, or an error
+
+=========  ===================================================================
+command    fields of the answer
+=========  ===================================================================
+restart    waits: whether cells come before it
+interrupt  --
+facts      those of ``ipr ps --json``; and failed: a restart that came to
+           nothing after its answer, as {"request": ID, "why": SENTENCE}
+status     rows: [NAME, VALUE] of the table
+log        lines, and next: the number to ask for
+=========  ===================================================================
+
+All are answered at once, but a restart when its options have been checked; its words
+are those of ``%restart``. Each request has one answer on control, and no busy and idle
+on iopub: a front end would take the idle for that of its running cell.
+"""
+
+from __future__ import annotations
+
+import attrs
+
+from ipr.jupyter import magics
+from ipr.jupyter.wire import JSON
+
+#: The type of these requests.
+REQUEST = "ipr_command_request"
+#: Those without arguments.
+PLAIN = frozenset({"interrupt", "facts", "status"})
+
+
+class Wrong(ValueError):
+    """A request makes no sense; the text says why."""
+
+
+@attrs.frozen
+class Plain:
+    """One of ``PLAIN``, by its word."""
+
+    word: str
+
+
+@attrs.frozen
+class ReadLog:
+    """The log's records from number ``after`` on."""
+
+    after: int
+
+
+Command = magics.Restart | Plain | ReadLog
+
+
+def command(content: JSON) -> Command:
+    """Read an ipr_command_request.
+
+    :raises Wrong: it makes no sense.
+    """
+    word = content.get("command")
+    if word == "restart":
+        return _restart(content.get("options", []))
+    if word == "log":
+        after = content.get("after", 0)
+        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
+            raise Wrong('"after" has to be a whole number')
+        return ReadLog(after)
+    if isinstance(word, str) and word in PLAIN:
+        return Plain(word)
+    raise Wrong(f"this version of ipr knows no command {str(word)[:40]!r}")
+
+
+def _restart(options: object) -> magics.Restart:
+    if not isinstance(options, list) or not all(
+        isinstance(word, str) for word in options
+    ):
+        raise Wrong('"options" has to be a list of words')
+    length = sum(map(len, options)) + len(options)
+    if length > magics.LONGEST_LINE:
+        raise Wrong(magics.too_long(length))
+    try:
+        return magics.restart(options)
+    except ValueError as error:
+        raise Wrong(str(error)) from None
