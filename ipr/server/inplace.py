@@ -80,7 +80,14 @@ class InPlaceProvisioner(LocalProvisioner):
             self._stages.enter(Stage.GONE)
 
     async def terminate(self, restart: bool = False) -> None:
-        """Send SIGTERM."""
+        """Send SIGTERM, unless another restart has been quicker than this one.
+
+        It has launched the kernel that this one waits to be gone: there was nothing
+        wrong with it.
+        """
+        if self._stages.was_gone:
+            self._stages.enter(Stage.GONE)
+            return
         self._stages.enter(Stage.EARNEST)
         await super().terminate(restart)
 

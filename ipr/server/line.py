@@ -30,6 +30,8 @@ from ipr.jupyter.ownership import FIELD, ORDER
 #: Seconds between two looks at the socket. There is no task that reads it: a blocking
 #: manager has no event loop between two calls.
 PAUSE = 0.005
+#: Seconds until a greeting without an answer is taken for lost.
+AGAIN_TIME = 0.5
 
 
 @attrs.define(eq=False)
@@ -39,8 +41,8 @@ class Line:
     :ivar _direct: the socket, for use without ``await``.
     :ivar owner: the session id of the manager.
     :ivar asked: how many restarts the manager has asked for by message.
-    :ivar plain: whether what answers is not a daemon that restarts for us.
-    :ivar agreed: whether it is one.
+    :ivar agreed: whether what answers is a daemon that restarts for us; None until
+        it is known.
     :ivar heard: how many of those it has heard.
     """
 
@@ -49,17 +51,28 @@ class Line:
     _session: Session
     owner: str
     asked: int = 0
-    plain: bool = False
-    agreed: bool = False
+    agreed: bool | None = None
     heard: int = 0
-    _greeting: str = ""
+    _greeted: float = 0.0
+    _greetings: set[str] = attrs.field(factory=set)
     _orders: dict[str, Mapping[str, Any] | None] = attrs.field(factory=dict)
 
+    @property
+    def plain(self) -> bool:
+        """Whether what answers is no such daemon."""
+        return self.agreed is False
+
     def greet(self) -> None:
-        """Say who the owner is, unless the last greeting is still unanswered."""
-        if not self._greeting:
+        """Say who the owner is, unless the last greeting may still be answered.
+
+        One is lost when a tunnel breaks on the way, and would be waited for at each
+        restart from then on.
+        """
+        now = time.monotonic()
+        if not self._greetings or now > self._greeted + AGAIN_TIME:
             content = {FIELD: {"owner": self.owner}}
-            self._greeting = self._send("kernel_info_request", content)
+            self._greetings.add(self._send("kernel_info_request", content))
+            self._greeted = now
 
     async def has_agreed(self, until: float, lives: Callable[[], bool]) -> bool:
         """Wait until it is known whether the daemon takes orders.
@@ -67,7 +80,13 @@ class Line:
         :param until: by ``time.monotonic()``.
         :param lives: whether the daemon still runs.
         """
-        return await self._wait(until, lives, lambda: self.agreed)
+
+        def done() -> bool:
+            if not self.agreed:
+                self.greet()
+            return bool(self.agreed)
+
+        return await self._wait(until, lives, done)
 
     async def has_heard(
         self, count: int, until: float, lives: Callable[[], bool]
@@ -130,15 +149,14 @@ class Line:
             return
         if parent in self._orders:
             self._orders[parent] = content
-        elif parent == self._greeting:
-            self._greeting = ""
+        elif parent in self._greetings:
+            self._greetings.clear()
             self._learn(content.get(FIELD))
 
     def _learn(self, said: object) -> None:
         if not isinstance(said, dict):
             said = {}
         self.agreed = said.get("restart") is True and said.get("owner") == self.owner
-        self.plain = not self.agreed
         heard = said.get("asked")
         self.heard = heard if isinstance(heard, int) else 0
 

@@ -147,6 +147,22 @@ class RestartTests(ButtonCase):
 
         self.run_async(work())
 
+    def test_one_that_another_has_overtaken_ends_nothing(self) -> None:
+        """It has waited for the kernel to be gone, which by now is there again."""
+
+        async def work() -> None:
+            manager, pid = await self.started()
+            await manager.request_shutdown(restart=True)
+            await asyncio.create_task(manager.restart_kernel())
+            await manager.finish_shutdown(restart=True)
+            await manager.cleanup_resources(restart=True)
+            self.assertIsNone(manager.provisioner.process.poll())
+            await manager.restart_kernel()
+            self.assertEqual(manager.provisioner.pid, pid)
+            self.assertTrue(await manager.is_alive())
+
+        self.run_async(work())
+
     def test_restart_that_was_given_up_is_made_good_by_the_next(self) -> None:
         async def work() -> None:
             manager, pid = await self.started()

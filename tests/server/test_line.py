@@ -79,6 +79,31 @@ class LineTests(Case):
         self.heard()
         self.assertFalse(self.router.poll(100))
 
+    def test_greeting_that_was_lost_is_repeated(self) -> None:
+        """As a tunnel loses it that breaks."""
+        self.assertTrue(self.agrees_after_two(answered=1))
+
+    def test_answer_to_the_earlier_greeting_will_do(self) -> None:
+        self.assertTrue(self.agrees_after_two(answered=0))
+
+    def agrees_after_two(self, answered: int) -> bool:
+        """Answer one of two greetings, and say whether the daemon takes orders."""
+        self.line.greet()
+        greetings = [self.heard()]
+
+        async def agrees() -> bool:
+            until = time.monotonic() + 5
+            agreeing = asyncio.ensure_future(self.line.has_agreed(until, lambda: True))
+            while not self.router.poll(0):
+                await asyncio.sleep(0.01)
+                assert not agreeing.done(), "nobody greeted a second time"
+            greetings.append(self.heard())
+            ipr = self.agreed(0)
+            self.answer(greetings[answered], self.session, ipr=ipr)
+            return await agreeing
+
+        return asyncio.run(agrees())
+
     def test_agreed_with_a_daemon_that_names_the_owner(self) -> None:
         self.assertTrue(self.wait(ipr=self.agreed(0)))
         self.assertFalse(self.line.plain)
