@@ -180,23 +180,11 @@ def test_deaf_kernel_and_the_manager(place: Place) -> None:
 
 def test_death_of_the_parent_after_sigterm(place: Place) -> None:
     """A deaf kernel: there is nobody any more for whom to wait."""
-    path = os.path.join(place.runtime, "kernel-of-a-server.json")
-    server = subprocess.Popen(
-        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
-        env=place.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        daemon = int(server.stdout.readline())
+    with server_of(place) as (daemon, path):
         client = Client(path)
         client.wait_until_ready()
         client.wait_for(client.execute(BUSY["deaf"]), "text:on")
         os.kill(daemon, signal.SIGTERM)
-    finally:
-        server.kill()
-        server.wait()
     harness.until(lambda: not place.processes(), "the end of all", ORPHANED + PROMPT)
     client.close()
 
@@ -411,8 +399,12 @@ time.sleep(600)
 """
 
 
-@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2])
-def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None:
+@contextmanager
+def server_of(place: Place) -> Iterator[tuple[int, str]]:
+    """Start a daemon as a Jupyter server does; at the end the server is killed.
+
+    :returns: the daemon's pid and its connection file.
+    """
     path = os.path.join(place.runtime, "kernel-of-a-server.json")
     server = subprocess.Popen(
         [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
@@ -422,12 +414,17 @@ def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None
     )
     try:
         assert server.stdout is not None
-        server.stdout.readline()
-        # The moment is the test.
-        time.sleep(delay)
+        yield int(server.stdout.readline()), path
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.parametrize("delay", [0.05, 0.1, 0.2])
+def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None:
+    with server_of(place) as _:
+        # The moment is the test.
+        time.sleep(delay)
     harness.until(
         lambda: not place.processes(),
         f"the end of {place.described_processes()}",
@@ -439,24 +436,12 @@ def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None
 @pytest.mark.parametrize("state", ["idle", "in a cell"])
 def test_death_of_the_parent(place: Place, state: str) -> None:
     """A Jupyter server that is killed takes its daemons with it."""
-    path = os.path.join(place.runtime, "kernel-of-a-server.json")
-    server = subprocess.Popen(
-        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
-        env=place.environment(),
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert server.stdout is not None
-        daemon = int(server.stdout.readline())
+    with server_of(place) as (daemon, path):
         client = Client(path)
         client.wait_until_ready()
         inner = client.inner_pid()
         cell = client.execute(BUSY[state])
         client.wait_for(cell, "text:on")
-    finally:
-        server.kill()
-        server.wait()
     harness.until(
         lambda: not harness.is_alive(daemon),
         "the daemon to follow its parent",

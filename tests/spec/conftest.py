@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.spec import site
 from tests.spec.home import Home, make_environment
 
 
@@ -17,3 +19,10 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def home(tmp_path: Path, environment: Path) -> Home:
     return Home(tmp_path, environment)
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A folder that everybody can get at, with a site's kernelspec in it."""
+    with site.made() as folder:
+        yield folder

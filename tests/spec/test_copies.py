@@ -7,11 +7,8 @@ import json
 import os
 import shutil
 import signal
-import stat
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,6 +21,7 @@ from tests.spec.home import (
     SOURCE,
     Home,
 )
+from tests.spec.site import copied
 
 # A process that ends at the second call, or the only one, of a function.
 _ENDING = """
@@ -84,40 +82,6 @@ def test_folder_too_big_is_not_copied(home: Home) -> None:
     assert ran.code == 1
     assert "more than 100 MiB" in ran.err
     assert not (home.own / "bash").exists()
-
-
-SPEC = b'{"argv": ["k", "{connection_file}"]}'
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that everybody can get at, as a site's; pytest's own is not one."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    before = os.umask(0o022)
-    site = folder / "site"
-    site.mkdir()
-    (site / "kernel.json").write_bytes(SPEC)
-    yield folder
-    os.umask(before)
-    shutil.rmtree(folder)
-
-
-def copied(place: Path) -> tuple[dict[str, tuple[int, bytes]], list[str]]:
-    """Copy; give the mode and content of each file, and what was left out."""
-    target = place / "own" / "k"
-    left_out = copies.copy(str(place / "site"), str(target), SPEC)
-    found = {
-        str(path.relative_to(target)): (
-            stat.S_IMODE(path.lstat().st_mode),
-            path.read_bytes(),
-        )
-        for path in target.rglob("*")
-        if not path.is_dir()
-    }
-    del found["ipr-copy.json"]
-    assert found.pop("kernel.json")[1] == SPEC
-    return found, left_out
 
 
 def test_a_file_that_grows_while_it_is_copied(

@@ -5,50 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from ipr.spec import copies, copyable, folders
 from ipr.spec.errors import SpecError
-
-SPEC = b'{"argv": ["k", "{connection_file}"]}'
-
+from tests.spec.site import copied
 
 root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
-
-
-@pytest.fixture
-def place() -> Iterator[Path]:
-    """A folder that everybody can get at, as a site's; pytest's own is not one."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    before = os.umask(0o022)
-    site = folder / "site"
-    site.mkdir()
-    (site / "kernel.json").write_bytes(SPEC)
-    yield folder
-    os.umask(before)
-    shutil.rmtree(folder)
-
-
-def copied(place: Path) -> tuple[dict[str, tuple[int, bytes]], list[str]]:
-    """Copy; give the mode and content of each file, and what was left out."""
-    target = place / "own" / "k"
-    left_out = copies.copy(str(place / "site"), str(target), SPEC)
-    found = {
-        str(path.relative_to(target)): (
-            stat.S_IMODE(path.lstat().st_mode),
-            path.read_bytes(),
-        )
-        for path in target.rglob("*")
-        if not path.is_dir()
-    }
-    del found["ipr-copy.json"]
-    assert found.pop("kernel.json")[1] == SPEC
-    return found, left_out
 
 
 def test_files_with_their_modes(place: Path) -> None:
