@@ -23,7 +23,7 @@ class Case(SynchronousTestCase):
     """A test without reactor."""
 
     def make_clock(self) -> Clock:
-        """Give a clock; at the end of the test nothing may be left on it."""
+        """Return a clock; at the end of the test nothing may be left on it."""
         clock = Clock()
         self.leaves_nothing(clock)
         return clock
@@ -62,7 +62,7 @@ class Case(SynchronousTestCase):
         typeless.assertIn(member, container, msg)
 
     def raised(self, kind: type[E], call: Callable[..., object], *args: Any) -> E:
-        """Give the exception of ``kind`` that the call must raise."""
+        """Return the exception of ``kind`` that the call must raise."""
         typeless: Any = super()
         found: E = typeless.assertRaises(kind, call, *args)
         return found
@@ -74,7 +74,7 @@ class Case(SynchronousTestCase):
         return found
 
     def folder(self) -> str:
-        """Give a folder of this test alone, which goes with it."""
+        """Return a folder of this test alone, which goes with it."""
         made = tempfile.mkdtemp()
         self.addCleanup(shutil.rmtree, made, ignore_errors=True)
         return made

@@ -160,7 +160,7 @@ class Import:
 
 
 def path_of(module: str) -> str:
-    """Give the file of a module of ours; ``room`` alone is its ``__init__``."""
+    """Return the file of a module of ours; ``room`` alone is its ``__init__``."""
     path = os.path.join(FOLDER, *module.split("."))
     return os.path.join(path, "__init__.py") if os.path.isdir(path) else f"{path}.py"
 
@@ -172,7 +172,7 @@ def tree_of(module: str) -> ast.Module:
 
 
 def imports(tree: ast.AST) -> Iterator[Import]:
-    """Give every import, those inside functions too, but none for types only."""
+    """Return every import, those inside functions too, but none for types only."""
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             for other in node.orelse:
@@ -191,7 +191,7 @@ def imports(tree: ast.AST) -> Iterator[Import]:
 
 @functools.cache
 def rooms() -> dict[str, list[str]]:
-    """Give the folders of the package, and the modules that lie in each."""
+    """Return the folders of the package, and the modules that lie in each."""
     found = {name: [name] for name in ENTRIES}
     for name in sorted(os.listdir(FOLDER)):
         folder = os.path.join(FOLDER, name)
@@ -215,7 +215,7 @@ def room_of(module: str) -> str:
 
 
 def height_of(room: str) -> int:
-    """Give how far down a room lies."""
+    """Return how far down a room lies."""
     return next(at for at, row in enumerate(ORDER) if room in row)
 
 
@@ -224,7 +224,7 @@ def place_of(file: str) -> str:
 
 
 def ours(found: Import) -> list[str]:
-    """Give the modules of ours that an import names."""
+    """Return the modules of ours that an import names."""
     if found.top != "ipr":
         return []
     parts = found.module.split(".")[1:]

@@ -155,7 +155,7 @@ def _text(content: Mapping[str, Any]) -> str:
     for name in ("user_expressions", _NAME, "data", "text/plain"):
         found = found.get(name) if isinstance(found, Mapping) else None
     if not isinstance(found, str):
-        raise NoAnswer("it does not answer the question what it has loaded")
+        raise NoAnswer("it did not say what it has loaded")
     if len(found) > LONGEST:
         raise NoAnswer("it has loaded more than can be looked at")
     return found.strip("'\"")

@@ -62,7 +62,7 @@ class Parting:
     def look(self, done: Callable[[str], None]) -> None:
         """Call ``done`` with what the next kernel should not meet; ``""``: nothing."""
         if not self._visible:
-            done("what it has cannot be seen from here")
+            done("its processes cannot be seen from here")
             return
         look = partial(in_the_way, self._process.pid, self._own)
         looking = apart.run(self._reactor, LOOK_TIME, look)

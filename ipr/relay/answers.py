@@ -2,10 +2,10 @@
 
 Knows, for each type of request, the messages that finish it: exactly one
 reply and exactly one idle, in the order in which ipykernel sends them. Must
-not know when that happens or how messages travel. The table is the one of
-``docs``: an execute is an *error* (``aborted`` counts as success for
-nbclient, papermill and VS Code), kernel_info never is one (JupyterLab would
-never ask again), the rest is harmless.
+not know when that happens or how messages travel. The table, with the reason for
+each row, is in ``docs/design.rst``: an execute is an *error* (``aborted`` counts as
+success for nbclient, papermill and VS Code), kernel_info never is one (JupyterLab
+would never ask again), the rest is harmless.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def lost(request: Request, why: Failure, count: int, info: Draft) -> Steps:
 
     :param why: shown by cells that failed.
     :param count: the execution_count for replies that need one.
-    :param info: the kernel_info_reply to give.
+    :param info: the kernel_info_reply to send.
     """
     progress = request.progress
     if progress.reply == "sent":
@@ -50,7 +50,7 @@ def lost(request: Request, why: Failure, count: int, info: Draft) -> Steps:
         if queued and request.field("stop_on_error", True):
             return aborted(request)
         return _whole(request, *_failed_cell(request, why, count))
-    return _whole(request, *_harmless(request, why, info))
+    return _whole(request, *_answer_to_other(request, why, info))
 
 
 def refused(request: Request, why: Failure, count: int, info: Draft) -> Steps:
@@ -64,7 +64,7 @@ def refused(request: Request, why: Failure, count: int, info: Draft) -> Steps:
             code = request.field("code", "")
             steps.append(Publish(messages.execute_input(code, count)))
         return _whole(request, *steps, *_failed_cell(request, why, count))
-    return _whole(request, *_harmless(request, why, info))
+    return _whole(request, *_answer_to_other(request, why, info))
 
 
 def aborted(request: Request) -> Steps:
@@ -92,8 +92,8 @@ def _failed_cell(request: Request, why: Failure, count: int) -> Steps:
     return (Publish(messages.error(why)), reply)
 
 
-def _harmless(request: Request, why: Failure, info: Draft) -> Steps:
-    """Give the reply of a request that is no execute; it may have none."""
+def _answer_to_other(request: Request, why: Failure, info: Draft) -> Steps:
+    """Return the answer to a request that is no execute; it may be nothing."""
     kind = request.msg_type
     if kind == "comm_open":
         return (Publish(messages.comm_close(request.field("comm_id", ""))),)

@@ -28,6 +28,12 @@ from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
 from ipr.relay.voice import Voice
 
+#: What a cell gets when a command fails by a bug of ours.
+INTERNAL = Failure(
+    "IprError",
+    "internal error in %ipr; see the daemon's log (%ipr debug DEBUG shows it here)",
+)
+
 
 class Business:
     """What ipr answers itself.
@@ -106,7 +112,7 @@ class Business:
             self._commands.run(cell, magic)
         except Exception:
             _log.failure("%ipr failed")
-            cell.fail(Failure("IprError", "this went wrong; the log says how"))
+            cell.fail(INTERNAL)
         return True
 
     def _is_final(self) -> bool:

@@ -47,7 +47,7 @@ class Cell:
 
     @property
     def ended(self) -> bool:
-        """Whether it has had its reply, or the inner kernel is to give it."""
+        """Whether it has had its reply, or the inner kernel is to send it."""
         return self._ended
 
     def begin(self) -> None:

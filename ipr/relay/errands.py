@@ -51,7 +51,7 @@ class Errands:
         self._kernel.send(channel, body)
 
     def answered(self, msg_id: str, envelope: Envelope) -> bool:
-        """Give a reply to whom it concerns; False when it is none of ours."""
+        """Pass a reply to whoever asked; False when it answers no errand."""
         if msg_id not in self._takers:
             return False
         take = self._takers[msg_id]

@@ -202,7 +202,7 @@ class Hearing:
         if request is None:
             if not self.conversation.errands.answered(envelope.parent_id, envelope):
                 _log.info(
-                    "Dropped a {kind} of the kernel: nobody asked for it",
+                    "Dropped a {kind} of the kernel: it belongs to no request",
                     kind=envelope.header["msg_type"],
                 )
             return
@@ -232,7 +232,9 @@ class Hearing:
     def _asked(self, envelope: Envelope) -> None:
         request = self._ledger.parent(envelope)
         if request is None:
-            _log.warn("Dropped an input_request: nobody runs that cell")
+            _log.warn(
+                "Dropped an input_request of the kernel: it belongs to no open cell"
+            )
             return
         msg_id = id_of(envelope.header)
         self._ledger.input_asked(request, msg_id)

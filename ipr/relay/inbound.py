@@ -115,7 +115,7 @@ class Inbound:
         self.dispatch(channel, envelope)
 
     def dispatch(self, channel: str, envelope: Envelope) -> None:
-        """Give a request to whose business it is; what was held comes here again."""
+        """Pass a request to whoever answers it; what was held comes here again."""
         if self.business.take(channel, envelope):
             return
         conversation = self._gate.clear

@@ -37,7 +37,7 @@ class Obituary:
             self.pending = False
 
     def heading(self, content: Mapping[str, Any]) -> str | None:
-        """Give what stands at the head of a cell; once, and None for most.
+        """Return what stands at the head of a cell; once, and None for most.
 
         :param content: of its execute_request. What a front end runs by itself,
             silently or without a number, is nobody's to read.

@@ -74,7 +74,9 @@ class Questions:
                 self._unheard[msg_id] = (frames, left - 1)
             else:
                 del self._unheard[msg_id]
-                _log.warn("Nobody hears a question of the kernel: its client is gone")
+                _log.warn(
+                    "Dropped a question of the kernel: its client has disconnected"
+                )
         if self._unheard:
             self._go_on()
 

@@ -172,7 +172,7 @@ class InPlaceProvisioner(LocalProvisioner):
         answer = await known.order(order, until, self._lives)
         if answer is None or answer.get("status") != "ok":
             self.log.warning(
-                "ipr: the kernel is started anew, the restart in place failed: %s",
+                "ipr: restart in place failed, starting a new kernel process: %s",
                 _reason(answer, ANSWER_TIME),
             )
             return False

@@ -91,7 +91,7 @@ class Upkeep:
 
 
 def give_back() -> None:
-    """Give the operating system what the allocator holds for nobody."""
+    """Return free memory of the allocator to the operating system."""
     if not sys.platform.startswith("linux"):
         return
     # Only here: it takes longer than the start of the first kernel may.

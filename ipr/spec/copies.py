@@ -146,7 +146,7 @@ def _copied(
         except copyable.TooMuch as error:
             what = str(error) or f"more than {COPY_LIMIT >> 20} MiB"
             raise SpecError(
-                f"{source} holds {what}; copy what is needed of it by hand"
+                f"{source} holds {what}; copy the files that are needed by hand"
             ) from None
         marker["files"] = digests
         _store(record, _json(marker))

@@ -188,7 +188,7 @@ class Client:
 
 
 def cut(frames: list[Any]) -> list[Any]:
-    """Give a message from its delimiter on, so that indices are the same."""
+    """Return a message from its delimiter on, so that indices are the same."""
     for place, frame in enumerate(frames):
         if len(frame) == len(DELIMITER) and bytes(frame) == DELIMITER:
             return frames[place:]

@@ -13,7 +13,7 @@ import attrs
 
 
 def quantile(samples: Sequence[float], part: float) -> float:
-    """Give the quantile ``part`` (0 to 1), linear between the neighbours.
+    """Return the quantile ``part`` (0 to 1), linear between the neighbours.
 
     :raises ValueError: when there are no samples.
     """
@@ -27,7 +27,7 @@ def quantile(samples: Sequence[float], part: float) -> float:
 
 
 def median(samples: Sequence[float]) -> float:
-    """Give the median.
+    """Return the median.
 
     :raises ValueError: when there are no samples.
     """
@@ -45,7 +45,7 @@ class Spread:
 
 
 def spread(samples: Sequence[float]) -> Spread:
-    """Give median and quartiles."""
+    """Return median and quartiles."""
     return Spread(
         median(samples), quantile(samples, 0.25), quantile(samples, 0.75), len(samples)
     )
@@ -138,7 +138,7 @@ class Row:
 
 
 def number(value: float) -> str:
-    """Give a number with three or four digits that count."""
+    """Return a number with three or four digits that count."""
     size = abs(value)
     if size >= 1000:
         return f"{value:,.0f}".replace(",", " ")
@@ -184,5 +184,5 @@ def table(rows: Sequence[Row], base: str, other: str) -> str:
 
 
 def plain_data(rows: Sequence[Row]) -> list[dict[str, Any]]:
-    """Give the rows as what ``json`` can write."""
+    """Return the rows as what ``json`` can write."""
     return [{**attrs.asdict(row), "verdict": row.verdict} for row in rows]

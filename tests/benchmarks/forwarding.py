@@ -103,7 +103,7 @@ def signed_message(number: int, size: int, *, topic: bool) -> list[bytes]:
 
 
 def loads(route: str, *, quick: bool) -> list[Load]:
-    """Give the small and the large load of a route."""
+    """Return the small and the large load of a route."""
     topic = route == "iopub"
     small = [signed_message(i, 0, topic=topic) for i in range(1000)]
     large = [signed_message(i, 8_000_000, topic=topic) for i in range(2)]
@@ -370,7 +370,7 @@ class Bench:
 
 
 def alone(load: Load) -> float:
-    """Give the seconds that the generator takes with nothing in between."""
+    """Return the seconds that the generator takes with nothing in between."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         ahead = socket.create_connection(listener.getsockname())
         behind = listener.accept()[0]

@@ -296,7 +296,7 @@ class Flood:
 
 
 def _keeping(came: list[Seen]) -> Callable[[list[Any]], None]:
-    """Give what keeps a message, but of its buffers only how long they were.
+    """Return what keeps a message, but of its buffers only how long they were.
 
     A client that keeps 60 of 8 MB is busy with page faults more than with
     messages, more so the faster they come.

@@ -237,7 +237,7 @@ def _text(key: Any) -> str:
 
 
 def stat_fields(pid: int) -> list[str]:
-    """Give the fields of ``/proc/PID/stat`` from the state on (proc(5)).
+    """Return the fields of ``/proc/PID/stat`` from the state on (proc(5)).
 
     :raises OSError: when there is no such process.
     """
@@ -254,7 +254,7 @@ def alive(pid: int) -> bool:
 
 
 def descendants(pid: int) -> list[int]:
-    """Give the children of ``pid``, theirs, and so on; zombies left out."""
+    """Return the children of ``pid``, theirs, and so on; zombies left out."""
     children: dict[int, list[int]] = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():
@@ -272,7 +272,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Give the seconds of CPU, user and system, that a process has used.
+    """Return the seconds of CPU, user and system, that a process has used.
 
     By the scheduler's own count, in nanoseconds, of the threads that live now
     (proc(5), ``schedstat``); where the system keeps none, by ticks.
@@ -290,7 +290,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def memory(pid: int) -> dict[str, float]:
-    """Give the resident memory of a process in MB (10**6 bytes).
+    """Return the resident memory of a process in MB (10**6 bytes).
 
     ``Rss`` counts shared pages in full, ``Pss`` by the number of those who
     share them (proc(5), ``smaps_rollup``).
@@ -305,6 +305,6 @@ def memory(pid: int) -> dict[str, float]:
 
 
 def command(pid: int) -> str:
-    """Give a process's command line, for reports."""
+    """Return a process's command line, for reports."""
     with open(f"/proc/{pid}/cmdline", "rb") as file:
         return file.read().replace(b"\0", b" ").decode(errors="replace").strip()

@@ -43,7 +43,7 @@ class Contract:
             raise NotImplementedError
 
         def waiting(self, folders: Sequence[str] = ()) -> Guarded:
-            """Give a guardian that has no order yet."""
+            """Return a guardian that has no order yet."""
             raise NotImplementedError
 
         def test_an_exit_status_is_told_exactly(self) -> None:
@@ -497,7 +497,7 @@ class Contract:
             """
 
         def crashed(self, orphan: str) -> Guarded:
-            """Give a guardian whose kernel has just crashed."""
+            """Return a guardian whose kernel has just crashed."""
             code = f"{PRELUDE}\n{textwrap.dedent(orphan)}\nready()\nwait()\n"
             guarded = self.guard([sys.executable, "-I", "-S", "-c", code])
             kernel = guarded.started()

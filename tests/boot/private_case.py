@@ -24,7 +24,7 @@ class PrivateCase(Case):
         self.precious = self.victim()
 
     def victim(self) -> str:
-        """Give a folder with something in it, which nobody may touch."""
+        """Return a folder with something in it, which nobody may touch."""
         path = os.path.realpath(self.folder())
         self.put(path, "precious")
         return path

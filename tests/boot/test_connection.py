@@ -25,7 +25,7 @@ PORTS = {name: 5000 + number for number, name in enumerate(CHANNELS)}
 
 
 def content(**more: Any) -> dict[str, Any]:
-    """Give what jupyter_client writes into a connection file."""
+    """Return what jupyter_client writes into a connection file."""
     return {
         **{f"{name}_port": port for name, port in PORTS.items()},
         "ip": "127.0.0.1",

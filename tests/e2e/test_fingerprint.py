@@ -128,7 +128,7 @@ def asked(client: Client) -> loaded.Loaded:
 
 
 def taken(client: Client) -> Fingerprint:
-    """Give the fingerprint of a kernel that was started a minute from now."""
+    """Return the fingerprint of a kernel that was started a minute from now."""
     found = fingerprint.of(asked(client), time.time() + 60)
     assert fingerprint.changed(found) == ""
     return found

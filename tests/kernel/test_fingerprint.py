@@ -14,7 +14,7 @@ from tests.case import Case
 
 
 def taken(loaded: Loaded) -> Fingerprint:
-    """Give the fingerprint of a kernel during whose start nothing was written."""
+    """Return the fingerprint of a kernel during whose start nothing was written."""
     return fingerprint.of(loaded, float("inf"))
 
 

@@ -14,7 +14,7 @@ from tests.fakes import Done
 
 class EndAllTests(Case):
     def end(self, left: frozenset[int]) -> Done:
-        """Give what is done at the end of the daemon."""
+        """Return what is done at the end of the daemon."""
         done: Done = []
         typeless: Any = super()
         typeless.patch(guardians, "children", lambda: left)

@@ -22,7 +22,7 @@ ANSWER: dict[str, Any] = {
 
 
 def content(text: str) -> dict[str, Any]:
-    """Give the reply's content as ipykernel forms it."""
+    """Return the reply's content as ipykernel forms it."""
     found = {"status": "ok", "data": {"text/plain": text}, "metadata": {}}
     return {"status": "ok", "user_expressions": {"ipr": found}}
 

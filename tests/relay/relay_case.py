@@ -39,7 +39,7 @@ WAITS = (
 
 
 def begun(msg_id: str, code: str, number: int = 0) -> list[tuple[Any, ...]]:
-    """Give how a cell begins that ipr answers itself."""
+    """Return how a cell begins that ipr answers itself."""
     return [
         ("iopub", msg_id, "busy"),
         ("iopub", msg_id, f"execute_input {number}: {code}"),
@@ -47,22 +47,22 @@ def begun(msg_id: str, code: str, number: int = 0) -> list[tuple[Any, ...]]:
 
 
 def ended(msg_id: str, reply: str, client: str = "ann shell") -> list[tuple[Any, ...]]:
-    """Give how such a cell ends."""
+    """Return how such a cell ends."""
     return [(client, msg_id, reply), ("iopub", msg_id, "idle")]
 
 
 def aborted(msg_id: str) -> list[tuple[Any, ...]]:
-    """Give the answer to a cell that was not run."""
+    """Return the answer to a cell that was not run."""
     return [("iopub", msg_id, "busy"), *ended(msg_id, "execute_reply aborted")]
 
 
 def concluded(msg_id: str, text: str) -> tuple[Any, ...]:
-    """Give the one line that a %restart leaves."""
+    """Return the one line that a %restart leaves."""
     return ("iopub", msg_id, f"display_data: restarted in place, {text}")
 
 
 def restarted(msg_id: str, text: str, number: int = 0) -> list[tuple[Any, ...]]:
-    """Give how a %restart ends that needed no progress to be shown."""
+    """Return how a %restart ends that needed no progress to be shown."""
     return [
         concluded(msg_id, text),
         *ended(msg_id, f"execute_reply ok {number}"),
@@ -108,7 +108,7 @@ class RelayCase(Case):
         return messages.kernel_info(version="0", language="x", banner=reason)
 
     def took(self) -> Done:
-        """Give what was done since the last time."""
+        """Return what was done since the last time."""
         found, self.done[:] = list(self.done), []
         return found
 
@@ -213,7 +213,7 @@ class RelayCase(Case):
         return self.client(msg_id, "execute_request", code=code, **more)
 
     def last_content(self, channel: str) -> dict[str, Any]:
-        """Give the content of what was last sent on a channel to the clients."""
+        """Return the content of what was last sent on a channel to the clients."""
         found = [frames for where, frames in self.front.frames if where == channel]
         return split(found[-1]).content
 

@@ -20,7 +20,7 @@ ERROR = Publish(messages.error(WHY))
 
 
 def failed(count: int) -> Reply:
-    """Give the reply of a cell that failed."""
+    """Return the reply of a cell that failed."""
     return Reply(messages.execute_error(WHY, count))
 
 
@@ -130,7 +130,7 @@ class RefusedCellTests(Case):
 
 
 def ok(kind: str, **fields: Any) -> tuple[Step, ...]:
-    """Give the one step of a request that gets a harmless answer."""
+    """Return the one step of a request that gets a harmless answer."""
     return (Reply(Draft(kind, {"status": "ok", **fields})),)
 
 

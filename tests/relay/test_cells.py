@@ -24,7 +24,7 @@ class Posted(list[object]):
         self.extend(steps)
 
     def taken(self) -> list[object]:
-        """Give what came since the last time."""
+        """Return what came since the last time."""
         found = list(self)
         self.clear()
         return found
@@ -105,7 +105,7 @@ class RestartCellTests(Case):
         )
 
     def shown(self) -> list[tuple[str, str]]:
-        """Give the kind and the text of each message."""
+        """Return the kind and the text of each message."""
         found: list[Any] = self.posted
         drafts = [step.draft for step in found]
         return [

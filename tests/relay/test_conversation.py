@@ -449,7 +449,7 @@ class SubshellTests(RelayCase):
         self.run_kernel()
 
     def sent(self) -> object:
-        """Give the subshell_id that the kernel got last."""
+        """Return the subshell_id that the kernel got last."""
         body = self.inner.bodies[-1]
         self.assertTrue(SIGNER.verifies(body))
         return split(body).header.get("subshell_id")

@@ -269,7 +269,7 @@ class DeathWhileIdleTests(RelayCase):
         self.relay.finish(1, attrs.evolve(DIED, followed=True))
 
     def heads(self) -> list[tuple[str, str]]:
-        """Give what ipr wrote under cells: their ids, and the first word."""
+        """Return what ipr wrote under cells: their ids, and the first word."""
         return [
             (what[1], what[2].split()[0])
             for what in self.took()

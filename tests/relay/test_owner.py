@@ -76,7 +76,7 @@ class OwnerCase(RelayCase):
     ANSWER = ("pro control", "o", "ipr_restart_reply ok")
 
     def refused(self) -> str:
-        """Give why the one order was not carried out; nothing else was done."""
+        """Return why the one order was not carried out; nothing else was done."""
         [what] = self.took()
         self.assertEqual(what, ("pro control", "o", "ipr_restart_reply error"))
         found: str = self.last_content("control")["evalue"]

@@ -45,7 +45,7 @@ class CornerCase(RelayCase):
         self.took()
 
     def replies(self) -> list[Any]:
-        """Give what went to the client's shell since the last time."""
+        """Return what went to the client's shell since the last time."""
         return [what for what in self.took() if what[0] == "ann shell"]
 
 

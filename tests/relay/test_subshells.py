@@ -23,7 +23,7 @@ class SubshellsTests(Case):
         return Subshells(self.create, earlier)
 
     def named(self, subshells: Subshells, subshell: str) -> object:
-        """Give the subshell that a request for ``subshell`` goes to."""
+        """Return the subshell that a request for ``subshell`` goes to."""
         return subshells.addressed({"subshell_id": subshell})["subshell_id"]
 
     def test_header_of_an_own_subshell_is_left_alone(self) -> None:

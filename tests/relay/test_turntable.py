@@ -421,7 +421,7 @@ BEFORE = st.sampled_from(Before)
 
 
 def cells(turns: Turns) -> set[str]:
-    """Give the ids of those that wait."""
+    """Return the ids of those that wait."""
     head = (turns.head,) if turns.head is not None else ()
     return {turn.cell for turn in (*head, *turns.beside)}
 
@@ -489,7 +489,7 @@ class EveryRowTests(Case):
     def possible(
         self, waiting: Turns, new: str, timers: set[type]
     ) -> st.SearchStrategy[Event]:
-        """Give the events that can come now."""
+        """Return the events that can come now."""
         settling = [
             turn.cell
             for turn in (waiting.head, *waiting.beside)

@@ -42,6 +42,6 @@ class SocketsCase(Case):
         self.received.append((channel, [bytes(frame) for frame in frames]))
 
     def heard(self, peer: zmq.Socket[bytes]) -> list[bytes]:
-        """Give what a peer gets, turning the reactor until it comes."""
+        """Return what a peer gets, turning the reactor until it comes."""
         self.reactor.until(lambda: peer.poll(0), "a message at the peer")
         return peer.recv_multipart()

@@ -48,7 +48,7 @@ class ChannelCase(Case):
         return channel
 
     def pair(self, into: list[Any], **how: Any) -> tuple[Channel, Channel]:
-        """Give a DEALER that sends and one that receives into a list."""
+        """Return a DEALER that sends and one that receives into a list."""
         receiver = self.channel(zmq.DEALER, into, **how)
         receiver.bind(self.address)
         sender = self.channel(zmq.DEALER)

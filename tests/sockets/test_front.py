@@ -86,7 +86,7 @@ class FrontTests(SocketsCase):
         self.assertEqual(self.heard(client), [b"topic", b"later"])
 
     def flood(self, number: int) -> zmq.Socket[bytes]:
-        """Give a client that has sent what it could of ``number`` messages."""
+        """Return a client that has sent what it could of ``number`` messages."""
         client = self.context.socket(zmq.DEALER)
         client.linger = 0
         client.sndhwm = 1
