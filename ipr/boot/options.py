@@ -157,6 +157,9 @@ OPTIONS = (
     Option("deadline", "", "TIME", 0.0, moment,
            "when the job ends, as 2026-11-29T18:00, where its scheduler cannot be"
            " asked (Slurm, Grid Engine, HTCondor, LSF and PBS can)"),
+    Option("memory-interrupt", "", "PERCENT", 0, count,
+           "interrupt the running cell when the job uses this much of its memory;"
+           " 0: never (default: 0)"),
     Option("no-exec", "", "", False, bool,
            "disable %%ipr exec"),
     Option("log-level", "", "LEVEL", "WARNING", level,

@@ -14,9 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from ipr.boot import plainfile
 from ipr.daemon import schedulers
 from ipr.daemon.jobend import SLACK, JobEnd
+from ipr.daemon.memorywatch import MemoryWatch
 from ipr.daemon.schedulers import Job
-from ipr.daemon.status import Row, span
+from ipr.daemon.status import Row, size, span
 from ipr.daemon.timeleft import TimeLeft
+from ipr.kernel import memory
+from ipr.kernel.memory import Usage
 from ipr.kernel.reactor import Asking
 
 #: Signals by which schedulers announce the end: Slurm's ``--signal``, Grid Engine's
@@ -30,6 +33,9 @@ class Allocation:
     :param deadline: seconds since 1970; 0: none was given.
     :param points: seconds before the end at which its user is told.
     :param say: shows what a call of its argument returns, where the user looks.
+    :param most: share of its memory above which the running cell is interrupted; 0:
+        it never is.
+    :param interrupt: interrupts it.
     """
 
     def __init__(
@@ -39,6 +45,8 @@ class Allocation:
         deadline: float,
         points: Sequence[float],
         say: Callable[[Callable[[], str]], None],
+        most: float,
+        interrupt: Callable[[], None],
     ) -> None:
         self._job = schedulers.job_of(environ)
         self._node = environ.get("SLURMD_NODENAME") or platform.node()
@@ -46,15 +54,21 @@ class Allocation:
         asked = TimeLeft(reactor, environ, self._job, deadline, time.time)
         self._known = asked.known
         self._end = JobEnd(reactor, asked.ask, points, self._near)
+        self._interrupt = interrupt
+        self._memory = MemoryWatch(
+            reactor, memory.job, self._full, most, self._too_full
+        )
 
     def start(self) -> None:
         """Find out how long it is."""
         if self._known:
             self._end.start()
+        self._memory.start()
 
     def stop(self) -> None:
         """Say nothing more."""
         self._end.stop()
+        self._memory.stop()
 
     def row(self) -> Row | None:
         """Return what ``%ipr status`` shows; None outside of a job."""
@@ -79,20 +93,42 @@ class Allocation:
             return ""
         return f"{self._subject()} is being ended: cancelled, preempted, or shut down."
 
+    def _full(self, usage: Usage) -> None:
+        words = (
+            f"Memory: {_share(usage)} in use. At the limit the system kills the kernel."
+            " Free what you can, or %restart."
+        )
+        self._say(lambda: words)
+
+    def _too_full(self, usage: Usage) -> None:
+        words = (
+            f"Memory: {_share(usage)} in use, so the cell was interrupted"
+            " (--memory-interrupt)."
+        )
+        self._say(lambda: words)
+        self._interrupt()
+
     def _near(self, _left: float) -> None:
         self._say(self._warning)
 
     def _warning(self) -> str:
         left = self._end.left
+        soon = _span(left or 0.0)
+        if self._job is None:
+            return f"The deadline of this kernel is in {soon}. Save what you need."
         return (
-            f"{self._subject()} ends in {_span(left or 0.0)}, and this kernel with it."
+            f"{self._subject()} ends in {soon}, and this kernel with it."
             " Save what you need."
         )
 
     def _subject(self) -> str:
         if self._job is None:
-            return "The time for this kernel (--deadline)"
+            return "This kernel"
         return f"{self._job.scheduler.name} job {_number(self._job)}"
+
+
+def _share(usage: Usage) -> str:
+    return f"{size(usage.used)} of {size(usage.limit or 0)}"
 
 
 def _number(job: Job) -> str:

@@ -105,6 +105,8 @@ class Daemon:
                 options["deadline"],
                 options["warn_before"],
                 lambda text: self._relay.inbound.business.notices.say(text),
+                options["memory_interrupt"] / 100,
+                lambda: self._relay.inbound.business.interrupt(),
             ),
         )
 

@@ -122,6 +122,7 @@ class ParseTests(Case):
                     "abandoned_timeout": 0.0,
                     "warn_before": (600.0, 120.0),
                     "deadline": 0.0,
+                    "memory_interrupt": 0,
                     "no_exec": False,
                     "log_level": "WARNING",
                 },
@@ -181,6 +182,7 @@ class ParseTests(Case):
             "--abandoned-timeout=3600",
             "--warn-before=60,5",
             "--deadline=2023-11-14T22:13:20+00:00",
+            "--memory-interrupt=97",
             "--no-exec",
             "--log-level=debug",
         )
@@ -202,6 +204,7 @@ class ParseTests(Case):
                     "abandoned_timeout": 3600.0,
                     "warn_before": (60.0, 5.0),
                     "deadline": 1700000000.0,
+                    "memory_interrupt": 97,
                     "no_exec": True,
                     "log_level": "DEBUG",
                 },

@@ -11,6 +11,7 @@ from typing import Any
 
 from ipr.daemon.allocation import Allocation
 from ipr.daemon.status import Row
+from ipr.kernel import memory
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -19,10 +20,20 @@ class AllocationTests(Case):
     def setUp(self) -> None:
         self.reactor: Any = FakeReactor()
         self.said: list[Callable[[], str]] = []
+        self.interrupts: list[int] = []
+        self.usage: memory.Usage | None = None
+        untyped: Any = self
+        untyped.patch(memory, "job", lambda: self.usage)
 
     def made(self, environ: Mapping[str, str], deadline: float = 0.0) -> Allocation:
         made = Allocation(
-            self.reactor, environ, deadline, (600.0, 120.0), self.said.append
+            self.reactor,
+            environ,
+            deadline,
+            (600.0, 120.0),
+            self.said.append,
+            0.97,
+            lambda: self.interrupts.append(1),
         )
         made.start()
         self.addCleanup(made.stop)
@@ -94,3 +105,24 @@ class AllocationTests(Case):
         self.assertEqual(row.name, "HTCondor job")
         self.assertIn("4.0 on ", row.value)
         self.assertIn("time left unlimited", row.value)
+
+    def test_memory_that_fills_is_said_and_then_ends_the_cell(self) -> None:
+        """What the system would do otherwise is said, too."""
+        self.usage = memory.Usage(0, 1 << 30)
+        self.made({})
+        self.usage = memory.Usage(980 << 20, 1 << 30)
+        self.reactor.advance(1)
+        (text,) = self.said
+        self.assertEqual(
+            text(),
+            "Memory: 980.0 MiB of 1.0 GiB in use. At the limit the system kills the"
+            " kernel. Free what you can, or %restart.",
+        )
+        self.usage = memory.Usage(1000 << 20, 1 << 30)
+        self.reactor.advance(1)
+        self.assertEqual(
+            self.said[-1](),
+            "Memory: 1000.0 MiB of 1.0 GiB in use, so the cell was interrupted"
+            " (--memory-interrupt).",
+        )
+        self.assertEqual(self.interrupts, [1])

@@ -67,6 +67,7 @@ class OptionsTests(Case):
             "--abandoned-timeout=3600",
             "--warn-before=60,5",
             "--deadline=2026-11-29T18:00+01:00",
+            "--memory-interrupt=97",
             "--no-exec",
             "--log-level=debug",
         ]

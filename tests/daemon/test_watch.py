@@ -26,7 +26,7 @@ class WatchTests(Case):
             wanted=lambda: self.wanted,
             end=lambda why: self.told.append(f"end: {why}"),
             give_up=lambda why: self.told.append(f"give up: {why}"),
-            allocation=Allocation(reactor, {}, 0.0, (), self.fail),
+            allocation=Allocation(reactor, {}, 0.0, (), self.fail, 0, self.fail),
         )
         watch.start()
         self.addCleanup(watch.stop)

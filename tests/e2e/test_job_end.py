@@ -58,5 +58,6 @@ def test_deadline_is_said_without_any_scheduler(place: Place) -> None:
     kernel = place.start("wrapped", options=[f"--deadline={end.isoformat()}"])
     client = kernel.client()
     harness.until(
-        lambda: "(--deadline) ends in" in client.shown(client.run("1")), "the warning"
+        lambda: "The deadline of this kernel is in" in client.shown(client.run("1")),
+        "the warning",
     )
