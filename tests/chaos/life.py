@@ -26,12 +26,19 @@ from dataclasses import dataclass, field
 
 import psutil
 
+from ipr.lifecycle.limits import Ladders
 from tests.e2e import harness
 from tests.e2e.harness import Client, Json, Kernel, Place, Waited
 
 #: Seconds after which a round that includes an interrupt may be helped: a kernel that
 #: is interrupted while it completes or inspects never answers that (ipykernel itself).
 PATIENCE = 6.0
+#: How many times as long as the first start of a kernel that has to be at least: on a
+#: busy machine several restarts in a row are quiet for long.
+STARTS = 5
+#: Seconds that a kernel has which sits in ``input()`` when a client alone, and no
+#: manager, asks for its end.
+LADDER = Ladders().requested.terminate + Ladders().requested.kill
 #: Bytes of the file system below TMPDIR.
 ROOM = 1 << 20
 
@@ -180,6 +187,7 @@ class Driver:
         self._say("options " + " ".join(options))
         self._kernel: Kernel = place.start("wrapped", options)
         self._clients = [self._kernel.client() for _ in range(3)]
+        self._patience = max(PATIENCE, STARTS * (time.monotonic() - self._began))
         self._answered: set[str] = set()
         #: Cells without a magic; those have their own rules.
         self._plain: set[str] = set()
@@ -331,7 +339,7 @@ class Driver:
             alive = any(thread.is_alive() for thread in threads)
             if received != count or alive:
                 quiet, count = time.monotonic(), received
-            if pending and not helped and time.monotonic() - quiet > PATIENCE:
+            if pending and not helped and time.monotonic() - quiet > self._patience:
                 helped = True
                 self.life.helped += 1
                 self._say("help: " + ", ".join(c.sent[i].type for c, i in pending))
@@ -422,7 +430,8 @@ class Driver:
                 self._signal(pid, signal.SIGKILL)
             if guardians:
                 self._end_orphans()
-        self._kernel.exit_code(harness.PATIENCE)
+        asked = way == "shutdown_request"
+        self._kernel.exit_code(harness.PATIENCE + (LADDER if asked else 0.0))
         harness.until(
             lambda: not self._place.processes(),
             f"the end of {self._place.described_processes()}",
