@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from ipr.boot.connection import Inner
 from ipr.jupyter.wire import Frame
 from ipr.sockets.channels import Channel, Frames
+from ipr.sockets.dialling import Dialling
 from ipr.sockets.factory import INNER_THREAD, Factory
 from ipr.sockets.monitor import event_of, named_loss, watched
 
@@ -58,6 +59,10 @@ class InnerSide:
         self.steady = True
         self._channels: dict[str, Channel] = {}
         self._monitors: list[Channel] = []
+        # With curve nobody else understands what is sent; with ipc nobody else can
+        # listen.
+        takable = inner.ip == "127.0.0.1" and not inner.curve_publickey
+        self._dialling = Dialling(self._clock) if takable else None
         identity = f"{generation}-{os.urandom(8).hex()}".encode()
         try:
             self._open(factory, inner, identity)
@@ -73,7 +78,7 @@ class InnerSide:
             kind = zmq.SUB if name == "iopub" else zmq.DEALER
             options: dict[int, int | bytes] = {
                 zmq.AFFINITY: INNER_THREAD,
-                zmq.RECONNECT_IVL: 10,
+                zmq.RECONNECT_IVL: 10 if self._dialling is None else -1,
             }
             if inner.curve_publickey:
                 options[zmq.CURVE_SERVERKEY] = inner.curve_publickey
@@ -101,7 +106,11 @@ class InnerSide:
                     named_loss(self._failed, name),
                 )
             )
-            channel.connect(inner.address(name))
+            address = inner.address(name)
+            if self._dialling is None:
+                channel.connect(address)
+            else:
+                self._dialling.add(name, channel, address, inner.ports[name])
 
     def listen(self, received: Received) -> None:
         """From here on, deliver what comes; in the turn that made this at the latest.
@@ -116,7 +125,10 @@ class InnerSide:
 
         :raises ChannelClosed: when it is gone.
         """
-        self._channels[channel].send(body)
+        if self._dialling is None:
+            self._channels[channel].send(body)
+        else:
+            self._dialling.send(channel, body)
 
     def is_connected(self, channel: str) -> bool:
         """Whether the kernel has taken the connection, and not closed it since."""
@@ -134,6 +146,8 @@ class InnerSide:
     def close(self) -> None:
         """Close all, at once."""
         self._drained = None
+        if self._dialling is not None:
+            self._dialling.stop()
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
@@ -147,6 +161,8 @@ class InnerSide:
     def _event(self, name: str, frames: Frames) -> None:
         event, _ = event_of(frames)
         if event == zmq.EVENT_CONNECTED:
+            if self._dialling is not None and not self._dialling.connected(name):
+                return
             self._connected.add(name)
             timer = self._timers.pop(name, None)
             if timer is not None:
@@ -154,6 +170,8 @@ class InnerSide:
         elif event == zmq.EVENT_DISCONNECTED:
             self._connected.discard(name)
             self.steady = False
+            if self._dialling is not None:
+                self._dialling.disconnected(name)
             if self._drained is not None:
                 self._check_drained()
             elif name not in self._timers:

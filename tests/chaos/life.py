@@ -348,7 +348,8 @@ class Driver:
             return not pending and not alive
 
         try:
-            harness.receive(self._clients, finished, "all answers")
+            within = harness.PATIENCE + 2 * self._patience
+            harness.receive(self._clients, finished, "all answers", within)
         except Waited as waited:
             left = [f"{c.name}: {c.sent[i].type} {i[-6:]}" for c, i in pending]
             raise Failed(f"never finished: {left}; {waited}") from None
