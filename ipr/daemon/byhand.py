@@ -24,6 +24,7 @@ from ipr.daemon import clock
 from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile
 from ipr.daemon.ports import EntryReactor
+from ipr.lifecycle.limits import Leave
 
 if TYPE_CHECKING:
     from ipr.daemon.service import Daemon
@@ -52,6 +53,8 @@ class ByHand(Service):
         self._made = made
         self._says = says
         self._daemon: Daemon | None = None
+        #: How often it was told to end, and how.
+        self._ends: list[Leave] = []
 
     def startService(self) -> None:
         """Open the front, start the inner kernel, say how to connect."""
@@ -77,7 +80,9 @@ class ByHand(Service):
             self._remove()
             sys.stderr.write(f"ipr: {error}\n")
             raise SystemExit(1) from None
-        reactor.callWhenRunning(_take_signals, reactor, self._daemon.signal)
+        reactor.callWhenRunning(
+            _take_signals, reactor, self._daemon.signal, self._told_to_end
+        )
         if self._says:
             say_how_to_connect(self._planned.outer.path)
 
@@ -86,7 +91,17 @@ class ByHand(Service):
         Service.stopService(self)
         if self._daemon is None:
             return succeed(None)
-        return self._daemon.stop()
+        return self._daemon.stop(self._ends[0] if self._ends else Leave.QUICKLY)
+
+    def _told_to_end(self, number: int) -> None:
+        """Whoever presses Ctrl-C does not wait, nor whoever says it twice.
+
+        A batch system or systemd does: the kernel has the time that it gives.
+        """
+        how = Leave.QUICKLY if number == signal.SIGINT else Leave.TERMINATED
+        self._ends.append(how)
+        if len(self._ends) > 1 and self._daemon is not None:
+            self._daemon.shut_down("told again", Leave.QUICKLY)
 
     def _remove(self) -> None:
         if self._made is not None:
@@ -99,15 +114,23 @@ def say_how_to_connect(path: str) -> None:
     print(f"Connect with:\n    jupyter console --existing {path}", flush=True)
 
 
-def _take_signals(reactor: EntryReactor, pass_on: Callable[[int], None]) -> None:
+def _take_signals(
+    reactor: EntryReactor,
+    pass_on: Callable[[int], None],
+    told_to_end: Callable[[int], None],
+) -> None:
     """End in order, and with exit code 0, by Ctrl-C too, and when the terminal goes.
 
     Twisted leaves SIGHUP alone. By the other two it has ``twistd`` killed once more
     after all is done, so that a shell sees it.
     """
 
-    def stop(*_: object) -> None:
-        reactor.callFromThread(_stop, reactor)
+    def end(number: int) -> None:
+        told_to_end(number)
+        _stop(reactor)
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        reactor.callFromThread(end, number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)

@@ -161,13 +161,13 @@ class Daemon:
         self._at_end.insert(0, tidying.tidy_later(self._reactor, outer.path))
         self._watch.start()
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, how: Leave = Leave.QUICKLY) -> Deferred[None]:
         """Stop the inner kernel, then all else; fires when it is done."""
         if self.ended:
             return succeed(None)
         done: Deferred[None] = Deferred()
         self._when_ended.insert(0, partial(done.callback, None))
-        self._restarter.shut_down(Leave.QUICKLY)
+        self._restarter.shut_down(how)
         return done
 
     # --- for the entry ------------------------------------------------------

@@ -18,6 +18,7 @@ from ipr.daemon import byhand, service
 from ipr.daemon.byhand import ByHand
 from ipr.daemon.ownfile import OwnFile
 from ipr.daemon.service import CannotListen
+from ipr.lifecycle.limits import Leave
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -48,6 +49,7 @@ class FakeDaemon:
     def __init__(self, *given: Any) -> None:
         self.over: Callable[[], None] = given[4]
         self.signals: list[int] = []
+        self.ends: list[Leave] = []
         self.stopped: Deferred[None] = Deferred()
 
     def start(self) -> None:
@@ -57,8 +59,12 @@ class FakeDaemon:
     def signal(self, number: int) -> None:
         self.signals.append(number)
 
-    def stop(self) -> Deferred[None]:
+    def stop(self, how: Leave) -> Deferred[None]:
+        self.ends.append(how)
         return self.stopped
+
+    def shut_down(self, _why: str, how: Leave) -> None:
+        self.ends.append(how)
 
 
 class ByHandCase(Case):
@@ -143,7 +149,7 @@ class SignalsTests(ByHandCase):
 
     def heard(self) -> FakeDaemon:
         """Start, and let the reactor run."""
-        _, daemon = self.started()
+        self.made, daemon = self.started()
         for call, *args in self.reactor.at_start:
             call(*args)
         return daemon
@@ -154,6 +160,21 @@ class SignalsTests(ByHandCase):
             self.reactor.running = True
             signal.raise_signal(number)
             self.assertFalse(self.reactor.running, number)
+
+    def test_only_who_waits_gives_the_kernel_time(self) -> None:
+        """A batch system does; a person does not, nor who says it twice."""
+        for number, how in (
+            (signal.SIGINT, Leave.QUICKLY),
+            (signal.SIGTERM, Leave.TERMINATED),
+            (signal.SIGHUP, Leave.TERMINATED),
+        ):
+            daemon = self.heard()
+            self.reactor.running = True
+            signal.raise_signal(number)
+            self.made.stopService()
+            self.assertEqual(daemon.ends, [how])
+            signal.raise_signal(signal.SIGTERM)
+            self.assertEqual(daemon.ends, [how, Leave.QUICKLY])
 
     def test_nohup_is_respected(self) -> None:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)

@@ -530,6 +530,35 @@ def test_twistd_by_hand(place: Place, number: int) -> None:
     assert place.leftovers() == []
 
 
+def test_twistd_in_a_job_leaves_the_kernel_its_time(place: Place) -> None:
+    """SIGTERM is a batch system's, which waits; Ctrl-C after it is a person's."""
+    mark = os.path.join(place.work, "saved")
+    saves = (
+        "import os, signal, time\n"
+        "def save(*_):\n"
+        "    time.sleep({seconds})\n"
+        f"    open({mark!r}, 'w').close()\n"
+        "    os._exit(0)\n"
+        "signal.signal(signal.SIGTERM, save)"
+    )
+    name = place.plain_spec(name="by-hand")
+    for seconds, again in ((4, False), (600, True)):
+        with twistd(place, "--kernel", name) as (process, output):
+            _, client = connected(place, output)
+            client.run(saves.format(seconds=seconds))
+            client.close()
+            process.send_signal(signal.SIGTERM)
+            if again:
+                time.sleep(1)
+                process.send_signal(signal.SIGINT)
+            harness.until(lambda: process.poll() is not None, "the end of twistd")
+            assert process.returncode == 0
+        assert not place.processes(), place.described_processes()
+        assert os.path.exists(mark) is not again
+        if not again:
+            os.unlink(mark)
+
+
 def test_twistd_below_nohup(place: Place) -> None:
     name = place.plain_spec(name="by-hand")
     with ignored_hangups(), twistd(place, "--kernel", name) as (process, output):
