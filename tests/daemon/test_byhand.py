@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from ipr.boot.first import Plan
 from ipr.daemon import byhand, service
 from ipr.daemon.byhand import ByHand
+from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile
 from ipr.daemon.service import CannotListen
 from ipr.lifecycle.limits import Leave
@@ -72,9 +73,13 @@ class ByHandCase(Case):
         self.reactor = EntryReactor()
         self.leaves_nothing(self.reactor)
         FakeDaemon.problem = None
-        patched = mock.patch.object(service, "Daemon", FakeDaemon)
-        patched.start()
-        self.addCleanup(patched.stop)
+        for patched in (
+            mock.patch.object(service, "Daemon", FakeDaemon),
+            # It changes the log of the whole process, and so of all later tests.
+            mock.patch.object(Log, "join"),
+        ):
+            patched.start()
+            self.addCleanup(patched.stop)
         self.said, self.complained = io.StringIO(), io.StringIO()
         self.path = os.path.join(self.folder(), "made.json")
         self.own = OwnFile.make(self.path)
