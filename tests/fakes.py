@@ -437,15 +437,78 @@ class FakeStart:
         return kernel
 
 
+class FakeSupply:
+    """Starts standbys, and finds of each what the test says.
+
+    :ivar made: those that were started, newest last.
+    :ivar why: why there can be none.
+    :ivar looks: what to call with why the standby is stale.
+    :ivar learnt: what to call when it is known what it has loaded.
+    """
+
+    def __init__(self, done: Done) -> None:
+        self._starting = FakeStart(done)
+        self.why = ""
+        self.looks: list[Callable[[str], None]] = []
+        self.learnt: list[Callable[[str], None]] = []
+
+    @property
+    def made(self) -> list[FakeKernel]:
+        return self._starting.made
+
+    def fail(self, error: Exception | None) -> None:
+        """Fail to start one."""
+        self._starting.failing = error
+
+    def refused(self) -> str:
+        return self.why
+
+    def start(
+        self,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> FakeKernel:
+        return self._starting(0, lost, started, ended)
+
+    def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
+        self.learnt.append(done)
+
+    def check(self, seconds: float, done: Callable[[str], None]) -> None:
+        self.looks.append(done)
+
+
 class FakeMessenger:
     """What the restarter tells the relay, noted.
 
     :ivar failing: what to raise when something is to be finished.
+    :ivar idle: for how long, and whether a cell has run.
+    :ivar loaded: what to call when a standby says what it has loaded.
+    :ivar distrusts: what to call when one is not ours.
     """
 
     def __init__(self, done: Done) -> None:
         self._done = done
         self.failing: Exception | None = None
+        self.idle: tuple[float, bool] = (0.0, True)
+        self.loaded: list[Callable[[Mapping[str, Any]], None]] = []
+        self.distrusts: list[Callable[[], None]] = []
+
+    def expect(
+        self,
+        kernel: Kernel,
+        loaded: Callable[[Mapping[str, Any]], None],
+        distrust: Callable[[], None],
+    ) -> None:
+        self._done.append(("expect",))
+        self.loaded.append(loaded)
+        self.distrusts.append(distrust)
+
+    def forget(self, kernel: Kernel) -> None:
+        self._done.append(("forget",))
+
+    def quiet(self) -> tuple[float, bool]:
+        return self.idle
 
     def opened(self, kernel: Kernel) -> None:
         self._done.append(("opened", kernel.generation))

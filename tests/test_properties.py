@@ -47,6 +47,7 @@ from tests.fakes import (
     FakeDesk,
     FakeKernel,
     FakeStart,
+    FakeSupply,
 )
 from tests.lifecycle import machine_world
 from tests.lifecycle.machine_world import World
@@ -402,7 +403,13 @@ class WholeShell(RuleBasedStateMachine):
 
     def make_restarter(self, relay: Relay, limits: Limits) -> Restarter:
         self.restarter = Restarter(
-            self.clock, limits, relay, self.start, lambda: 0, self.leave
+            self.clock,
+            limits,
+            relay,
+            self.start,
+            FakeSupply([]),
+            lambda: 0,
+            self.leave,
         )
         return self.restarter
 

@@ -145,6 +145,9 @@ OPTIONS = (
            "whether the old kernel may end beside the new one: auto (once it has closed"
            " its sockets, if it holds no device, port, lock, file open for writing, or"
            " process) or never (default: auto)"),
+    Option("standby", "", "WHICH", "off", one_of("off", "auto", "full"),
+           "start the next kernel in advance: full (a whole kernel, about 40 MiB for an"
+           " ipykernel), auto (if there is plainly room), or off (default: off)"),
     Option("max-held", "", "MIB", 256, count,
            "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ipr.boot.options import level
-from ipr.daemon import inside
+from ipr.daemon import inside, standing
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import magics, messages
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.messages import Draft, Failure
+from ipr.lifecycle.reserve import Reserve
 from ipr.relay.cells import Cell
 from ipr.relay.request import Request
 
@@ -28,6 +29,7 @@ class IprCommands:
     :param unfinished: returns the requests that the kernel works on.
     :param whisper: publishes a log record under one of them.
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
+    :param reserve: has the standby.
     :param look_inside: makes ``self`` of ``%ipr exec``; None where that is not allowed.
     """
 
@@ -37,12 +39,14 @@ class IprCommands:
         unfinished: Callable[[], Iterable[Request]],
         whisper: Callable[[Request, Draft], None],
         status: Callable[[], list[Row]],
+        reserve: Reserve,
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
         self._log = log
         self._unfinished = unfinished
         self._whisper = whisper
         self._status = status
+        self._reserve = reserve
         self._look_inside = look_inside
         #: The cell that asked for the log: records are shown under it, or under
         #: the cell of the same client that is running.
@@ -58,6 +62,8 @@ class IprCommands:
             self._show_status(cell)
         elif magic.verb == "debug":
             self._debug(cell, magic)
+        elif magic.verb == "standby":
+            self._standby(cell, wanted=magic.argument == "on")
         else:
             self._exec(cell, magic)
 
@@ -67,6 +73,13 @@ class IprCommands:
         content = {"data": data, "metadata": {}, "transient": {}}
         cell.show(Draft("display_data", content))
         cell.succeed()
+
+    def _standby(self, cell: Cell, *, wanted: bool) -> None:
+        if wanted:
+            self._reserve.want()
+        else:
+            self._reserve.drop("it was switched off (%ipr standby off)")
+        _end(cell, f"standby: {standing.described(self._reserve)}")
 
     def _debug(self, cell: Cell, magic: magics.Ipr) -> None:
         if magic.argument.lower() == "off":

@@ -74,6 +74,7 @@ class NextKernel:
 
     :param planned: the first kernel's command, or why there is none.
     :param new_command: called when the next kernel's command is another one.
+    :ivar starter: starts it.
     :ivar surroundings: what the next kernel starts with.
     """
 
@@ -86,7 +87,7 @@ class NextKernel:
     ) -> None:
         self._reactor = reactor
         self._problem = planned.problem
-        self._starter = starter
+        self.starter = starter
         self._new_command = new_command
         self.surroundings = self._first = Surroundings(planned.launch)
 
@@ -199,7 +200,7 @@ class NextKernel:
         launch = self.surroundings.launch
         if launch is None:
             raise ValueError("it has no command")
-        return self._starter.start(
+        return self.starter.start(
             generation,
             launch,
             self.surroundings.environment(os.environ),

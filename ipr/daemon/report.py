@@ -17,6 +17,7 @@ import ipr
 import twisted
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.standing import described
 from ipr.daemon.status import Row, size, span
 from ipr.kernel import memory
 from ipr.kernel.reactor import Reactor
@@ -58,6 +59,7 @@ class Report:
             *_process(restarter),
             *_job_memory(),
             *self._past_and_next(restarter),
+            Row("standby", described(restarter.reserve)),
             Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
             Row("clients", str(relay.subscribers)),
             *self._daemon(),

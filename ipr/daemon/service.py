@@ -31,6 +31,7 @@ from ipr.daemon.limits import limits
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.report import Report
+from ipr.daemon.supply import Supply, wish
 from ipr.daemon.watch import Watch
 from ipr.jupyter.author import Author
 from ipr.jupyter.signing import Signer
@@ -156,6 +157,7 @@ class Daemon:
             end_all,
         ]
         self._restarter.begin()
+        wish(self._restarter.reserve, self._options["standby"])
         guardian.hold()
         # Later, not to take time from a kernel that somebody waits for.
         self._at_end.insert(0, tidying.tidy_later(self._reactor, outer.path))
@@ -225,6 +227,7 @@ class Daemon:
             limits(self._options, may_queue=next_kernel.may_queue),
             relay,
             next_kernel.start,
+            Supply(self._reactor, next_kernel),
             memory.oom_kills,
             self._leave,
             next_kernel.remedy,
@@ -240,6 +243,7 @@ class Daemon:
             lambda: relay.ledger.unfinished(),
             relay.voice.whisper,
             lambda: report.rows(relay, self._restarter),
+            self._restarter.reserve,
             None if self._options["no_exec"] else look_inside,
         )
 

@@ -46,6 +46,8 @@ IPR_HELP = """\
     %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
                         DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
     %ipr debug off      stop showing the log here, restore its level
+    %ipr standby on     start the next kernel in advance, for a faster %restart
+    %ipr standby off    do not, and end the one that waits
     %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell, with
                         self.log         the log: self.log.setLevel(logging.DEBUG)
                         self.print(...)  print here; so does print(...)
@@ -72,7 +74,8 @@ _WORDS = {
         "--kernel",
         "--reset",
     ),
-    "%ipr": ("status", "debug", "exec", "help"),
+    "%ipr": ("status", "debug", "standby", "exec", "help"),
+    "%ipr standby": ("on", "off"),
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }
 

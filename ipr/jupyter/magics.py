@@ -24,7 +24,10 @@ RESTART_USAGE = (
     "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
     " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
 )
-IPR_USAGE = "usage: %ipr status | help | debug LEVEL | debug off | exec CODE"
+IPR_USAGE = (
+    "usage: %ipr status | help | debug LEVEL | debug off | standby on | standby off |"
+    " exec CODE"
+)
 
 
 @attrs.frozen
@@ -172,6 +175,10 @@ def _ipr(argument: str, rest: str) -> Magic:
     if verb == "debug":
         if not argument:
             return Mistake(f"%ipr debug needs a level. {IPR_USAGE}")
+        return Ipr(verb, argument, rest)
+    if verb == "standby":
+        if argument not in ("on", "off"):
+            return Mistake(f"%ipr standby is followed by on or off. {IPR_USAGE}")
         return Ipr(verb, argument, rest)
     if verb == "exec":
         if not (argument or rest):

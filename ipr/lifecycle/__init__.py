@@ -8,5 +8,5 @@ end, in words for a person.
 Must not know messages, files or argv.
 
 Pure: causes, limits, states, events, effects, endings, history, transitions,
-machine, wording.
+machine, wording, standby, standbytable.
 """

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from ipr.kernel.process import Ended
-from ipr.lifecycle.causes import Cause, Ending, Facts, cause
+from ipr.lifecycle.causes import RESTARTED, Cause, Ending, Facts, cause
 from ipr.lifecycle.ports import Kernel, Start
+from ipr.lifecycle.reserve import Handover, Line, Reserve
 from ipr.lifecycle.retired import Retired
 
 
@@ -22,17 +23,25 @@ class Current:
     :param start: makes a kernel.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
     :param retired: those before it that still end.
+    :param reserve: has the standby.
     :ivar kernel: None before the first start, and after each end.
     """
 
     def __init__(
-        self, start: Start, oom_kills: Callable[[], int], retired: Retired
+        self,
+        start: Start,
+        oom_kills: Callable[[], int],
+        retired: Retired,
+        reserve: Reserve,
     ) -> None:
         self.kernel: Kernel | None = None
+        self.reserve = reserve
         self.retired = retired
         self._start = start
         self._oom_kills = oom_kills
         self._oom_before = 0
+        self._coming = 0
+        self._not_come: Callable[[Cause], None] = _nobody
 
     def start(
         self,
@@ -40,21 +49,49 @@ class Current:
         lost: Callable[[str], None],
         started: Callable[[int], None],
         ended: Callable[[Cause], None],
-    ) -> Kernel | None:
-        """Start a kernel.
+        opened: Callable[[Kernel], None],
+    ) -> None:
+        """Start a kernel, or have the standby take over.
 
-        :returns: None when it could not be started; ``ended`` was called with why.
+        :param opened: called with it, if it could be started; otherwise ``ended`` is
+            called with why.
         """
-        self._oom_before = self._oom_kills()
+        self._coming = generation
+        self._not_come = ended
 
-        def has_ended(how: Ended) -> None:
-            kernel = self.kernel
-            if kernel is not None and kernel.generation == generation:
-                ended(self._cause(kernel, how))
+        def begin(standby: Handover | None) -> None:
+            if self._coming != generation:
+                # Nobody waits for it any more.
+                if standby is not None:
+                    _dismiss(*standby)
+                return
+            self._coming = 0
+            has_ended = self._begin(generation, ended)
+            if standby is None:
+                self._start_new(generation, lost, started, has_ended, ended)
             else:
-                self._log_left(how)
-                self.retired.ended(generation)
+                self.kernel, line = standby
+                self.kernel.generation = generation
+                line.lost, line.started, line.ended = lost, started, has_ended
+            if self.kernel is not None:
+                opened(self.kernel)
 
+        self.reserve.take(begin)
+
+    def give_up(self) -> None:
+        """Do not wait any more for a standby that still starts."""
+        if self._coming and self.kernel is None:
+            self._coming = 0
+            self._not_come(RESTARTED)
+
+    def _start_new(
+        self,
+        generation: int,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        has_ended: Callable[[Ended], None],
+        ended: Callable[[Cause], None],
+    ) -> None:
         try:
             self.kernel = self._start(generation, lost, started, has_ended)
         except Exception as error:
@@ -65,7 +102,22 @@ class Current:
             self.kernel = None
             text = f"the kernel could not be started: {error}"
             ended(Cause(Ending.NEVER_STARTED, text, hopeless=True))
-        return self.kernel
+
+    def _begin(
+        self, generation: int, ended: Callable[[Cause], None]
+    ) -> Callable[[Ended], None]:
+        """Return what is to be told of its end."""
+        self._oom_before = self._oom_kills()
+
+        def has_ended(how: Ended) -> None:
+            kernel = self.kernel
+            if kernel is not None and kernel.generation == generation:
+                ended(self._cause(kernel, how))
+            else:
+                self._log_left(how)
+                self.retired.ended(generation)
+
+        return has_ended
 
     def _cause(self, kernel: Kernel, how: Ended) -> Cause:
         self._log_left(how)
@@ -95,8 +147,21 @@ class Current:
 
     def take(self) -> Kernel | None:
         """Return the kernel, to be closed: there is none any more."""
+        self._coming = 0
         kernel, self.kernel = self.kernel, None
         return kernel
+
+
+def _nobody(_cause: Cause) -> None:
+    """Nobody waits for a kernel."""
+
+
+def _dismiss(kernel: Kernel, line: Line) -> None:
+    def has_ended(_how: Ended) -> None:
+        kernel.close()
+
+    line.ended = has_ended
+    kernel.kill()
 
 
 _log = Logger()

@@ -5,8 +5,8 @@ Knows names and types only. Must not know who implements them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from ipr.jupyter.wire import Frame
 from ipr.kernel.process import Ended
@@ -87,11 +87,37 @@ class Kernel(Protocol):
         """Close its sockets, remove its files."""
 
 
-class Messenger(Protocol):
+class Listener(Protocol):
+    """Who hears a kernel that waits: the relay."""
+
+    def expect(
+        self,
+        kernel: Kernel,
+        loaded: Callable[[Mapping[str, Any]], None],
+        distrust: Callable[[], None],
+    ) -> None:
+        """It comes up, and is nobody's yet: nothing of it goes to a client.
+
+        :param loaded: called when it is ready, with the content of its reply to
+            :func:`ipr.kernel.loaded.question`.
+        :param distrust: called when a message of it is not signed with our key.
+        """
+
+    def forget(self, kernel: Kernel) -> None:
+        """It is not needed any more."""
+
+
+class Messenger(Listener, Protocol):
     """Who is told of what becomes of the inner kernel: the relay."""
 
+    def quiet(self) -> tuple[float, bool]:
+        """For how many seconds nothing has run, and whether anything has.
+
+        In the kernel that there is; negative while something runs, or waits.
+        """
+
     def opened(self, kernel: Kernel) -> None:
-        """A new inner kernel is coming up."""
+        """A new inner kernel is coming up, or one that has waited takes over."""
 
     def hold(self, *, coming: bool) -> None:
         """There is none for now; whether another one is coming."""
@@ -121,3 +147,30 @@ Start = Callable[
     [int, Callable[[str], None], Callable[[int], None], Callable[[Ended], None]],
     Kernel,
 ]
+
+
+class Supply(Protocol):
+    """Who starts a standby, and knows whether it is what a new kernel would be."""
+
+    def refused(self) -> str:
+        """Say why there cannot be one; ``""``: there can."""
+
+    def start(
+        self,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Kernel:
+        """Start one, as a :data:`Start` does."""
+
+    def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
+        """Take what it says that it has loaded.
+
+        :param done: called with why it is of no use, or with ``""``.
+        """
+
+    def check(self, seconds: float, done: Callable[[str], None]) -> None:
+        """See whether it is stale.
+
+        :param done: called with why, or with ``""``; after ``seconds`` at the latest.
+        """

@@ -19,8 +19,9 @@ from ipr.lifecycle import events, machine, wording
 from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
 from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
-from ipr.lifecycle.limits import Leave, Limits
-from ipr.lifecycle.ports import Kernel, Messenger, Start
+from ipr.lifecycle.limits import CLEAN, Leave, Limits
+from ipr.lifecycle.ports import Kernel, Messenger, Start, Supply
+from ipr.lifecycle.reserve import Reserve
 from ipr.lifecycle.retired import Retired
 from ipr.lifecycle.states import (
     PUBLIC_NAMES,
@@ -28,6 +29,7 @@ from ipr.lifecycle.states import (
     Dead,
     Draining,
     Halting,
+    Running,
     Starting,
     State,
     Stopped,
@@ -43,6 +45,7 @@ class Restarter:
     :param limits: the machine's numbers.
     :param messenger: the relay.
     :param start: makes an inner kernel.
+    :param supply: makes a standby.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
     :param leave: called once, when the daemon may end.
     :param remedy: returns what to do about a cause for which no kernel follows.
@@ -54,6 +57,7 @@ class Restarter:
         limits: Limits,
         messenger: Messenger,
         start: Start,
+        supply: Supply,
         oom_kills: Callable[[], int],
         leave: Callable[[], None],
         remedy: Callable[[Cause], str] = lambda cause: cause.remedy,
@@ -64,7 +68,12 @@ class Restarter:
         self._messenger = messenger
         self._leave = leave
         self._remedy = remedy
-        self._current = Current(start, oom_kills, Retired(clock, limits))
+        self._current = Current(
+            start,
+            oom_kills,
+            Retired(clock, limits),
+            Reserve(clock, supply, messenger, self._quiet),
+        )
         self._timers = Timers(clock, self.feed)
         self._events: deque[events.Event] = deque()
         self._stepping = False
@@ -73,6 +82,11 @@ class Restarter:
     def kernel(self) -> Kernel | None:
         """The inner kernel, if there is one."""
         return self._current.kernel
+
+    @property
+    def reserve(self) -> Reserve:
+        """A kernel that waits, if one is wanted."""
+        return self._current.reserve
 
     # --- what others call ---------------------------------------------------
 
@@ -171,6 +185,8 @@ class Restarter:
             case fx.Terminate():
                 if kernel is not None:
                     kernel.terminate(effect.because)
+                else:
+                    self._current.give_up()
             case fx.Kill():
                 if kernel is not None:
                     kernel.kill()
@@ -193,6 +209,7 @@ class Restarter:
                 try:
                     self._messenger.end(SHUT_DOWN)
                 finally:
+                    self.reserve.close()
                     self._current.retired.when_gone(self._leave)
             case _:
                 assert_never(effect)
@@ -215,9 +232,19 @@ class Restarter:
         def ended(cause: Cause) -> None:
             self.feed(events.Exited(generation, cause))
 
-        kernel = self._current.start(generation, lost, started, ended)
-        if kernel is not None:
-            self._messenger.opened(kernel)
+        self._current.start(generation, lost, started, ended, self._messenger.opened)
+
+    def _quiet(self) -> tuple[float, bool]:
+        """Return for how long nobody needs the CPU, and whether a cell has run."""
+        state = self.state
+        if (
+            not isinstance(state, Running)
+            or state.ending
+            or state.tally != CLEAN
+            or len(self._current.retired)
+        ):
+            return -1.0, False
+        return self._messenger.quiet()
 
     def _ask_to_go(self, generation: int) -> None:
         kernel = self.kernel
@@ -253,6 +280,7 @@ class Restarter:
                 generation=effect.generation,
                 cause="; ".join((cause.text, *cause.details)),
             )
+            self.reserve.died()
         kernel = self._current.take()
         # The state is the next one already.
         state = self.state

@@ -38,6 +38,7 @@ class Conversation:
 
     :param info: the kernel_info as far as known.
     :param earlier: subshells of the kernels before that clients may still name.
+    :param errands: what ipr has asked this kernel by now.
     :param replays: is told the signatures of what ipr signs for the kernel.
     :ivar merging: completions that ours are to be put into.
     :ivar moved: called when a request got on, with whether it failed in such a
@@ -53,12 +54,13 @@ class Conversation:
         call_later: CallLater,
         earlier: tuple[str, ...],
         replays: Replays,
+        errands: Errands,
     ) -> None:
         self.kernel = kernel
         self._voice = voice
         self.ledger = Ledger()
         self._resigned = _resigning(signer, replays)
-        self.errands = Errands(kernel, voice.author, replays)
+        self.errands = errands
         self.subshells = Subshells(_creator(self.errands, info), earlier)
         self.questions = Questions(
             voice.front.ask, self.ledger.inputs.__contains__, call_later

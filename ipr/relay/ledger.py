@@ -48,7 +48,8 @@ class Ledger:
         self._open: OrderedDict[str, Request] = OrderedDict()
         self._namesakes: dict[str, deque[Request]] = {}
         self._late: OrderedDict[str, Request] = OrderedDict()
-        self._entered = 0
+        #: How many requests have been forwarded.
+        self.entered = 0
         #: Open execute_requests on shell without a reply: what a
         #: ``%restart`` that takes its turn waits for.
         self.executing = 0
@@ -66,8 +67,8 @@ class Ledger:
 
     def enter(self, request: Request) -> None:
         """Note a request that was forwarded."""
-        self._entered += 1
-        request.progress.number = self._entered
+        self.entered += 1
+        request.progress.number = self.entered
         if self._open.setdefault(request.msg_id, request) is not request:
             self._namesakes.setdefault(request.msg_id, deque()).append(request)
         if _is_cell(request):

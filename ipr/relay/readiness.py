@@ -46,21 +46,33 @@ class Readiness:
         self._informed = informed
         self._ready = ready
         self._timer = Timer(call_later)
-        self._answered = False
+        self._info: Draft | None = None
         self._idle = False
         #: Whether it has published anything but its welcome.
         self.published = False
         self._silent = 0
+        #: Whether it is ready.
+        self.settled = False
+
+    def tell(
+        self, informed: Callable[[Draft], None], ready: Callable[[], None]
+    ) -> None:
+        """From here on, tell these; at once, what is known by now."""
+        self._informed, self._ready = informed, ready
+        if self._info is not None:
+            informed(self._info)
+        if self.settled:
+            ready()
 
     def probe(self) -> None:
         """Ask it, again and again until :meth:`stop`."""
         heard = self._kernel.heard
         # One that has closed its iopub is none of the silent ones: no cell of
         # it would ever end.
-        if self._answered and heard:
+        if self._info is not None and heard:
             self._silent += 1
             if self.published or self._silent > SILENT_PROBES:
-                self._ready()
+                self._settle()
                 return
         self._timer.start(PROBE_TIME, self.probe)
         # One waits for a kernel that is not there yet; it may be in a queue for
@@ -81,10 +93,14 @@ class Readiness:
     def _answer(self, envelope: Envelope) -> None:
         if envelope.header["msg_type"] != "kernel_info_reply":
             return
-        self._answered = True
-        self._informed(Draft("kernel_info_reply", envelope.content))
+        self._info = Draft("kernel_info_reply", envelope.content)
+        self._informed(self._info)
         self._check()
 
     def _check(self) -> None:
-        if self._answered and self._idle:
-            self._ready()
+        if self._info is not None and self._idle:
+            self._settle()
+
+    def _settle(self) -> None:
+        self.settled = True
+        self._ready()

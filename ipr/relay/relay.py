@@ -22,8 +22,9 @@ end(cause)            --               refuses;      wait no more     all end th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
@@ -41,10 +42,11 @@ from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
+from ipr.relay.listening import Listening
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Changer, Commands, Decider, Desk, FrontSide
-from ipr.relay.readiness import Readiness
+from ipr.relay.quiet import Quiet
 from ipr.relay.remote import Remote
 from ipr.relay.restarts import Restarts
 from ipr.relay.timer import CallLater
@@ -80,8 +82,6 @@ class Relay:
         changer: Changer,
         desk: Desk,
     ) -> None:
-        self._signer = signer
-        self._call_later = call_later
         self.decider = decider(self)
         info = Info(synthetic_info)
         self.voice = voice = Voice(front, author, info.current)
@@ -107,6 +107,15 @@ class Relay:
         self.inbound = Inbound(
             signer, self.gate, business, self.greetings, Trace(), self.decider.now
         )
+        self._listening = Listening(
+            voice,
+            signer,
+            self.greetings,
+            call_later,
+            self.inbound,
+            self.decider,
+        )
+        self._quiet = Quiet(self.gate, self.decider.now, self.restarts)
         self._hearing: Hearing | None = None
         self._subshells: tuple[str, ...] = ()
 
@@ -142,38 +151,30 @@ class Relay:
 
     # --- what the restarter does --------------------------------------------
 
+    def expect(
+        self,
+        kernel: Kernel,
+        loaded: Callable[[Mapping[str, Any]], None],
+        distrust: Callable[[], None],
+    ) -> None:
+        """A kernel comes up that waits for its turn."""
+        self._listening.expect(kernel, loaded, distrust)
+
+    def forget(self, kernel: Kernel) -> None:
+        """It is not needed any more."""
+        self._listening.forget(kernel)
+
+    def quiet(self) -> tuple[float, bool]:
+        """For how many seconds nothing has run, and whether any cell has."""
+        return self._quiet.seconds(), self.voice.count > 0
+
     def opened(self, kernel: Kernel) -> None:
-        """A new inner kernel is coming up: ask it until it answers."""
+        """An inner kernel is coming up, or one that has waited takes over."""
         self.voice.kernel_coming()
         self.greetings.kernel_coming()
-        info, generation = self.greetings.info, kernel.generation
-        conversation = Conversation(
-            kernel,
-            self.voice,
-            self._signer,
-            info,
-            self._call_later,
-            self._subshells,
-            self.inbound.replays,
-        )
-        readiness = Readiness(
-            kernel,
-            conversation.errands,
-            self._call_later,
-            info.learn,
-            partial(self.greetings.when_heard, partial(self.decider.ready, generation)),
-        )
-        self._hearing = Hearing(
-            conversation,
-            readiness,
-            self.voice,
-            self._signer,
-            self.inbound.trace,
-            partial(self.decider.distrust, generation),
-        )
-        kernel.listen(self._hearing.received)
+        self._hearing = self._listening.open(kernel, self._subshells)
         self.gate.set(Holding())
-        readiness.probe()
+        self._listening.tell(self._hearing)
 
     def hold(self, *, coming: bool) -> None:
         """There is no kernel for now: keep what comes.

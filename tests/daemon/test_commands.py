@@ -15,10 +15,13 @@ from ipr.daemon.status import Row
 from ipr.jupyter import messages
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.magics import Help, Ipr
+from ipr.lifecycle import standby
+from ipr.lifecycle.reserve import Reserve
 from ipr.relay.answers import Steps
 from ipr.relay.cells import Cell
 from ipr.relay.request import Request
 from tests.case import Case
+from tests.fakes import FakeMessenger, FakeSupply
 from tests.requests import request
 
 
@@ -55,6 +58,11 @@ class CommandsCase(Case):
         self.log = Log(lambda _text: None)
         self.notebook = FakeNotebook()
         self.restarter: Any = FakeRestarter()
+        clock = self.make_clock()
+        messenger = FakeMessenger([])
+        self.supply = FakeSupply([])
+        self.reserve = Reserve(clock, self.supply, messenger, messenger.quiet)
+        self.addCleanup(self.reserve.close)
         self.commands = self.make_commands(self.look_inside)
         self.said: list[Any] = []
 
@@ -66,6 +74,7 @@ class CommandsCase(Case):
             lambda: self.notebook.running,
             self.notebook.whisper,
             lambda: [Row("state", "running")],
+            self.reserve,
             look_inside,
         )
 
@@ -151,6 +160,26 @@ class DebugTests(CommandsCase):
         self.assertEqual(self.replies(), ["error UsageError"])
         self.assertEqual(self.log.level, "WARNING")
         self.assertIn("DEBUG, INFO", self.said[0].content["evalue"])
+
+
+class StandbyTests(CommandsCase):
+    def test_one_is_wanted_from_now_on(self) -> None:
+        self.run_magic(Ipr("standby", "on"))
+        self.assertEqual(self.reserve.state, standby.Absent())
+        self.assertEqual(self.replies(), ["ok "])
+
+    def test_none_is_wanted_any_more(self) -> None:
+        self.run_magic(Ipr("standby", "on"))
+        self.run_magic(Ipr("standby", "off"))
+        why = "it was switched off (%ipr standby off)"
+        self.assertEqual(self.reserve.state, standby.Off(why))
+
+    def test_why_there_can_be_none_is_shown(self) -> None:
+        self.supply.why = "its command may wait in a queue"
+        self.run_magic(Ipr("standby", "on"))
+        self.assertEqual(
+            self.texts(), ["standby: none: its command may wait in a queue\n"]
+        )
 
 
 class ExecTests(CommandsCase):

@@ -12,6 +12,7 @@ from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.lifecycle.standby import Off
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -55,6 +56,7 @@ class ReportTests(Case):
             state=FakePart(generation=12),
             history=[(0.0, number, "restarted") for number in range(1, 13)],
             public_state=lambda: "running",
+            reserve=FakePart(state=Off("nobody wants one"), kernel=None, age=int),
         )
         with (
             mock.patch.object(memory, "job", return_value=self.job),

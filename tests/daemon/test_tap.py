@@ -63,6 +63,7 @@ class OptionsTests(Case):
             "--start-timeout=0",
             "--no-autorestart",
             "--restart-overlap=never",
+            "--standby=full",
             "--max-held=1",
             "--abandoned-timeout=3600",
             "--warn-before=60,5",

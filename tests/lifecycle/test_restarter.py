@@ -13,7 +13,7 @@ from ipr.lifecycle.limits import Leave, Limits, Tally
 from ipr.lifecycle.restarter import Restarter
 from ipr.lifecycle.states import Dead, Running, Starting, Stopped
 from tests.case import Case
-from tests.fakes import Done, FakeKernel, FakeMessenger, FakeStart
+from tests.fakes import Done, FakeKernel, FakeMessenger, FakeStart, FakeSupply
 
 LIMITS = Limits()
 KILLED = Ended(int(signal.SIGKILL))
@@ -27,12 +27,14 @@ class RestarterCase(Case):
         self.done: Done = []
         self.messenger = FakeMessenger(self.done)
         self.start = FakeStart(self.done)
+        self.supply = FakeSupply(self.done)
         self.oom_kills = 0
         self.restarter = Restarter(
             self.clock,
             self.limits,
             self.messenger,
             self.start,
+            self.supply,
             lambda: self.oom_kills,
             lambda: self.done.append(("leave",)),
         )

@@ -1,0 +1,161 @@
+"""Standbys: how one is started, and whether it is still what a new kernel would be.
+
+Knows what it was started with, and what it has loaded. Must not know when there is one,
+nor when it takes over.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import attrs
+from twisted.internet import defer
+from twisted.python.failure import Failure
+
+from ipr.boot.launch import Launch
+from ipr.daemon import room
+from ipr.daemon.nextkernel import NextKernel
+from ipr.kernel import apart, fingerprint, holdings, loaded, tree
+from ipr.kernel.fingerprint import Fingerprint
+from ipr.kernel.generation import Generation
+from ipr.kernel.process import Ended
+from ipr.kernel.reactor import Reactor
+from ipr.kernel.surroundings import FILES_TIME, Surroundings
+from ipr.lifecycle.reserve import Reserve
+
+
+@attrs.frozen
+class _With:
+    """What a kernel is started with."""
+
+    launch: Launch | None
+    environment: dict[str, str]
+    place: str
+
+
+def _with(surroundings: Surroundings) -> _With:
+    environment = surroundings.environment(os.environ)
+    return _With(surroundings.launch, environment, surroundings.place)
+
+
+class Supply:
+    """Starts one standby after the other, and looks whether the last one is stale.
+
+    :param next_kernel: what a new kernel would be started with.
+    """
+
+    def __init__(self, reactor: Reactor, next_kernel: NextKernel) -> None:
+        self._reactor = reactor
+        self._next = next_kernel
+        self._with: _With | None = None
+        self._since = 0.0
+        self._kernel: Generation | None = None
+        self._print: Fingerprint | None = None
+
+    def refused(self) -> str:
+        """Say why there cannot be one; ``""``: there can."""
+        launch = self._next.surroundings.launch
+        if launch is None:
+            return "there is no command to start"
+        if launch.may_queue:
+            return "its command may wait in a queue, or start the kernel elsewhere"
+        return ""
+
+    def start(
+        self,
+        lost: Callable[[str], None],
+        started: Callable[[int], None],
+        ended: Callable[[Ended], None],
+    ) -> Generation:
+        """Start one; parameters and errors as of a new kernel."""
+        made = _with(self._next.surroundings)
+        if made.launch is None:
+            raise ValueError("it has no command")
+        self._with, self._print = made, None
+        self._since = time.time()
+        self._kernel = self._next.starter.start(
+            0,
+            made.launch,
+            made.environment,
+            made.place,
+            lost=lost,
+            started=started,
+            ended=ended,
+        )
+        return self._kernel
+
+    def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
+        """Take what it says that it has loaded, and look at that.
+
+        :param done: called with why it is of no use, or with ``""``.
+        """
+        kernel, made = self._kernel, self._with
+        if kernel is None or made is None or made.launch is None:
+            return
+        try:
+            found = loaded.parse(content)
+        except loaded.NoAnswer as error:
+            done(f"whether one is out of date cannot be seen: {error}")
+            return
+        folder = made.launch.resource_dir
+        found = found.and_also(whole=[os.path.abspath(folder)] if folder else [])
+
+        def look() -> tuple[Fingerprint, tuple[str, ...]]:
+            pids = tree.of(kernel.pid)
+            held = holdings.held(pids, holdings.sockets(kernel.pid))
+            return fingerprint.of(found, self._since), held
+
+        def looked(result: tuple[Fingerprint, tuple[str, ...]]) -> None:
+            self._print, held = result
+            done(f"it takes {held[0]} when it starts" if held else "")
+
+        looking = apart.run(self._reactor, FILES_TIME, look)
+        looking.addCallbacks(looked, lambda why: done(_away(why)))
+
+    def check(self, seconds: float, done: Callable[[str], None]) -> None:
+        """See whether it is stale.
+
+        :param done: called with why, or with ``""``; after ``seconds`` at the latest.
+        """
+        kernel, print_ = self._kernel, self._print
+        if kernel is None or print_ is None:
+            done("it is not known what it has loaded")
+            return
+        if self._with != _with(self._next.surroundings):
+            done("its command, environment or folder is no longer the next kernel's")
+            return
+        looking = apart.run(self._reactor, seconds, partial(_stale, kernel.pid, print_))
+        looking.addErrback(_away).addCallback(done)
+
+
+def _stale(pid: int, before: Fingerprint) -> str:
+    """Say why a kernel is stale; it may wait for a file system."""
+    try:
+        folder = os.readlink(f"/proc/{pid}/cwd")
+    except OSError:
+        return "it has ended"
+    if not os.path.isdir(folder):
+        return f"its folder is gone: {folder.removesuffix(' (deleted)')}"
+    return fingerprint.changed(before)
+
+
+def _away(why: Failure) -> str:
+    if why.check(defer.TimeoutError):
+        return "a file system does not answer"
+    return f"it could not be looked at: {why.getErrorMessage()}"
+
+
+def wish(reserve: Reserve, standby: str) -> None:
+    """Begin as the option ``--standby`` has it: ``"off"``, ``"auto"``, ``"full"``."""
+    if standby == "auto":
+        pids = (os.getpid(), *tree.below(os.getpid()))
+        lacking = room.lacking(room.look(pids, os.environ))
+        if lacking:
+            reserve.drop(f"there is not plainly room: {lacking}")
+            return
+    if standby != "off":
+        reserve.want()

@@ -1,0 +1,122 @@
+"""How a kernel comes to be heard: at once, or first as one that waits.
+
+Knows what is made for each inner kernel. Must not know when one takes over, nor what
+becomes of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from ipr.jupyter.signing import Signer
+from ipr.lifecycle.ports import Kernel
+from ipr.relay.conversation import Conversation
+from ipr.relay.greetings import Greetings
+from ipr.relay.hearing import Hearing
+from ipr.relay.inbound import Inbound
+from ipr.relay.ports import Decider
+from ipr.relay.standby import Standby
+from ipr.relay.timer import CallLater
+from ipr.relay.voice import Voice
+
+
+class Listening:
+    """Makes what hears a kernel.
+
+    :param inbound: is told the signatures of what ipr signs for a kernel.
+    :param decider: is told when one is ready, or not to be trusted.
+    """
+
+    def __init__(
+        self,
+        voice: Voice,
+        signer: Signer,
+        greetings: Greetings,
+        call_later: CallLater,
+        inbound: Inbound,
+        decider: Decider,
+    ) -> None:
+        self._voice = voice
+        self._signer = signer
+        self._greetings = greetings
+        self._call_later = call_later
+        self._inbound = inbound
+        self._decider = decider
+        self._standbys: dict[Kernel, Standby] = {}
+
+    def expect(
+        self,
+        kernel: Kernel,
+        loaded: Callable[[Mapping[str, Any]], None],
+        distrust: Callable[[], None],
+    ) -> None:
+        """Hear one that waits; see :class:`ipr.lifecycle.ports.Listener`."""
+        self._standbys[kernel] = self._standby(kernel, loaded, distrust)
+
+    def forget(self, kernel: Kernel) -> None:
+        """Hear one that waited no more."""
+        standby = self._standbys.pop(kernel, None)
+        if standby is not None:
+            standby.close()
+
+    def open(self, kernel: Kernel, earlier: tuple[str, ...]) -> Hearing:
+        """Hear the kernel that there is from here on.
+
+        :param earlier: subshells of the kernels before that clients may still name.
+        """
+        standby = self._standbys.pop(kernel, None)
+        if standby is None:
+            standby = self._standby(kernel, _nothing, _nothing)
+        conversation = Conversation(
+            kernel,
+            self._voice,
+            self._signer,
+            self._greetings.info,
+            self._call_later,
+            earlier,
+            self._inbound.replays,
+            standby.errands,
+        )
+        hearing = Hearing(
+            conversation,
+            standby.readiness,
+            self._voice,
+            self._signer,
+            self._inbound.trace,
+            partial(self._decider.distrust, kernel.generation),
+        )
+        standby.take_over()
+        kernel.listen(hearing.received)
+        if standby.header is not None:
+            self._voice.learn_session(standby.header)
+        return hearing
+
+    def tell(self, hearing: Hearing) -> None:
+        """Tell what is known of it, and what comes."""
+        kernel = hearing.conversation.kernel
+        ready = partial(self._decider.ready, kernel.generation)
+        hearing.readiness.tell(
+            self._greetings.info.learn, partial(self._greetings.when_heard, ready)
+        )
+
+    def _standby(
+        self,
+        kernel: Kernel,
+        loaded: Callable[[Mapping[str, Any]], None],
+        distrust: Callable[[], None],
+    ) -> Standby:
+        return Standby(
+            kernel,
+            self._voice.author,
+            self._signer,
+            self._inbound.replays,
+            self._call_later,
+            loaded,
+            distrust,
+        )
+
+
+def _nothing(*_told: object) -> None:
+    """It is the one that there is at once."""

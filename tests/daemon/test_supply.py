@@ -1,0 +1,58 @@
+"""Standbys: why there can be none, and whether one is wanted."""
+
+from __future__ import annotations
+
+from typing import Any
+from unittest import mock
+
+from ipr.boot.first import Plan
+from ipr.boot.launch import Launch
+from ipr.daemon import room
+from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.room import Room
+from ipr.daemon.supply import Supply, wish
+from ipr.lifecycle.reserve import Reserve
+from ipr.lifecycle.standby import Absent, Off, State
+from tests.case import Case
+from tests.fakes import FakeMessenger, FakeSupply
+
+NOTHING: Any = None
+
+
+class SupplyTests(Case):
+    def refused(self, launch: Launch | None) -> str:
+        planned = Plan(NOTHING, launch, "", None)
+        kernel = NextKernel(NOTHING, planned, NOTHING, NOTHING)
+        return Supply(NOTHING, kernel).refused()
+
+    def test_launcher_that_may_queue_has_none(self) -> None:
+        self.assertIn("may wait in a queue", self.refused(Launch(("srun", "python"))))
+
+    def test_kernel_without_command_has_none(self) -> None:
+        self.assertEqual(self.refused(None), "there is no command to start")
+
+    def test_ipykernel_may_have_one(self) -> None:
+        argv = ("python", "-m", "ipykernel_launcher", "-f", "{connection_file}")
+        self.assertEqual(self.refused(Launch(argv)), "")
+
+
+class WishTests(Case):
+    def wished(self, standby: str, found: Room) -> State:
+        messenger = FakeMessenger([])
+        reserve = Reserve(self.make_clock(), FakeSupply([]), messenger, messenger.quiet)
+        self.addCleanup(reserve.close)
+        with mock.patch.object(room, "look", return_value=found):
+            wish(reserve, standby)
+        return reserve.state
+
+    def test_off_is_the_default_and_says_so(self) -> None:
+        off = Off("it was not asked for (--standby)")
+        self.assertEqual(self.wished("off", Room(64, 1 << 40)), off)
+
+    def test_full_is_one_wherever_it_is(self) -> None:
+        self.assertEqual(self.wished("full", Room(1, None)), Absent())
+
+    def test_auto_is_one_where_there_is_room(self) -> None:
+        self.assertEqual(self.wished("auto", Room(64, 1 << 40)), Absent())
+        why = "there is not plainly room: only 1 core"
+        self.assertEqual(self.wished("auto", Room(1, 1 << 40)), Off(why))
