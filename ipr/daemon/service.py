@@ -180,10 +180,8 @@ class Daemon:
             # As its kernelspec says: that need not be a signal.
             self._relay.inbound.business.interrupt()
             return
-        name = signal.strsignal(number) or ""
-        _log.info(
-            "Signal {number} ({name}) goes to the kernel", number=number, name=name
-        )
+        name = signal.strsignal(number) or str(number)
+        _log.info("Signal {name} goes to the kernel", name=name)
         self._watch.allocation.signalled(number)
         self._restarter.signal(number)
 
