@@ -21,6 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
+from ipr.daemon.tidying import TIDY_TIME
 from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
 
@@ -942,6 +943,31 @@ def test_restarts_leave_nothing(place: Place, kernel: Kernel, client: Client) ->
     harness.until(
         lambda: counted() == before, f"{before}, and it stays at {counted()}", 5
     )
+
+
+@pytest.mark.slow
+def test_restarts_leave_no_objects(client: Client) -> None:
+    """The daemon's memory: of a restart one line of %ipr's history stays, no more.
+
+    What ipr has for one kernel alone, its conversation, is some hundred objects.
+    """
+
+    def objects() -> int:
+        counted = client.run(
+            "%ipr exec import gc; gc.collect();"
+            " print(len(gc.get_objects()) + gc.get_freeze_count())"
+        )
+        return int(client.text(counted))
+
+    for _ in range(5):
+        client.run("%restart")
+    # Garbage is looked after by itself a moment after the start.
+    time.sleep(TIDY_TIME + 1)
+    before = objects()
+    for _ in range(30):
+        client.run("%restart")
+        client.run("1")
+    assert objects() - before <= 3 * 30
 
 
 # --------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ without it 20 restarts and 5 crashes are enough for each change.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -18,6 +19,7 @@ import socket
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -502,6 +504,51 @@ def test_thousands_of_requests(place: Place) -> None:
                 assert _answered(other, len(fast)) == fast
     finally:
         context.destroy(linger=0)
+
+
+@pytest.mark.slow
+def test_fifty_thousand_requests_of_three_clients(place: Place) -> None:
+    """Exactly one reply, one busy and one idle for each, whoever asked."""
+    argv = [sys.executable, "-E", "-s", SCRIPTED, "{connection_file}"]
+    kernel = Kernel(place, place.wrapped_spec(argv, metadata={}))
+    client = kernel.client()
+    with contextlib.ExitStack() as stack:
+        context: zmq.Context[Any] = zmq.Context()
+        stack.callback(context.destroy, linger=0)
+        clients = [
+            stack.enter_context(dealer(context, address(kernel, "shell")))
+            for _ in range(3)
+        ]
+        published = context.socket(zmq.SUB)
+        published.linger = 0
+        for socket in (*clients, published):
+            socket.sndhwm = socket.rcvhwm = 0
+        published.subscribe(b"")
+        published.connect(address(kernel, "iopub"))
+        assert published.poll(20_000), "no welcome"
+        asked: list[list[str]] = [[], [], []]
+        for _ in range(100):
+            for socket, ids in zip(clients, asked, strict=True):
+                ids.extend(_ask(client, socket, 167))
+        replies = [
+            _answered(s, len(ids)) for s, ids in zip(clients, asked, strict=True)
+        ]
+        assert replies == asked
+        every = {msg_id for ids in asked for msg_id in ids}
+        assert len(every) == 50_100
+        states: Counter[tuple[str, str]] = Counter()
+        while len(states) < 2 * len(every) and published.poll(20_000):
+            frames = published.recv_multipart()
+            at = frames.index(b"<IDS|MSG>")
+            state = json.loads(frames[at + 5]).get("execution_state", "")
+            msg_id = json.loads(frames[at + 3]).get("msg_id", "")
+            if msg_id in every:
+                states[msg_id, state] += 1
+        wanted = {(msg_id, state) for msg_id in every for state in ("busy", "idle")}
+        assert set(states) == wanted
+        assert set(states.values()) == {1}
+        # Nothing comes a second time.
+        assert not any(socket.poll(200) for socket in clients)
 
 
 def _ask(client: Client, socket: zmq.Socket[bytes], count: int) -> list[str]:
