@@ -186,23 +186,3 @@ def test_environment_of_a_restart_holds(button: Button) -> None:
     client.run("%restart --reset")
     assert client.value(there) == "new.ipynb"
     button.assert_in_place()
-
-
-def test_client_that_the_manager_made_loses_nothing(button: Button) -> None:
-    """It has the manager's session id and numbers its messages as the manager does."""
-    client = button.manager.client()
-    client.start_channels()
-    try:
-        button.run(client.wait_for_ready(timeout=60))
-        for number in range(6):
-            button.press(now=number % 2 == 1)
-            printed: list[dict[str, Any]] = []
-            running = client.execute_interactive(
-                f"print({number})", timeout=60, output_hook=printed.append
-            )
-            assert button.run(running)["content"]["status"] == "ok"
-            texts = [m["content"].get("text", "") for m in printed]
-            assert "".join(texts).strip() == str(number)
-    finally:
-        client.stop_channels()
-    button.assert_in_place()
