@@ -12,6 +12,7 @@ ipr is missing.
 
 from __future__ import annotations
 
+from importlib.metadata import EntryPoint
 from typing import TYPE_CHECKING, Any
 
 from jupyter_client.provisioning.factory import KernelProvisionerFactory
@@ -44,6 +45,12 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 
 def _load_jupyter_server_extension(server: ServerApp) -> None:
     factory = KernelProvisionerFactory.instance(parent=server)
+    # Where the entry point is missing (after an upgrade of the source alone), a
+    # default of that name would hide every kernelspec.
+    factory.provisioners.setdefault(
+        PROVISIONER,
+        EntryPoint(PROVISIONER, f"{__name__}:provisioner", factory.GROUP_NAME),
+    )
     if factory.default_provisioner_name == "local-provisioner":
         factory.default_provisioner_name = PROVISIONER
         server.log.info("ipr: Restart is in place for kernelspecs that start ipr")

@@ -64,6 +64,8 @@ ALSO: dict[str, set[str]] = {
     "daemon.report": {"zmq"},
     # A pair of keys, where a kernel declares CurveZMQ.
     "boot.connection": {"zmq"},
+    # Its own view of which extensions are enabled.
+    "spec.extension": {"jupyter_server"},
     # Its neighbour, where it runs alone.
     "boot.guardian": {"private"},
     # A file in that format; imported only when there is one.

@@ -52,6 +52,16 @@ class ExtensionTests(Case):
         name = self.load(JUPYTER_DEFAULT_PROVISIONER_NAME=None)
         self.assertEqual(name, "ipr-provisioner")
 
+    def test_kernelspecs_are_there_without_the_entry_point(self) -> None:
+        """As after an upgrade of the source of an editable install."""
+        factory = KernelProvisionerFactory.instance()
+        self.addCleanup(factory.provisioners.update, dict(factory.provisioners))
+        factory.provisioners.clear()
+        self.load(JUPYTER_DEFAULT_PROVISIONER_NAME=None)
+        self.assertTrue(factory.is_provisioner_available(KernelSpec()))
+        made = factory.provisioners["ipr-provisioner"].load()
+        self.assertIs(made, provisioner.provisioner)
+
     def test_sites_own_default_stays(self) -> None:
         name = self.load(JUPYTER_DEFAULT_PROVISIONER_NAME="site")
         self.assertEqual(name, "site")

@@ -51,6 +51,7 @@ def install(args: argparse.Namespace, after: list[str] | None) -> int:
         after=args.after,
         pattern=args.launcher,
         force=args.force,
+        provisioner=args.provisioner,
     )
     dirs = folders.kernel_dirs()
     names = args.names

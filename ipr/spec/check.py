@@ -19,7 +19,7 @@ import time
 import uuid
 from typing import IO, TYPE_CHECKING
 
-from ipr.spec import folders, states
+from ipr.spec import button, folders, states
 from ipr.spec.errors import SpecError, why
 from ipr.spec.fields import CONNECTION_FILE, decoded, provisioner_of
 from ipr.spec.folders import Kernelspec
@@ -47,7 +47,7 @@ def run(name: str, timeout: float) -> int:
         folder = _kernels_folder(standing, temporary)
         output = os.path.join(temporary, "output")
         try:
-            _try(standing, folder, output, timeout)
+            pressed = _try(standing, folder, output, timeout)
         except Failed as error:
             said = "\n".join(dict.fromkeys(str(error).splitlines()))
             print(f"\nfailed: {said}", flush=True)
@@ -62,6 +62,7 @@ def run(name: str, timeout: float) -> int:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     print(f"\n{name!r} restarts in place.")
+    button.report(pressed or button.obstacle(standing))
     if standing.state in (states.INSTALLABLE, states.EARLIER):
         print(f"Now run: ipr-spec install {shlex.quote(name)}")
     return 0
@@ -146,16 +147,23 @@ def _show_tail(output: str, said: str) -> None:
             print(f"  | {line}")
 
 
-def _try(standing: Standing, kernels: str | None, output: str, timeout: float) -> None:
+def _try(
+    standing: Standing, kernels: str | None, output: str, timeout: float
+) -> button.Obstacle | None:
+    button.use_provisioner()
     manager = _manager(standing.found.name, kernels)
     begin = time.monotonic()
     with open(output, "wb") as file:
         _start(manager, standing, file)
     try:
         client = manager.client()
+        # It would be the manager's, and so would the ids of its messages.
+        client.session.session = uuid.uuid4().hex
         client.start_channels()
         try:
-            Session(manager, client, standing, timeout).run(begin)
+            session = Session(manager, client, standing, timeout)
+            session.run(begin)
+            pressed = button.press(session)
         finally:
             client.stop_channels()
     except BaseException:
@@ -168,6 +176,7 @@ def _try(standing: Standing, kernels: str | None, output: str, timeout: float) -
         manager.shutdown_kernel()
     if outer and _runs(outer):
         raise Failed(f"the outer process {outer} is still there after shutdown")
+    return pressed
 
 
 def _manager(name: str, kernels: str | None) -> KernelManager:

@@ -17,6 +17,9 @@ from ipr.spec.errors import SpecError
 #: (JEP 66) a kernel may be started with a registration file, and answers there with
 #: the ports that it has chosen itself.
 PROTOCOL_VERSION = "5.4"
+#: In ``metadata``: which kernel provisioner starts the kernel. Jupyter hides a
+#: kernelspec that names one which its own environment does not have.
+STANZA = "kernel_provisioner"
 CONNECTION_FILE = "{connection_file}"
 RESOURCE_DIR = "{resource_dir}"
 #: In a command after ``--``: the inner kernel's connection file. It has a name
@@ -94,7 +97,7 @@ def argv_of(spec: Mapping[str, object], field: str = "argv") -> list[str] | None
 def provisioner_of(spec: Mapping[str, object]) -> str | None:
     """Return the name of the provisioner that *spec* asks for, None if it does not."""
     metadata = spec.get("metadata")
-    stanza = metadata.get("kernel_provisioner") if isinstance(metadata, dict) else None
+    stanza = metadata.get(STANZA) if isinstance(metadata, dict) else None
     name = stanza.get("provisioner_name") if isinstance(stanza, dict) else None
     return None if name is None else str(name)
 

@@ -170,6 +170,18 @@ def _add_install(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--force", action="store_true", help="install even if it may not work"
     )
+    sub.add_argument(
+        "--provisioner",
+        action=argparse.BooleanOptionalAction,
+        help="have kernel.json name ipr's kernel provisioner, so that the Restart"
+        " button works without the server extension; Jupyter then hides the"
+        " kernelspec in every environment that has no ipr (servers, nbconvert,"
+        " papermill, consoles)",
+    )
+    _add_far_side(sub)
+
+
+def _add_far_side(sub: argparse.ArgumentParser) -> None:
     far = sub.add_argument_group("far side", "for remote_ikernel and srun")
     far.add_argument(
         "--inside",

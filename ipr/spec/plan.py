@@ -22,6 +22,7 @@ from ipr.spec.restoring import restored, rewritten
 from ipr.spec.wish import Wish, with_ipr, with_resource_dir, written_down
 from ipr.spec.wrapping import (
     ARGV_PROVISIONERS,
+    PROVISIONER,
     Wrapping,
     leftover_field,
     obstacle_to,
@@ -102,7 +103,7 @@ def install(name: str, wish: Wish, dirs: Sequence[str]) -> Step:
     if new == found.spec:
         return _nothing(found, f"is installed on {name!r} already")
     after = written_down(found, wrapped, new)
-    warning = _warning(found.name, base, new)
+    warning = _warning(found.name, base, new) or _stanza_warning(found, new, wish)
     if not here:
         return Step(
             found.name,
@@ -160,6 +161,24 @@ def _warning(name: str, base: dict[str, object], new: dict[str, object]) -> str:
             f" ipr-spec install --inside {shlex.quote(name)}"
         )
     return ""
+
+
+def _stanza_warning(found: Kernelspec, new: dict[str, object], wish: Wish) -> str:
+    """Return what naming our provisioner in kernel.json leads to."""
+    if not wish.provisioner:
+        return ""
+    name = provisioner_of(new)
+    if name == PROVISIONER:
+        return (
+            "Jupyter hides it wherever ipr is not installed, in servers, nbconvert,"
+            " papermill, consoles; to undo that: ipr-spec install --no-provisioner"
+            f" {shlex.quote(found.name)}"
+        )
+    what = "its metadata.kernel_provisioner" if name is None else repr(name)
+    return (
+        f"{what} stays, since a kernelspec has only one provisioner: the Restart"
+        " button does what that makes of it"
+    )
 
 
 def _check_precedence(found: Kernelspec, target: str, dirs: Sequence[str]) -> None:

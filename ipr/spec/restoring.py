@@ -21,8 +21,8 @@ from ipr.boot.kernels import (
 )
 from ipr.spec import farside, jsontext
 from ipr.spec.errors import SpecError
-from ipr.spec.fields import PROTOCOL_VERSION, argv_of
-from ipr.spec.wrapping import RESERVED, wrapping_of
+from ipr.spec.fields import PROTOCOL_VERSION, STANZA, argv_of
+from ipr.spec.wrapping import PROVISIONER, RESERVED, wrapping_of
 
 
 def replaced(
@@ -60,6 +60,25 @@ def replaced(
         own[ADDED] = ["interpreter"]
     new["metadata"] = {**metadata, KEPT: own}
     return new
+
+
+def with_provisioner(spec: Mapping[str, object]) -> dict[str, object]:
+    """Return a wrapped *spec* that names our provisioner, unless it names one."""
+    metadata = spec["metadata"]
+    assert isinstance(metadata, dict)
+    if STANZA in metadata:
+        return dict(spec)
+    others = {key: value for key, value in metadata.items() if key != KEPT}
+    own = dict(metadata[KEPT])
+    own[ADDED] = [*own.get(ADDED, ()), STANZA]
+    stanza = {"provisioner_name": PROVISIONER}
+    return {**spec, "metadata": {**others, STANZA: stanza, KEPT: own}}
+
+
+def names_our_provisioner(spec: Mapping[str, object]) -> bool:
+    """Whether ``install`` has had *spec* name our provisioner."""
+    added = kept(spec).get(ADDED)
+    return isinstance(added, list) and STANZA in added
 
 
 def _promises_handshake(spec: Mapping[str, object]) -> bool:

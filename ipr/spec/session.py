@@ -79,7 +79,8 @@ def step(words: str, begin: float | None = None) -> Iterator[Callable[[str], Non
     print(f"  {took:6.2f} s   {words}{''.join(added)}", flush=True)
 
 
-def _note(words: str) -> None:
+def note(words: str) -> None:
+    """Add a line to the last step."""
     print(f"             {words}", flush=True)
 
 
@@ -117,7 +118,7 @@ class Session:
         if before is not None:
             _compare(before, after, self.standing)
             return
-        _note(f"new inner process: {old} -> {self.process()}")
+        note(f"new inner process: {old} -> {self.process()}")
 
     def start(self, begin: float) -> str:
         """Wait until the kernel answers: the name of its language."""
@@ -159,11 +160,11 @@ class Session:
         with open(path, "rb") as file:
             if self.manager.connection_file != path or file.read() != connection:
                 raise Failed(f"the connection file {path} has changed")
-        _note(f"same connection file: {path}")
+        note(f"same connection file: {path}")
         if outer_pid(self.manager) != outer or not self.manager.is_alive():
             raise Failed("the outer process has changed")
         if outer:  # other provisioners may have none
-            _note(f"same outer process: {outer}")
+            note(f"same outer process: {outer}")
 
     def facts(self) -> Facts:
         """Ask a Python kernel about itself.
@@ -278,18 +279,18 @@ def _described(info: dict[str, Any]) -> str:
 def _compare(before: Facts, after: Facts, standing: Standing) -> None:
     if after.pid == before.pid:
         raise Failed(f"the kernel's process is still {before.pid}")
-    _note(f"new inner process: {before.pid} -> {after.pid}")
+    note(f"new inner process: {before.pid} -> {after.pid}")
     if after.has_variable or before.has_variable is not True:
         raise Failed("the variable of the old kernel is still there")
-    _note("empty namespace: ipr_check is gone")
+    note("empty namespace: ipr_check is gone")
     if before.job is not None or after.job is not None:
         jobs = f"{before.job} -> {after.job}"
         if before.job == after.job:
-            _note(f"same Slurm job: {jobs}")
+            note(f"same Slurm job: {jobs}")
         elif standing.state == states.INSIDE:
             raise Failed(f"the Slurm job was {before.job} and is {after.job}")
         else:
             # Expected around the launcher: each kernel is its own job.
             name = standing.found.name
-            _note(f"new Slurm job: {jobs}")
-            _note(f"to keep the job: ipr-spec install --inside {name}")
+            note(f"new Slurm job: {jobs}")
+            note(f"to keep the job: ipr-spec install --inside {name}")

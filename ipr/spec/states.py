@@ -92,9 +92,8 @@ def _lacking(python: str) -> str:
         return f"{python} is gone"
     if python == sys.executable:
         return ""
-    status = os.stat(python)
-    if not stat.S_ISREG(status.st_mode) or status.st_uid not in (0, os.geteuid()):
-        return ""  # do not run other users' programs for a listing
+    if not may_run(python):
+        return ""
     command = [python, "-P", "-c", _FINDS_IPR]
     try:
         done = subprocess.run(
@@ -103,6 +102,12 @@ def _lacking(python: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""
     return f"{python} no longer has ipr" if done.returncode == 1 else ""
+
+
+def may_run(python: str) -> bool:
+    """Whether to run an interpreter to ask it something: not another user's."""
+    status = os.stat(python)
+    return stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
 
 
 def survey(dirs: Sequence[str]) -> list[Standing]:

@@ -16,7 +16,12 @@ from ipr.spec.around import bare_interpreter, own_starter, patched, starter
 from ipr.spec.fields import RESOURCE_DIR
 from ipr.spec.folders import Kernelspec
 from ipr.spec.inside import patched_inside
-from ipr.spec.restoring import restored, rewritten
+from ipr.spec.restoring import (
+    names_our_provisioner,
+    restored,
+    rewritten,
+    with_provisioner,
+)
 from ipr.spec.wrapping import Wrapping, wrapping_of
 
 
@@ -31,6 +36,8 @@ class Wish:
     :ivar after: how many words are the launcher's.
     :ivar pattern: a regular expression for them.
     :ivar force: even if it may not work.
+    :ivar provisioner: whether kernel.json is to name our provisioner; None to keep
+        what there is.
     """
 
     target: str | None = None
@@ -40,13 +47,17 @@ class Wish:
     after: int | None = None
     pattern: str | None = None
     force: bool = False
+    provisioner: bool | None = None
 
     @property
     def special(self) -> bool:
         """Whether it says more than that ``ipr`` is to be there."""
         return any(
             value is not None
-            for value in (self.options, self.python, self.after, self.pattern)
+            for value in (
+                *(self.options, self.python, self.after, self.pattern),
+                self.provisioner,
+            )
         )
 
 
@@ -87,7 +98,22 @@ def with_ipr(
     :param folder: where it will be; empty: not known.
     """
     if wish.inside or (wrapped is not None and wrapped.inside):
-        return _with_ipr_inside(base, wrapped, wish)
+        made = _with_ipr_inside(base, wrapped, wish)
+    else:
+        made = _with_ipr_around(found, base, wrapped, wish, folder)
+    named = wish.provisioner
+    if named is None:
+        named = names_our_provisioner(found.spec)
+    return with_provisioner(made) if named else made
+
+
+def _with_ipr_around(
+    found: Kernelspec,
+    base: dict[str, object],
+    wrapped: Wrapping | None,
+    wish: Wish,
+    folder: str,
+) -> dict[str, object]:
     argv = base["argv"]
     assert isinstance(argv, list)
     interpreter = kept(found.spec).get(INTERPRETER)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests import provisioning
 from tests.e2e import harness
 
 
@@ -17,3 +18,10 @@ def place() -> Iterator[harness.Place]:
 def shared_place() -> Iterator[harness.Place]:
     with harness.place() as made:
         yield made
+
+
+@pytest.fixture
+def button() -> Iterator[None]:
+    """Managers of this process restart in place, as a server with the extension."""
+    with provisioning.by_default():
+        yield

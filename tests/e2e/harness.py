@@ -10,7 +10,9 @@ A *kind* is ``"plain"`` (ipykernel as its own kernelspec starts it) or ``"wrappe
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import inspect
 import json
 import os
 import shutil
@@ -363,20 +365,26 @@ class Kernel:
     :param place: where its files are.
     :param name: the name of its kernelspec.
     :param environment: further variables.
+    :param kind: of manager, blocking or not.
     :ivar manager: jupyter_client's KernelManager.
     :ivar pid: the process that the manager started: under ``ipr`` the daemon.
     """
 
     def __init__(
-        self, place: Place, name: str, environment: Mapping[str, str] | None = None
+        self,
+        place: Place,
+        name: str,
+        environment: Mapping[str, str] | None = None,
+        kind: type[KernelManager] = KernelManager,
     ) -> None:
         self.place = place
+        self._runner = asyncio.Runner()
         self.name = name
         self.clients: list[Client] = []
         self.connection_file = os.path.join(
             place.runtime, f"kernel-{uuid.uuid4().hex[:8]}.json"
         )
-        self.manager = KernelManager(
+        self.manager = kind(
             kernel_name=name,
             kernel_spec_manager=KernelSpecManager(
                 kernel_dirs=[place.specs], ensure_native_kernel=False
@@ -390,15 +398,25 @@ class Kernel:
         with warnings.catch_warnings():
             # traitlets frowns at every field of kernel.json that it does not know.
             warnings.filterwarnings("ignore", "Passing unrecognized arguments")
-            self.manager.start_kernel(
-                env=place.environment(**(environment or {})),
-                cwd=place.work,
-                stdout=self._sink,
-                stderr=self._sink,
+            self.do(
+                self.manager.start_kernel(
+                    env=place.environment(**(environment or {})),
+                    cwd=place.work,
+                    stdout=self._sink,
+                    stderr=self._sink,
+                )
             )
         self.process: Any = self.manager.provisioner.process  # type: ignore[union-attr]
         self.pid: int = self.process.pid
         place.kernels.append(self)
+
+    def do(self, called: Any) -> Any:
+        """Have it done what was asked of the manager, if that is not done yet.
+
+        :param called: what the call returned: a coroutine, of an AsyncKernelManager.
+        :return: what it comes to.
+        """
+        return self._runner.run(called) if inspect.iscoroutine(called) else called
 
     def stderr(self) -> str:
         """:return: what the kernel has written to stdout and stderr so far."""
@@ -449,7 +467,7 @@ class Kernel:
 
     def shutdown(self) -> None:
         """Shut down by the manager, as a front end does."""
-        self.manager.shutdown_kernel()
+        self.do(self.manager.shutdown_kernel())
 
     def close(self) -> None:
         """Disconnect the clients and end the process, politely if it is there."""
@@ -457,9 +475,10 @@ class Kernel:
             client.close()
         self.clients = []
         if self.process.poll() is None:
-            self.manager.shutdown_kernel(now=True)
+            self.do(self.manager.shutdown_kernel(now=True))
         else:
-            self.manager.cleanup_resources()
+            self.do(self.manager.cleanup_resources())
+        self._runner.close()
         self._sink.close()
 
 

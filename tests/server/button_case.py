@@ -12,32 +12,21 @@ import os
 import sys
 import time
 from collections.abc import Coroutine
-from importlib.metadata import EntryPoint
 from typing import Any
 
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import AsyncKernelManager, KernelManager
-from jupyter_client.provisioning.factory import KernelProvisionerFactory
 
+from tests import provisioning
 from tests.case import Case
 from tests.server import fake_daemon
-
-NAME = "ipr-provisioner"
-
-
-def register() -> None:
-    """Have jupyter_client find our provisioner by its name."""
-    found = EntryPoint(
-        NAME, "ipr.provisioner:provisioner", KernelProvisionerFactory.GROUP_NAME
-    )
-    KernelProvisionerFactory.instance().provisioners[NAME] = found
 
 
 class ButtonCase(Case):
     """A test with kernels that are no kernels."""
 
     def setUp(self) -> None:
-        register()
+        provisioning.register()
         self.place = self.folder()
         self.log = os.path.join(self.place, "log")
         self.environment(
@@ -61,7 +50,7 @@ class ButtonCase(Case):
             "language": "none",
             "interrupt_mode": "message",
             "metadata": {
-                "kernel_provisioner": {"provisioner_name": NAME},
+                "kernel_provisioner": {"provisioner_name": provisioning.NAME},
                 "supported_encryption": ["curve"],
             },
         }

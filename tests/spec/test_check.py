@@ -18,7 +18,7 @@ from jupyter_client.manager import KernelManager
 
 from ipr.spec.around import starter
 from tests.spec import shapes
-from tests.spec.home import PATIENCE, Home, Ran, make_environment
+from tests.spec.home import PATIENCE, SOURCE, Home, Ran, make_environment
 
 
 def spec(*argv: str, **more: Any) -> bytes:
@@ -86,7 +86,8 @@ def test_check_of_a_kernel_without_ipr_passes(home: Home) -> None:
     assert "empty namespace: ipr_check is gone" in out
     assert "same Slurm job: 4711 -> 4711" in out
     assert "started: python 3" in out
-    assert out.endswith("restarts in place.\nNow run: ipr-spec install python3\n")
+    assert "'python3' restarts in place.\nThe Restart button " in out
+    assert out.endswith("\nNow run: ipr-spec install python3\n")
 
 
 def test_check_of_a_kernel_with_ipr_passes(home: Home) -> None:
@@ -97,10 +98,45 @@ def test_check_of_a_kernel_with_ipr_passes(home: Home) -> None:
     folder.mkdir()
     for name in ("ipr", "attr", "json"):
         (folder / f"{name}.py").write_text("raise SystemExit('wrong module')\n")
-    out = works(check(home, "py", cwd=str(folder)))
+    out = works(check(home, "py", cwd=str(folder), env=with_extension(home)))
     assert "ipr is installed on it" in out
     assert "Slurm" not in out
-    assert out.endswith("restarts in place.\n"), "nothing is left to be done"
+    assert out.endswith("'py' restarts in place.\n" + BUTTON), "nothing left to do"
+
+
+BUTTON = "The Restart button of a Jupyter server here does so as well.\n"
+
+
+def with_extension(home: Home, enabled: bool = True) -> dict[str, str]:
+    """Have the server extension enabled as a wheel does; return the environment."""
+    folder = home.folder / "config" / "jupyter_server_config.d"
+    folder.mkdir(parents=True)
+    shipped = (SOURCE / "etc" / "ipr.provisioner.json").read_text()
+    if not enabled:
+        shipped = shipped.replace("true", "false")
+    (folder / "ipr.provisioner.json").write_text(shipped)
+    return {"JUPYTER_CONFIG_DIR": str(folder.parent)}
+
+
+def test_check_presses_the_button(home: Home) -> None:
+    home.add("py", python_spec(home.python))
+    out = works(check(home, "py", env=with_extension(home, enabled=False)))
+    _, pressed = out.split("restart_kernel(), as the Restart button does\n")
+    old, new = re.findall(r"new inner process: (\d+) -> (\d+)", pressed)[0]
+    assert old != new
+    first, second = re.findall(r"same outer process: (\d+)", out)
+    assert first == second
+    assert "The Restart button ends the process, and the job with it, since" in out
+    assert "\n  the server extension is disabled\n" in out
+
+
+def test_check_does_not_press_where_another_provisioner_starts(home: Home) -> None:
+    """And its exit code stays that of %restart."""
+    stanza = {"provisioner_name": "local-provisioner"}
+    home.add("py", python_spec(home.python, metadata={"kernel_provisioner": stanza}))
+    out = works(check(home, "py"))
+    assert "restart_kernel()" not in out
+    assert "its provisioner 'local-provisioner' starts the kernel" in out
 
 
 ECHO = """
