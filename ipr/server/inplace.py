@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 #: Seconds until an answer: enough through a tunnel, since the daemon itself answers
 #: in milliseconds, and less than the 2.5 s until the manager's own SIGTERM.
 ANSWER_TIME = 2.0
+#: Seconds of these until a daemon that answers is taken to have heard the manager.
+HEARING_TIME = 1.0
 #: Seconds between SIGTERM and SIGKILL, as the manager has them.
 TERM_TIME = 2.5
 #: Seconds until a process that has been sent SIGKILL is given up.
@@ -75,9 +77,14 @@ class InPlaceProvisioner(LocalProvisioner):
         if not restart or known is None:
             return
         known.asked += 1
-        until = time.monotonic() + ANSWER_TIME
-        if await known.has_heard(known.asked, until, self._lives):
-            self._stages.enter(Stage.GONE)
+        begin = time.monotonic()
+        if not await known.has_heard(known.asked, begin + HEARING_TIME, self._lives):
+            if not await known.answers(begin + ANSWER_TIME, self._lives):
+                return
+            # Two restarts at once close the manager's socket under each other, and
+            # what one has sent may be lost. That is no reason to end the process.
+            known.asked = known.heard
+        self._stages.enter(Stage.GONE)
 
     async def terminate(self, restart: bool = False) -> None:
         """Send SIGTERM, unless another restart has been quicker than this one.
@@ -98,6 +105,7 @@ class InPlaceProvisioner(LocalProvisioner):
         *restart* is False for both if they are urgent.
         """
         if self._stages.now is Stage.EARNEST:
+            # After SIGTERM, which a launcher has had its time to pass on.
             await super().kill(restart)
         elif self._may_stay():
             self._stages.enter(Stage.GONE_NOW)
@@ -110,9 +118,11 @@ class InPlaceProvisioner(LocalProvisioner):
 
     async def cleanup(self, restart: bool = False) -> None:
         """End a process that has been left for now, unless a launch follows."""
-        if not restart:
+        if restart:
+            self._stages.finish()
+        else:
             if self._stages.was_gone:
-                await self._end(urgent=self._stages.last is Stage.GONE_NOW)
+                await self._end(urgent=self._stages.now is Stage.GONE_NOW)
             self._stages.enter(Stage.HERE)
             self._hang_up()
         await super().cleanup(restart)
@@ -124,7 +134,7 @@ class InPlaceProvisioner(LocalProvisioner):
         coming = changes.launched(cmd, kwargs, self.connection_info, _here())
         try:
             if not await self._restarts_in_place(coming):
-                await self._end(urgent=self._stages.last is Stage.GONE_NOW)
+                await self._end(urgent=self._stages.now is Stage.GONE_NOW)
                 self._hang_up()
                 await super().launch_kernel(cmd, **kwargs)
                 self._launched = coming
@@ -165,7 +175,7 @@ class InPlaceProvisioner(LocalProvisioner):
             return False
         moved = coming.cwd != before.cwd
         order = {
-            "now": self._stages.last is Stage.GONE_NOW,
+            "now": self._stages.now is Stage.GONE_NOW,
             "env": changes.of_environment(before.env, coming.env),
             "cwd": coming.cwd if moved else "",
         }

@@ -101,6 +101,12 @@ class Line:
 
         return await self._wait(until, lives, done)
 
+    async def answers(self, until: float, lives: Callable[[], bool]) -> bool:
+        """Wait until the daemon answers a greeting, and has agreed."""
+        self.greet()
+        answered = await self._wait(until, lives, lambda: not self._greeting)
+        return answered and self.agreed
+
     async def order(
         self, content: Mapping[str, Any], until: float, lives: Callable[[], bool]
     ) -> Mapping[str, Any] | None:

@@ -29,8 +29,15 @@ class Stage(enum.Enum):
 
 @attrs.frozen
 class _Mark:
+    """Where one task stands with one kernel.
+
+    :ivar launch: how many launches there had been.
+    :ivar over: the shutdown has come to its end.
+    """
+
     stage: Stage
     launch: int
+    over: bool = False
 
 
 _marks: ContextVar[Mapping[int, _Mark]] = ContextVar("ipr_stages")
@@ -41,45 +48,54 @@ _keys = itertools.count()
 class Stages:
     """The stages of one kernel, a task each.
 
-    A launch, in place or for real, ends what other tasks have thought before it: a
-    restart that jupyter_client gave up would leave them without a kernel for good.
+    A shutdown waits until the kernel is gone, and another task's launch must not bring
+    it back meanwhile. Once the shutdown is over it must: jupyter_client may give the
+    restart up before its own launch, and the task would be without a kernel for good.
     """
 
     _key: int = attrs.field(factory=_keys.__next__, init=False)
     _launch: int = attrs.field(default=0, init=False)
 
     @property
-    def last(self) -> Stage:
-        """The stage that this task has come to, other tasks' launches aside."""
-        mark = _marks.get({}).get(self._key)
+    def now(self) -> Stage:
+        """The stage of this task."""
+        mark = self._mark
         return Stage.HERE if mark is None else mark.stage
 
     @property
-    def now(self) -> Stage:
-        """The stage of this task."""
-        mark = _marks.get({}).get(self._key)
-        if mark is None or mark.launch != self._launch:
-            return Stage.HERE
-        return mark.stage
+    def was_gone(self) -> bool:
+        """Whether this task has found the kernel gone, whatever others did since."""
+        return self.now in (Stage.GONE, Stage.GONE_NOW)
 
     @property
     def is_gone(self) -> bool:
         """Whether the kernel is gone for this task."""
-        return self.now in (Stage.GONE, Stage.GONE_NOW)
-
-    @property
-    def was_gone(self) -> bool:
-        """The same, whatever others have launched since."""
-        return self.last in (Stage.GONE, Stage.GONE_NOW)
+        mark = self._mark
+        if mark is None or not self.was_gone:
+            return False
+        return not mark.over or mark.launch == self._launch
 
     def enter(self, stage: Stage) -> None:
         """Have this task, and those that it starts, at a stage."""
-        marks = {k: mark for k, mark in _marks.get({}).items() if k != self._key}
-        if stage is not Stage.HERE:
-            marks[self._key] = _Mark(stage, self._launch)
-        _marks.set(marks)
+        self._note(None if stage is Stage.HERE else _Mark(stage, self._launch))
+
+    def finish(self) -> None:
+        """End this task's shutdown."""
+        mark = self._mark
+        if mark is not None:
+            self._note(attrs.evolve(mark, over=True))
 
     def launched(self) -> None:
-        """Have every task see the kernel again."""
+        """Note a launch, in place or for real, by this task."""
         self._launch += 1
-        self.enter(Stage.HERE)
+        self._note(None)
+
+    @property
+    def _mark(self) -> _Mark | None:
+        return _marks.get({}).get(self._key)
+
+    def _note(self, mark: _Mark | None) -> None:
+        marks = {k: other for k, other in _marks.get({}).items() if k != self._key}
+        if mark is not None:
+            marks[self._key] = mark
+        _marks.set(marks)

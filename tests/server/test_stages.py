@@ -39,13 +39,30 @@ class StagesTests(Case):
 
         self.assertTrue(asyncio.run(restart()))
 
-    def test_a_launch_brings_it_back_for_everybody(self) -> None:
-        """Else a restart that was given up would leave its task without a kernel."""
-        self.enter(Stage.GONE)
+    def launch_elsewhere(self) -> None:
         contextvars.copy_context().run(self.stages.launched)
-        self.assertFalse(self.is_gone(self.restarting))
-        # Its own launch, if it comes, is still that of a restart.
-        self.assertTrue(self.restarting.run(lambda: self.stages.was_gone))
+
+    def test_another_launch_does_not_bring_it_back_during_the_shutdown(self) -> None:
+        """Else the shutdown would wait for its end, and send SIGTERM."""
+        self.enter(Stage.GONE)
+        self.launch_elsewhere()
+        self.assertTrue(self.is_gone(self.restarting))
+
+    def test_another_launch_brings_it_back_after_the_shutdown(self) -> None:
+        """A restart that was given up would leave its task without a kernel."""
+        for first in (self.launch_elsewhere, self.finish):
+            self.enter(Stage.GONE)
+            first()
+            self.finish()
+            if first == self.finish:
+                self.assertTrue(self.is_gone(self.restarting))
+                self.launch_elsewhere()
+            self.assertFalse(self.is_gone(self.restarting))
+            # Its own launch, if it comes, is still that of a restart.
+            self.assertTrue(self.restarting.run(lambda: self.stages.was_gone))
+
+    def finish(self) -> None:
+        self.restarting.run(self.stages.finish)
 
     def test_a_launch_ends_its_own_restart(self) -> None:
         self.enter(Stage.GONE)
