@@ -87,14 +87,7 @@ class InPlaceProvisioner(LocalProvisioner):
         self._stages.enter(Stage.GONE)
 
     async def terminate(self, restart: bool = False) -> None:
-        """Send SIGTERM, unless another restart has been quicker than this one.
-
-        It has launched the kernel that this one waits to be gone: there was nothing
-        wrong with it.
-        """
-        if self._stages.was_gone:
-            self._stages.enter(Stage.GONE)
-            return
+        """Send SIGTERM."""
         self._stages.enter(Stage.EARNEST)
         await super().terminate(restart)
 

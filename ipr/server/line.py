@@ -104,8 +104,8 @@ class Line:
     async def answers(self, until: float, lives: Callable[[], bool]) -> bool:
         """Wait until the daemon answers a greeting, and has agreed."""
         self.greet()
-        answered = await self._wait(until, lives, lambda: not self._greeting)
-        return answered and self.agreed
+        answered = await self._wait(until, lives, lambda: not self._greetings)
+        return answered and bool(self.agreed)
 
     async def order(
         self, content: Mapping[str, Any], until: float, lives: Callable[[], bool]

@@ -51,9 +51,19 @@ class Pressed(Kernel):
             line = self.provisioner._line
             assert line is not None
             line.read()
-            return line.agreed
+            return bool(line.agreed)
 
         harness.until(answered, "the daemon to answer the greeting")
+
+    def adopt(self) -> None:
+        """Take the manager's new process for ours."""
+        self.process = self.provisioner.process
+        self.pid = self.process.pid
+
+    def launch_arguments(self) -> dict[str, Any]:
+        """:return: what the manager was told to launch it with."""
+        arguments: Any = self.manager._launch_args
+        return dict(arguments)
 
     def restart(self, **how: Any) -> float:
         """Press the button.

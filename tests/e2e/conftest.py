@@ -21,7 +21,7 @@ def shared_place() -> Iterator[harness.Place]:
 
 
 @pytest.fixture
-def button() -> Iterator[None]:
+def in_place() -> Iterator[None]:
     """Managers of this process restart in place, as a server with the extension."""
     with provisioning.by_default():
         yield

@@ -17,7 +17,7 @@ from jupyter_client.manager import AsyncKernelManager
 from ipr.server.inplace import InPlaceProvisioner
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place
-from tests.server.button_case import register
+from tests.provisioning import register
 
 SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
 

@@ -15,7 +15,7 @@ from tests.e2e import harness
 from tests.e2e.button import MANAGERS, Pressed, assert_usable
 from tests.e2e.harness import Client, Place
 
-pytestmark = pytest.mark.usefixtures("button")
+pytestmark = pytest.mark.usefixtures("in_place")
 
 #: Seconds that a restart takes at most as the manager sees it: less than what it waits
 #: for before it sends SIGTERM.

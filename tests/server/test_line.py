@@ -128,6 +128,19 @@ class LineTests(Case):
         self.assertFalse(asyncio.run(self.line.has_agreed(until, lambda: True)))
         self.assertFalse(self.line.agreed or self.line.plain)
 
+    def test_daemon_that_answers_is_told_from_one_that_hangs(self) -> None:
+        async def answers(answered: bool) -> bool:
+            until = time.monotonic() + (5 if answered else 0.1)
+            waiting = asyncio.create_task(self.line.answers(until, lambda: True))
+            await asyncio.sleep(0.02)
+            request = self.heard()
+            if answered:
+                self.answer(request, self.session, ipr=self.agreed(0))
+            return await waiting
+
+        self.assertTrue(asyncio.run(answers(True)))
+        self.assertFalse(asyncio.run(answers(False)))
+
     def test_wait_ends_when_the_daemon_does(self) -> None:
         self.line.greet()
         begin = time.monotonic()
