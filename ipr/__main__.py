@@ -37,10 +37,11 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COMMANDS = frozenset(
     {"list", "install", "remove", "uninstall", "wizard", "wiz", "check", "config"}
 )
+_IN_A_TERMINAL = frozenset({"ps", "status", "restart", "interrupt", "log"})
 
 
 def main(argv: list[str]) -> int:
-    """Run the daemon, or do what ``ipr-spec`` does.
+    """Run the daemon, or do what ``ipr-spec`` or ``ipr`` does.
 
     :param argv: without the program's name.
     :returns: the exit code: 0 ended as asked, 1 could not start, 2 wrong usage.
@@ -49,6 +50,10 @@ def main(argv: list[str]) -> int:
         from ipr.spec import spec_cli
 
         return spec_cli.main(argv)
+    if argv and argv[0] in _IN_A_TERMINAL:
+        from ipr.terminal import cli
+
+        return cli.main(argv)
     from ipr.boot import signals
 
     signals.catch()

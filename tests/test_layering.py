@@ -32,7 +32,7 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("relay",),
     ("lifecycle",),
     ("kernel",),
-    ("spec", "sockets"),
+    ("spec", "sockets", "terminal"),
     # boot: before attrs and Twisted are imported, so that it knows no pure room.
     ("boot", "jupyter"),
 )
@@ -50,6 +50,7 @@ FOREIGN: dict[str, set[str]] = {
     "lifecycle": {"attrs", "twisted"},
     "kernel": {"attrs", "twisted", "zope", "constantly"},
     "sockets": {"attrs", "twisted", "zmq", "txzmq", "zope"},
+    "terminal": {"attrs", "jupyter_core", "zmq"},
     "spec": {"attrs", "jupyter_core", "jupyter_client", "prompt_toolkit"},
     # Late, where a kernel's name is looked up.
     "boot": {"jupyter_core"},
@@ -143,6 +144,11 @@ TESTED_IN: dict[str, str | None] = {
     "spec.parser": "spec/test_spec_cli.py",
     "spec.plan": "spec/test_spec_cli.py",
     "spec.session": "spec/test_check.py",
+    "terminal.commands": "e2e/test_terminal.py",
+    "terminal.files": "e2e/test_terminal.py",
+    "terminal.fromcode": "e2e/test_terminal.py",
+    "terminal.parser": "terminal/test_cli.py",
+    "terminal.problem": None,
 }
 
 MAY_USE_THE_REACTOR = {"__main__", "daemon.byhand", "daemon.tap"}
@@ -392,7 +398,7 @@ class ImportsTests(Case):
         wrong = [
             f"{name}:{node.lineno}"
             for name in modules()
-            if room_of(name) != "spec" and name not in MAY_PRINT
+            if room_of(name) not in ("spec", "terminal") and name not in MAY_PRINT
             for node in ast.walk(tree_of(name))
             if isinstance(node, ast.Call)
             and isinstance(node.func, ast.Name)

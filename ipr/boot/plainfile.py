@@ -16,10 +16,11 @@ class NotPlain(ValueError):
     """The file cannot be read as asked; the text says why, without its path."""
 
 
-def read(path: str, most: int) -> bytes:
+def read(path: str, most: int, *, own: bool = False) -> bytes:
     """Read a regular file.
 
     :param most: bytes that it may hold.
+    :param own: nobody else may have written it.
     :raises NotPlain: it is none, or is larger.
     :raises OSError: it cannot be opened or read.
     """
@@ -35,7 +36,10 @@ def read(path: str, most: int) -> bytes:
             raise
         raise NotPlain("its name holds a NUL character") from None
     try:
-        _check(os.fstat(descriptor).st_mode)
+        about = os.fstat(descriptor)
+        _check(about.st_mode)
+        if own:
+            _check_owner(about)
         parts: list[bytes] = []
         left = most + 1
         while left:
@@ -53,6 +57,13 @@ def read(path: str, most: int) -> bytes:
 def _check(mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise NotPlain(f"it is {_kind(mode)}, not a regular file")
+
+
+def _check_owner(about: os.stat_result) -> None:
+    if about.st_uid != os.geteuid():
+        raise NotPlain(f"it belongs to another user (uid {about.st_uid})")
+    if about.st_mode & 0o022:
+        raise NotPlain(f"others may write to it (mode {about.st_mode & 0o7777:04o})")
 
 
 def _kind(mode: int) -> str:

@@ -1,0 +1,139 @@
+"""How kernels are listed.
+
+Knows widths, units and colours. Must not know where the figures come from, nor where
+the text goes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+#: The head of each column, and whether it is a number.
+_COLUMNS = (
+    ("ID", False),
+    ("KERNEL", False),
+    ("STATE", False),
+    ("PID", True),
+    ("UP", True),
+    ("RESTARTS", True),
+    ("MEMORY", True),
+    ("NOTEBOOK", False),
+)
+_COLOURS = {"running": "32", "dead": "31", "no answer": "31", "restarting": "33"}
+#: Characters of an id that are shown at least, and of a kernel's name at most.
+_LEAST_ID, _MOST_NAME = 8, 16
+
+
+def plain(text: str) -> str:
+    """Return a text that does nothing to a terminal; lines and tabs stay."""
+    return "".join(
+        sign if sign in "\n\t" or sign.isprintable() else f"\\x{ord(sign):02x}"
+        for sign in text
+    )
+
+
+def kernels(
+    facts: Sequence[Mapping[str, Any]], *, width: int = 0, colour: bool = False
+) -> str:
+    """Return a table of kernels.
+
+    :param facts: as ``ipr ps --json`` prints them.
+    :param width: of the terminal; the last column is cut to it. 0: it is not.
+    """
+    short = shortest([str(one["id"]) for one in facts])
+    cells = [[head for head, _ in _COLUMNS]]
+    cells += [_row(one, name) for one, name in zip(facts, short, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = []
+    for number, row in enumerate(cells):
+        parts = [
+            text.rjust(wide) if is_number else text.ljust(wide)
+            for text, wide, (_, is_number) in zip(row, widths, _COLUMNS, strict=True)
+        ]
+        line = "  ".join(parts).rstrip()
+        if width and len(line) > width:
+            line = line[: width - 1] + "\u2026"
+        if colour:
+            line = _coloured(line, row[2], head=not number)
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def shortest(ids: Sequence[str]) -> list[str]:
+    """Return the beginnings that tell ids from each other."""
+    found = []
+    for one in ids:
+        length = _LEAST_ID
+        while length < len(one) and any(
+            other != one and other.startswith(one[:length]) for other in ids
+        ):
+            length += 1
+        found.append(one[:length])
+    return found
+
+
+def table(rows: Sequence[tuple[str, str]]) -> str:
+    """Return labels and values; a value may have several lines."""
+    width = max((len(name) for name, _ in rows), default=0)
+    lines = []
+    for name, value in rows:
+        first, *more = value.splitlines() or [""]
+        lines.append(f"{name:<{width}}  {first}")
+        lines += [f"{'':<{width}}  {line}" for line in more]
+    return plain("\n".join(lines))
+
+
+def span(seconds: float) -> str:
+    """``3723`` -> ``"1h02m"``."""
+    whole = int(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86400:
+        return f"{whole // 3600}h{whole // 60 % 60:02}m"
+    return f"{whole // 86400}d{whole // 3600 % 24:02}h"
+
+
+def size(count: float) -> str:
+    """``123456789`` -> ``"118M"``."""
+    for unit in "BKM":
+        if count < 1000:
+            return f"{count:.0f}{unit}"
+        count /= 1024
+    return f"{count:.1f}G"
+
+
+def _row(one: Mapping[str, Any], name: str) -> list[str]:
+    kernel = str(one.get("kernel", ""))
+    if len(kernel) > _MOST_NAME:
+        kernel = kernel[: _MOST_NAME - 1] + "\u2026"
+    pid, memory, up = (_number(one, key) for key in ("pid", "memory", "kernel_up"))
+    texts = [
+        name,
+        kernel,
+        str(one.get("state", "")),
+        f"{pid:.0f}" if pid else "-",
+        span(up) if pid else "-",
+        f"{_number(one, 'restarts'):.0f}" if "restarts" in one else "-",
+        size(memory) if memory else "-",
+        str(one.get("notebook", "")),
+    ]
+    return [plain(text).replace("\n", " ").replace("\t", " ") for text in texts]
+
+
+def _number(one: Mapping[str, Any], key: str) -> float:
+    """Return a figure; another program may answer with anything."""
+    found = one.get(key, 0)
+    usable = isinstance(found, int | float) and 0 <= found < 1e18
+    return float(found) if usable else 0.0
+
+
+def _coloured(line: str, state: str, *, head: bool) -> str:
+    if head:
+        return f"\x1b[1m{line}\x1b[0m"
+    colour = _COLOURS.get(state)
+    if colour is None:
+        return line
+    return line.replace(f"  {state}", f"  \x1b[{colour}m{state}\x1b[0m", 1)

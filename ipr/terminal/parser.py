@@ -1,0 +1,154 @@
+"""The command line of ``ipr``: its words, options and help.
+
+Knows arguments and examples. Must not know what a command does.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+from ipr import __version__
+
+_EXAMPLES = """\
+examples:
+  ipr ps                      the kernels with ipr on this machine
+  ipr restart 1b2c            restart the one whose id begins with 1b2c
+  ipr restart                 in a kernel (!ipr restart): that one, when the
+                              running cell has finished
+  srun --overlap --jobid 4711 ipr ps
+                              those of a Slurm job
+
+ID is the beginning of a kernel's id or of its connection file's name, the path
+of that file, or the pid of a process of the kernel. In a kernel it can be left
+out.
+
+Exit code: 0 done, 1 not done (a sentence says why), 2 wrong usage. 'ipr COMMAND
+--help' shows more about one of them; ipr-spec puts ipr on kernelspecs.
+"""
+_PS_EXAMPLES = """\
+examples:
+  ipr ps
+  ipr ps --json | jq -r '.[] | select(.state == "dead").id'
+
+MEMORY is that of the kernel's own process; UP is how long this kernel has been
+running. --json has bytes and seconds, and names each connection file.
+"""
+_STATUS_EXAMPLES = """\
+examples:
+  ipr status 1b2c
+  ipr status --json
+
+Shows what %ipr status shows in a cell.
+"""
+_RESTART_EXAMPLES = """\
+examples:
+  ipr restart 1b2c                      wait for its running cells, then restart
+  ipr restart 1b2c --now                do not wait for them
+  ipr restart 1b2c --env CUDA_VISIBLE_DEVICES=1 --cwd ~/data
+  ipr restart --no-wait                 in a kernel; it never waits for itself
+
+Takes its turn as a %restart in a cell does: cells that were sent before it
+finish in the old kernel, cells sent after it run in the new one. The options
+are those of %restart, and stay in force for later restarts; if one is invalid,
+nothing is restarted. A folder or file is looked for from where this command
+runs.
+"""
+_INTERRUPT_EXAMPLES = """\
+examples:
+  ipr interrupt 1b2c
+
+Interrupts the running cell, as the front end's button does.
+"""
+_LOG_EXAMPLES = """\
+examples:
+  ipr log 1b2c
+  ipr log 1b2c -f                       go on as more is written
+
+The last records of the daemon: warnings, and when kernels started and ended.
+With --log-level DEBUG, or %ipr debug DEBUG in a cell, there are more.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    whole = argparse.ArgumentParser(
+        prog="ipr",
+        description="Look at, restart and interrupt Jupyter kernels that have ipr.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    whole.add_argument("--version", action="version", version=f"ipr {__version__}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND")
+
+    def add(name: str, words: str, examples: str) -> argparse.ArgumentParser:
+        return commands.add_parser(
+            name,
+            help=words,
+            description=words[0].upper() + words[1:] + ".",
+            epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+
+    sub = add("ps", "list the kernels with ipr on this machine", _PS_EXAMPLES)
+    sub.add_argument("--json", action="store_true", help="for programs")
+    sub = add("status", "show the state of a kernel's daemon", _STATUS_EXAMPLES)
+    _add_id(sub)
+    sub.add_argument("--json", action="store_true", help="for programs")
+    _add_restart(add("restart", "restart a kernel in place", _RESTART_EXAMPLES))
+    _add_id(add("interrupt", "interrupt a kernel's running cell", _INTERRUPT_EXAMPLES))
+    sub = add("log", "show the log of a kernel's daemon", _LOG_EXAMPLES)
+    _add_id(sub)
+    sub.add_argument("-f", "--follow", action="store_true", help="go on until Ctrl-C")
+    return whole
+
+
+def _add_id(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("id", nargs="?", default="", metavar="ID", help="see 'ipr ps'")
+
+
+def _add_restart(sub: argparse.ArgumentParser) -> None:
+    _add_id(sub)
+    sub.add_argument(
+        "--now", action="store_true", help="do not wait for the running cells"
+    )
+    sub.add_argument(
+        "--no-wait",
+        action="store_true",
+        help="end as soon as the daemon has accepted it",
+    )
+    sub.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=600.0,
+        metavar="SECONDS",
+        help="how long to wait for the new kernel (default: 600)",
+    )
+    new = sub.add_argument_group("the new kernel", "as of %%restart")
+    for name, metavar, words in (
+        ("--env", "NAME=VALUE", "set environment variables"),
+        ("--unset", "NAME", "remove environment variables"),
+        ("--module", "NAME", "set what 'module load NAME ...' sets"),
+    ):
+        new.add_argument(
+            name, nargs="+", action="extend", default=[], metavar=metavar, help=words
+        )
+    new.add_argument("--env-file", default="", metavar="PATH", help="a .env file")
+    new.add_argument("--cwd", default="", metavar="DIR", help="start in another folder")
+    new.add_argument(
+        "--kernel", default="", metavar="NAME", help="start another kernelspec"
+    )
+    new.add_argument(
+        "--reset", action="store_true", help="first discard earlier changes"
+    )
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return value

@@ -1,0 +1,113 @@
+"""A restart from elsewhere, with a daemon that answers as the test says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ipr.jupyter import magics
+from ipr.terminal import restarting
+from ipr.terminal.line import Answer, NoAnswer
+from ipr.terminal.problem import Problem
+from tests.case import Case
+
+
+class FakeLine:
+    """Gives one answer after the other; an exception is raised."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.asked: list[dict[str, Any]] = []
+
+    def ask(self, content: dict[str, Any], seconds: float = 2.0) -> Answer:
+        self.asked.append(content)
+        found = self.answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return Answer("r1", found)
+
+
+def facts(generation: int, state: str = "running", **more: Any) -> dict[str, Any]:
+    return {"generation": generation, "state": state, **more}
+
+
+class WordsTests(Case):
+    def test_words_say_what_was_given(self) -> None:
+        """As ``%restart`` reads them, whatever is in a value."""
+        words = restarting.words(
+            now=True,
+            env={"A": "a b", "B": "--now"},
+            unset=["now", "--cwd"],
+            env_file="/e",
+            cwd="/c d",
+            modules=["gcc/13"],
+            kernel="ir",
+            reset=True,
+        )
+        changes = magics.Changes(
+            (("A", "a b"), ("B", "--now")),
+            ("now", "--cwd"),
+            "/e",
+            "/c d",
+            ("gcc/13",),
+            "ir",
+            reset=True,
+        )
+        self.assertEqual(magics.restart(words), magics.Restart(True, changes))
+        self.assertEqual(restarting.words(), [])
+
+
+class AskTests(Case):
+    def test_daemon_has_to_answer_before_it_looks_at_files(self) -> None:
+        line: Any = FakeLine(facts(3), {"waits": True, "generation": 3})
+        asked = restarting.ask(line, ["--now"])
+        self.assertEqual(asked, restarting.Asked("r1", True, 3))
+        expected = [{"command": "facts"}, {"command": "restart", "options": ["--now"]}]
+        self.assertEqual(line.asked, expected)
+        line = FakeLine(NoAnswer("hangs"))
+        self.raised(NoAnswer, restarting.ask, line, [])
+        line = FakeLine(facts(3), {"waits": True})
+        self.raised(Problem, restarting.ask, line, [])
+
+
+class WaitTests(Case):
+    def setUp(self) -> None:
+        restarting.LOOK_TIME, before = 0.001, restarting.LOOK_TIME
+        self.addCleanup(setattr, restarting, "LOOK_TIME", before)
+        self.asked = restarting.Asked("r1", False, 3)
+
+    def wait(self, *answers: Any, waits: bool = False, seconds: float = 30.0) -> str:
+        """Wait; give why it failed."""
+        line: Any = FakeLine(*answers)
+        asked = restarting.Asked("r1", waits, 3)
+        return str(self.raised(Problem, restarting.wait, line, asked, seconds))
+
+    def test_new_kernel_is_ready(self) -> None:
+        line: Any = FakeLine(
+            facts(3), facts(3, "restarting"), facts(4, "restarting"), facts(4)
+        )
+        self.assertTrue(restarting.wait(line, self.asked, 30.0) < 5)
+        self.assertEqual(line.answers, [])
+
+    def test_new_kernel_is_dead(self) -> None:
+        why = self.wait(facts(4, "dead", reason="it crashed"))
+        self.assertEqual(why, "no new kernel is running: it crashed")
+
+    def test_dead_kernel_of_before_is_not_the_new_one(self) -> None:
+        line: Any = FakeLine(facts(3, "dead"), facts(4))
+        restarting.wait(line, self.asked, 30.0)
+
+    def test_restart_that_came_to_nothing(self) -> None:
+        """Somebody else's is none of ours."""
+        other = {"request": "r0", "why": "x"}
+        ours = {"request": "r1", "why": "no such command"}
+        why = self.wait(facts(3, failed=other), facts(3, failed=ours))
+        self.assertEqual(why, "no such command")
+
+    def test_wait_has_a_bound(self) -> None:
+        many = [facts(3)] * 10_000
+        self.assertIn("is still to come", self.wait(*many, seconds=0.05))
+        why = self.wait(*many, waits=True, seconds=0.05)
+        self.assertIn("--now does not wait", why)
+
+    def test_daemon_that_ends_meanwhile(self) -> None:
+        self.assertIn("no answer", self.wait(facts(3), NoAnswer("no answer")))
