@@ -169,6 +169,10 @@ class RestartCell(Cell):
         self.show(messages.display(_line(text), self.id, update=update))
         self._shown = text
 
+    def stay(self, count: int) -> None:
+        """Take the kernel's own number: it goes on, and so does a console's prompt."""
+        self._number = max(self._number, count)
+
     def wait_shown(self) -> None:
         """Say that it waits, and what would end that."""
         self.progress(

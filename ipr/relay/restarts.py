@@ -215,6 +215,7 @@ class Restarts:
                 self._check(effect)
             case turns.Fail():
                 cell = self._cells.pop(effect.cell)
+                cell.stay(self._voice.count)
                 cell.fail(cell.problem)
             case turns.Abort():
                 self._cells.pop(effect.cell).abort()

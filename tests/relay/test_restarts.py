@@ -563,6 +563,15 @@ class CheckTests(RelayCase):
         self.checks.pop().callback(None)
         self.assertEqual(self.took(), [("iopub", "r", "busy"), ("restart",)])
 
+    def test_prompt_of_a_console_goes_on_with_the_kernel(self) -> None:
+        """It begins with 1 again only when the kernel does."""
+        self.execute("m1")
+        self.start_cell("m1", 6)
+        self.end_cell("m1")
+        self.execute("r", "%restart")
+        self.checks.pop().errback(ValueError("it is gone"))
+        self.assertEqual(self.took()[-2:], ended("r", "execute_reply error 6"))
+
     def test_options_that_waited_are_looked_at_again(self) -> None:
         self.execute("m1")
         self.execute("r", "%restart --cwd /data")
