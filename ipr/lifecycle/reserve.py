@@ -124,7 +124,9 @@ class Reserve:
         held = self._held
 
         def checked(why: str) -> None:
-            if held is None or held is not self._held:
+            ours = held is not None and held is self._held
+            # It may have been dropped meanwhile, and is not gone yet.
+            if not ours or not isinstance(self.state, sb.Waiting):
                 done(None)
             elif why:
                 self.feed(sb.Stale(why))
@@ -165,10 +167,12 @@ class Reserve:
                 self._discard()
             case sb.LookWhetherCalm():
                 seconds, ran = self._quiet()
-                if seconds >= self._patience.idle:
+                over = self.age() >= effect.pause
+                if over and seconds >= self._patience.idle:
                     self.feed(sb.Calm(ran))
             case sb.LookWhetherStale():
-                self._supply.check(self._patience.boot, self._looked)
+                looked = partial(self._looked, self.kernel)
+                self._supply.check(self._patience.boot, looked)
             case sb.Log():
                 _log.warn("There will be no standby: {why}", why=effect.why)
             case _:
@@ -183,8 +187,9 @@ class Reserve:
         if timer is not None:
             timer.cancel()
 
-    def _looked(self, why: str) -> None:
-        if why:
+    def _looked(self, kernel: Kernel | None, why: str) -> None:
+        # A look may take long, and there may be another one by then.
+        if why and kernel is self.kernel:
             self.feed(sb.Stale(why))
 
     def _start(self) -> None:

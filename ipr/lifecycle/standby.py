@@ -31,11 +31,13 @@ class Absent:
     :ivar failures: starts that failed, since one took over.
     :ivar bereaved: the kernel before has died: not until a cell has run in this one.
     :ivar why: what became of the last one, or ``""``.
+    :ivar wasted: those that came to be stale, since one took over.
     """
 
     failures: int = 0
     bereaved: bool = False
     why: str = ""
+    wasted: int = 0
 
 
 @attrs.frozen
@@ -44,6 +46,7 @@ class Booting:
 
     failures: int = 0
     bereaved: bool = False
+    wasted: int = 0
 
 
 @attrs.frozen
@@ -52,6 +55,7 @@ class Waiting:
 
     failures: int = 0
     bereaved: bool = False
+    wasted: int = 0
 
 
 @attrs.frozen
@@ -167,7 +171,12 @@ class Discard:
 
 @attrs.frozen
 class LookWhetherCalm:
-    """Feed :class:`Calm` if it is so."""
+    """Feed :class:`Calm` if it is so.
+
+    :ivar pause: seconds since the end of the last standby that have to be over.
+    """
+
+    pause: float = 0.0
 
 
 @attrs.frozen
@@ -204,6 +213,7 @@ class Patience:
     :ivar boot: until a standby that is not ready is thrown away.
     :ivar check: that the last look before it takes over may take.
     :ivar failures: starts that may fail.
+    :ivar longest: between a standby that came to be stale and the next one.
     """
 
     idle: float = 3.0
@@ -212,3 +222,14 @@ class Patience:
     boot: float = 60.0
     check: float = 0.3
     failures: int = 2
+    longest: float = 600.0
+
+    def pause(self, wasted: int) -> float:
+        """Return the seconds before the next start, after so many stale ones.
+
+        After one there is none: that is a ``pip install``. A folder that changes all
+        the time must not cost a start all the time.
+        """
+        if wasted < 2:
+            return 0.0
+        return min(self.idle * 2.0 ** min(wasted - 1, 30), self.longest)

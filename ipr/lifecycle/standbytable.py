@@ -75,7 +75,8 @@ def _some_after(state: Going, event: Wanted, patience: Patience) -> Outcome:
 
 
 def _look(state: Absent, event: LookDue, patience: Patience) -> Outcome:
-    return state, (After(patience.look, LookDue()), LookWhetherCalm())
+    look = LookWhetherCalm(patience.pause(state.wasted))
+    return state, (After(patience.look, LookDue()), look)
 
 
 def _calm(state: Absent, event: Calm, patience: Patience) -> Outcome:
@@ -83,7 +84,7 @@ def _calm(state: Absent, event: Calm, patience: Patience) -> Outcome:
         return state, ()
     # The timer first: a start may fail at once, and its end be an event of its own.
     effects = After(patience.boot, BootDue()), Start()
-    return Booting(state.failures), effects
+    return Booting(state.failures, wasted=state.wasted), effects
 
 
 def _bereft(state: Absent | _There, event: Died, patience: Patience) -> Outcome:
@@ -98,7 +99,8 @@ def _bereft_going(state: Going, event: Died, patience: Patience) -> Outcome:
 
 
 def _settled(state: Booting, event: Settled, patience: Patience) -> Outcome:
-    return Waiting(state.failures, state.bereaved), (After(patience.stale, LookDue()),)
+    after = Waiting(state.failures, state.bereaved, state.wasted)
+    return after, (After(patience.stale, LookDue()),)
 
 
 def _look_at_it(state: Waiting, event: LookDue, patience: Patience) -> Outcome:
@@ -106,7 +108,7 @@ def _look_at_it(state: Waiting, event: LookDue, patience: Patience) -> Outcome:
 
 
 def _stale(state: _There, event: Stale, patience: Patience) -> Outcome:
-    then = Absent(state.failures, state.bereaved, event.why)
+    then = Absent(state.failures, state.bereaved, event.why, state.wasted + 1)
     return Going(then), (Discard(),)
 
 
@@ -127,7 +129,8 @@ def _failed(
     failures = state.failures + 1
     if failures >= patience.failures:
         return Off(why), (Log(why),)
-    return Absent(failures, state.bereaved, why), (After(patience.look, LookDue()),)
+    after = Absent(failures, state.bereaved, why, state.wasted)
+    return after, (After(patience.look, LookDue()),)
 
 
 def _gone(state: Going, event: Ended, patience: Patience) -> Outcome:

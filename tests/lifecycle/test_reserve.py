@@ -66,7 +66,7 @@ class ReserveTests(Case):
         self.supply.looks[-1]("/site has changed")
         self.assertIs(type(self.reserve.state), Going)
         kernel.ended(Ended(9))
-        self.assertEqual(self.reserve.state, Absent(why="/site has changed"))
+        self.assertEqual(self.reserve.state, Absent(why="/site has changed", wasted=1))
         self.clock.advance(PATIENCE.look)
         self.assertEqual(len(self.supply.made), 2)
 
@@ -97,6 +97,47 @@ class ReserveTests(Case):
         kernel.ended(Ended(9))
         self.supply.looks[-1]("")
         self.assertEqual(self.taken, [None])
+
+    def test_none_is_handed_over_that_was_dropped_while_it_was_looked_at(self) -> None:
+        """It has had its SIGKILL: a client would see a crash."""
+        kernel = self.wait()
+        self.reserve.take(self.taken.append)
+        self.reserve.drop("it was switched off")
+        self.supply.looks[-1]("")
+        self.assertEqual(self.taken, [None])
+        kernel.ended(Ended(9))
+        self.assertEqual(self.reserve.state, Off("it was switched off"))
+
+    def test_late_look_at_one_that_took_over_is_not_about_the_next(self) -> None:
+        """A file system that was away answers, or the time for it is over."""
+        self.wait()
+        self.clock.advance(PATIENCE.stale)
+        late = self.supply.looks[-1]
+        self.reserve.take(self.taken.append)
+        self.supply.looks[-1]("")
+        self.clock.advance(PATIENCE.look)
+        self.assertEqual(self.reserve.state, Booting())
+        late("a file system does not answer")
+        self.assertEqual(self.reserve.state, Booting())
+
+    def test_one_after_the_other_that_is_stale_is_replaced_ever_later(self) -> None:
+        """A folder that changes all the time must not cost a start all the time."""
+        for wasted in range(4):
+            kernel = self.wait() if not wasted else self.settle()
+            self.clock.advance(PATIENCE.stale)
+            self.supply.looks[-1]("/tools has changed")
+            kernel.ended(Ended(9))
+            pause = PATIENCE.idle * 2**wasted if wasted else PATIENCE.look
+            self.clock.pump([0.5] * int(2 * (pause - PATIENCE.look)))
+            self.assertEqual(len(self.supply.made), wasted + 1)
+            self.clock.pump([0.5] * int(4 * PATIENCE.look))
+            self.assertEqual(len(self.supply.made), wasted + 2)
+
+    def settle(self) -> FakeKernel:
+        """Have the one that boots wait."""
+        self.messenger.loaded[-1]({})
+        self.supply.learnt[-1]("")
+        return self.supply.made[-1]
 
     def test_one_is_handed_over_once(self) -> None:
         kernel = self.wait()

@@ -75,7 +75,7 @@ class TableTests(Case):
             self.check(died, Taken(), Absent(bereaved=True), LOOK)
 
     def test_stale_one_is_replaced_once_it_is_gone(self) -> None:
-        then = Absent(1, bereaved=True, why="pip")
+        then = Absent(1, bereaved=True, why="pip", wasted=1)
         for there in (Booting(1, bereaved=True), Waiting(1, bereaved=True)):
             self.check(there, Stale("pip"), Going(then), Discard())
         self.check(Going(then), Ended("killed"), then, LOOK)
