@@ -4,7 +4,9 @@ a restart does to the job, interrupts, and what a full queue does to a restart.
 
 from __future__ import annotations
 
+import json
 import statistics
+import sys
 import time
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place
 from tests.places import kernels, recipes
-from tests.places.cluster import Slurm
+from tests.places.cluster import Slurm, command
 
 pytestmark = pytest.mark.slurm
 
@@ -174,3 +176,32 @@ def test_check_tells_the_job(
     else:
         assert f"new Slurm job: {jobs[-2]} -> {jobs[-1]}" in said
         assert "--inside" in said
+
+
+# --------------------------------------------------------------------------------
+# ipr in a terminal
+
+
+def test_terminal_beside_a_job_restarts_its_kernel(slurm: Slurm, place: Place) -> None:
+    """As docs/commands.rst says, by ``srun --overlap``."""
+    kernel = kernels.start(slurm, place)
+    client = kernel.client()
+    number, pid = kernels.job_of(client), client.inner_pid()
+    ipr = (sys.executable, *harness.interpreter_options(), "-m", "ipr")
+    srun = ("srun", "--overlap", f"--jobid={number}", *ipr)
+    variables = {**place.environment(), **slurm.environment()}
+
+    listed = json.loads(command(*srun, "ps", "--json", environment=variables))
+    # Other tests may run kernels on this machine, too.
+    (one,) = [o for o in listed if o["connection_file"] == kernel.connection_file]
+    assert (one["pid"], one["host"]) == (pid, kernels.host_of(client))
+
+    cell = client.execute("print('on', flush=True)\nwhile True: pass")
+    client.wait_for(cell, "text:on")
+    words = ("restart", one["id"][:8], "--now")
+    said = command(*srun, *words, within=60, environment=variables)
+    assert said.startswith("restarted in place, "), said
+    client.finish(cell)
+    client.fence()
+    assert client.inner_pid() != pid
+    assert kernels.job_of(client) == number
