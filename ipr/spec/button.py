@@ -26,7 +26,7 @@ from ipr.spec.wrapping import PROVISIONER
 WIDTH = 80
 #: Seconds that another interpreter may take to answer.
 ASKING_TIME = 30.0
-_AGAIN = "and start the server anew"
+_AGAIN = "and restart the server"
 
 
 @attrs.frozen
