@@ -39,7 +39,7 @@ def kernels(
     """Return a table of kernels.
 
     :param facts: as ``ipr ps --json`` prints them.
-    :param width: of the terminal; the last column is cut to it. 0: it is not.
+    :param width: of the terminal, which no line exceeds; 0: it does not matter.
     """
     short = shortest([str(one["id"]) for one in facts])
     cells = [[head for head, _ in _COLUMNS]]
@@ -51,13 +51,20 @@ def kernels(
             text.rjust(wide) if is_number else text.ljust(wide)
             for text, wide, (_, is_number) in zip(row, widths, _COLUMNS, strict=True)
         ]
-        line = "  ".join(parts).rstrip()
-        if width and len(line) > width:
-            line = line[: width - 1] + "\u2026"
+        line = _fitted("  ".join(parts[:-1]), row[-1], width)
         if colour:
             line = _coloured(line, row[2], head=not number)
         lines.append(line)
     return "\n".join(lines)
+
+
+def _fitted(line: str, last: str, width: int) -> str:
+    """Append the last column; of a path that is too long, its end is what tells."""
+    room = width - len(line) - 2
+    if width and len(last) > room:
+        last = "\u2026" + last[len(last) - max(room - 1, 0) :]
+    whole = f"{line}  {last}".rstrip()
+    return whole[:width] if width else whole
 
 
 def shortest(ids: Sequence[str]) -> list[str]:

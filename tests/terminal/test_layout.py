@@ -31,10 +31,10 @@ class KernelsTests(Case):
         )
 
     def test_lines_fit_into_a_terminal(self) -> None:
-        long = {**ONE, "kernel": "k" * 40, "notebook": "n" * 200}
+        long = {**ONE, "kernel": "k" * 40, "notebook": "n" * 200 + "/x-nb.ipynb"}
         lines = kernels([long], width=80).splitlines()
         self.assertEqual([len(line) <= 80 for line in lines], [True, True])
-        self.assertTrue(lines[1].endswith("n\u2026"))
+        self.assertTrue("  \u2026" in lines[1] and lines[1].endswith("nb.ipynb"))
         self.assertTrue(len(kernels([long])) > 200)
 
     def test_daemon_that_does_not_answer_has_no_figures(self) -> None:
