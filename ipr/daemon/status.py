@@ -45,12 +45,11 @@ def as_html(rows: Sequence[Row]) -> str:
 def size(count: int) -> str:
     """``123456789`` -> ``"117.7 MiB"``."""
     value = float(count)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024 or unit == "GiB":
-            whole = unit in ("B", "KiB")
-            return f"{value:.0f} {unit}" if whole else f"{value:.1f} {unit}"
+    for unit in ("B", "KiB"):
+        if value < 1024:
+            return f"{value:.0f} {unit}"
         value /= 1024
-    raise AssertionError
+    return f"{value:.1f} MiB" if value < 1024 else f"{value / 1024:.1f} GiB"
 
 
 def span(seconds: float) -> str:

@@ -37,9 +37,9 @@ class Signer:
         prefix, _, name = scheme.partition("-")
         try:
             keyed = hmac.new(key, digestmod=name if prefix == "hmac" else "")
-            if not keyed.digest_size:
-                raise ValueError("no digest of a fixed size, such as shake_128")
-        except (TypeError, ValueError):
+            # A digest without a fixed size, such as shake_128, has 0.
+            _ = 1 // keyed.digest_size
+        except (TypeError, ValueError, ZeroDivisionError):
             raise ValueError(
                 f"unknown signature_scheme {scheme!r} in the connection file;"
                 " the usual one is 'hmac-sha256'"

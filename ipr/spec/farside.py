@@ -258,8 +258,6 @@ def _word(line: str, start: int) -> Word:
         else:
             value.append(char)
             at += 1
-    if at == start:  # a character that begins nothing, such as a lone ")"
-        at += 1
     return Word(start, min(at, len(line)), "".join(value))
 
 

@@ -115,6 +115,10 @@ class MergeTests(Case):
             },
         )
 
+    def test_metadata_of_the_kernel_that_is_none_is_left_alone(self) -> None:
+        found = merge(self.theirs(metadata=None), self.ours, "%re")
+        self.assertEqual(found["metadata"], None)
+
     def test_kernel_finds_nothing(self) -> None:
         """Then ours alone; so too when it failed, or says something odd."""
         for content in (

@@ -141,6 +141,7 @@ class QuickTests(Case):
             (b'{"x":1,"msg_id":"a"}', "a"),
             (b'{"msg_id" : "\xc3\xa9"}', "\u00e9"),
             (b'{"msg_id": ""}', ""),
+            (b'{"msg_id": "\xff"}', None),
             (b"{}", None),
             (b"null", None),
             (b'{"msg_id": 7}', None),

@@ -124,6 +124,32 @@ class LedgerTests(Case):
         )
 
 
+class OverdueTests(Case):
+    """A cell may end without a reply."""
+
+    def setUp(self) -> None:
+        self.ledger = Ledger()
+        self.cells = [request("m1"), request("m2")]
+        for cell in self.cells:
+            self.ledger.enter(cell)
+
+    def test_none_is_overdue_while_one_runs(self) -> None:
+        self.ledger.idled(self.cells[0])
+        self.assertEqual(self.ledger.replies_overdue(), [])
+
+    def test_all_are_overdue_when_all_have_said_idle(self) -> None:
+        for cell in self.cells:
+            self.ledger.idled(cell)
+        self.assertEqual(self.ledger.replies_overdue(), self.cells)
+
+    def test_a_reply_that_came_is_not_given_up(self) -> None:
+        cell = self.cells[0]
+        self.ledger.replied(cell)
+        self.ledger.give_up(cell)
+        self.assertEqual(cell.progress.reply, "sent")
+        self.assertEqual(self.ledger.executing, 1)
+
+
 class PresumedTests(Case):
     """A kernel that dies at once takes its busy with it."""
 
@@ -254,6 +280,21 @@ class NamesakesTests(Case):
     def parent(self, of: Request, channel: str = "") -> Request | None:
         frames = body(header("k", "x"), {}, of.header)
         return self.ledger.parent(Envelope([], frames), channel)
+
+    def test_a_parent_header_that_is_none_means_the_oldest(self) -> None:
+        first, _ = self.entered(session="ann"), self.entered(session="bob")
+        frames = body(header("k", "x"), {}, {"msg_id": "1"})
+        frames[3] = b'["msg_id": "1"]'
+        self.assertIs(self.ledger.parent(Envelope([], frames)), first)
+
+    def test_one_that_is_closed_again_takes_none_along(self) -> None:
+        done = self.entered()
+        self.ledger.close(done)
+        self.ledger.close(done)
+        self.assertEqual(len(self.ledger), 0)
+        left = [self.entered(), self.entered()]
+        self.ledger.close(done)
+        self.assertEqual(self.ledger.unfinished(), left)
 
     def test_two_clients(self) -> None:
         """Their sessions tell them apart, whoever is answered first."""

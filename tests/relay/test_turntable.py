@@ -305,6 +305,8 @@ class CheckingTests(TurnsCase):
     def test_it_can(self) -> None:
         """It goes; when it was interrupted long ago, whatever runs."""
         self.leads(Turns(checking(WAITS)), Startable("a", NOTHING), NONE, Go("a"))
+        before = Turns(checking(WAITS))
+        self.leads(before, Startable("rode along", NOTHING), before)
         overdue = checking(urged(WAITS), overdue=True, waited=True)
         self.leads(Turns(overdue), Startable("a", CELLS), NONE, Go("a", True, True))
 

@@ -88,3 +88,22 @@ def test_shell_line_is_split_into_commands(
     for words in found:
         for word in words:
             assert line[word.start : word.end].strip() == line[word.start : word.end]
+
+
+def test_a_shells_comment_is_no_command() -> None:
+    found = farside.shell_commands("srun k # and so on")
+    assert [[word.value for word in words] for words in found] == [["srun", "k"]]
+
+
+def test_a_lone_parenthesis_ends_no_reading() -> None:
+    found = farside.shell_commands("a ) b")
+    assert "b" in {word.value for words in found for word in words}
+
+
+def test_kernel_cmd_is_found_with_an_equals_sign() -> None:
+    assert farside.kernel_cmd_at(["python", "--kernel_cmd=k", "-x"]) == 1
+
+
+def test_an_escaped_quote_quotes_nothing() -> None:
+    assert not farside.quoted_at('a\\"b', 4)
+    assert farside.quoted_at('a"b', 2)

@@ -45,3 +45,13 @@ def test_what_cannot_be_read(data: bytes, words: str) -> None:
     with pytest.raises(SpecError) as caught:
         decoded(data)
     assert words in str(caught.value)
+
+
+def test_a_kernel_json_that_is_nested_too_deeply_is_refused() -> None:
+    with pytest.raises(SpecError, match="nested too deeply"):
+        decoded(b"[" * 200_000)
+
+
+def test_a_number_of_thousands_of_digits_is_refused() -> None:
+    with pytest.raises(SpecError, match=r"kernel\.json cannot be read"):
+        decoded(b'{"argv": ' + b"1" * 5000 + b"}")

@@ -163,3 +163,30 @@ def test_what_a_real_shell_makes_of_it(command: str) -> None:
     plain = command.split("&& ")[-1].removeprefix("A=1 ").partition(";")[0]
     inner = plain.replace("{host_connection_file}", "{inner_connection_file}")
     assert words[6:] == shlex.split(inner)
+
+
+@pytest.mark.parametrize(
+    ("argv", "after", "words"),
+    [
+        (["srun", "k"], None, "contains {connection_file}"),
+        (["python", "k"], None, "which is no launcher that ipr-spec knows"),
+        (["p", "--kernel_cmd", "k"], None, "does not contain {host_connection_file}"),
+        (
+            ["p", "--kernel_cmd", "srun -J {host_connection_file} k"],
+            3,
+            "after its launcher contains {host_connection_file}",
+        ),
+    ],
+)
+def test_a_command_without_a_place_for_the_file_is_refused(
+    argv: list[str], after: int | None, words: str
+) -> None:
+    with pytest.raises(SpecError, match=re.escape(words)):
+        patched_inside({"argv": argv}, START, [], after)
+
+
+def test_kernel_cmd_with_an_equals_sign_keeps_it() -> None:
+    argv = ["p", "--kernel_cmd=k {host_connection_file}"]
+    found = patched_inside({"argv": argv}, START, [])["argv"]
+    assert isinstance(found, list)
+    assert found[1].startswith("--kernel_cmd=/ipr/python -P -m ipr")

@@ -329,3 +329,8 @@ def test_what_cannot_be_restored(field: dict[str, object], words: str) -> None:
 def test_a_command_behind_dashes_is_somebodys_own_work() -> None:
     with pytest.raises(SpecError, match="by hand"):
         restored({"argv": [*START, *PLACE, "--", "kernel"]})
+
+
+def test_what_is_not_wrapped_is_not_restored() -> None:
+    with pytest.raises(SpecError, match="it is not wrapped"):
+        restored({"argv": ["k"]})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ipr.spec.wrapping import obstacle_to, wrapping_of
+from ipr.spec.wrapping import obstacle_to, starts_ipr, wrapping_of
 from tests.spec import shapes
 from tests.spec.roundtrip import PLACE
 
@@ -66,3 +66,29 @@ def test_obstacles_are_named(extra: dict[str, object], words: str) -> None:
 )
 def test_no_obstacle_is_named(extra: dict[str, object]) -> None:
     assert obstacle_to({"argv": ["--f={connection_file}"], **extra}) is None
+
+
+def test_a_kernelspec_without_argv_is_not_wrapped() -> None:
+    assert wrapping_of({"argv": 3}) is None
+
+
+@pytest.mark.parametrize(
+    ("argv", "starts"),
+    [
+        (["/p", "-m", "ipr", "-f", "c"], True),
+        (["rik", "--kernel_cmd", "cd /x && /p -P -m ipr -f c -- k"], True),
+        (["rik", "--kernel_cmd", "/p -m ipykernel, not ipr"], False),
+        (["/p", "-m", "ipykernel"], False),
+    ],
+)
+def test_a_command_that_starts_the_daemon_is_seen(
+    argv: list[str], starts: bool
+) -> None:
+    assert starts_ipr(argv) is starts
+
+
+def test_files_are_no_options_however_they_are_written() -> None:
+    argv = ["/p", "-m", "ipr", "--connection-file=c", "--spec-dir=d", "--no-exec"]
+    found = wrapping_of({"argv": argv})
+    assert found is not None
+    assert found.options == ("--no-exec",)
