@@ -15,9 +15,9 @@ from jupyter_client.kernelspec import KernelSpec
 from ipr.spec import jsontext, states
 from ipr.spec.around import patched
 from ipr.spec.errors import SpecError
-from ipr.spec.fields import decoded, fault_of
+from ipr.spec.fields import PROTOCOL_VERSION, decoded, fault_of
 from ipr.spec.folders import Kernelspec
-from ipr.spec.restoring import restored, rewritten
+from ipr.spec.restoring import replaced, restored, rewritten
 from ipr.spec.wish import Wish, trial
 from ipr.spec.wrapping import obstacle_to, wrapping_of
 from tests.spec import shapes
@@ -334,3 +334,19 @@ def test_a_command_behind_dashes_is_somebodys_own_work() -> None:
 def test_what_is_not_wrapped_is_not_restored() -> None:
     with pytest.raises(SpecError, match="it is not wrapped"):
         restored({"argv": ["k"]})
+
+
+def test_a_handshake_that_is_promised_is_taken_out_and_comes_back() -> None:
+    spec: dict[str, object] = {"argv": ["k"], "kernel_protocol_version": "5.6"}
+    new = replaced(spec, ["/p", "-m", "ipr", *PLACE, "--", "k"])
+    assert new["kernel_protocol_version"] == PROTOCOL_VERSION
+    assert restored(new) == spec
+
+
+def test_the_owner_of_the_interpreter_is_noted_and_goes_again() -> None:
+    spec: dict[str, object] = {"argv": ["k"], "metadata": {}}
+    argv = ["/p", "-m", "ipr", *PLACE, "--", "k"]
+    new = replaced(spec, argv, interpreter="/env/python", owner="/env/python")
+    assert isinstance(new["metadata"], dict)
+    assert new["metadata"]["interpreter"] == {"path": "/env/python"}
+    assert restored(new) == spec
