@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.e2e import harness
+from tests.e2e import harness, serving
 from tests.e2e.harness import Json, Place
 
 #: Names under which Linux distributions install a Chromium.
@@ -34,6 +34,8 @@ PATIENCE = 30.0
 #: How the tests' kernelspec is called, and what the user sees of it: install changes no
 #: display name.
 SPEC, DISPLAY_NAME = "wrapped", "Python 3 (ipykernel)"
+#: The same kernel without ipr: what it shows, the wrapped one may show.
+PLAIN_SPEC = "plain"
 #: One whose inner kernel cannot start, for want of this command.
 BROKEN_SPEC, MISSING_COMMAND = "broken", "/nowhere/python"
 
@@ -47,7 +49,7 @@ VIEWPORT = {"width": 1000, "height": 900}
 
 
 class Server:
-    """A JupyterLab server in a scratch folder, with two wrapped kernelspecs.
+    """A JupyterLab server in a scratch folder, with kernelspecs wrapped and plain.
 
     :param place: the scratch folder.
     :ivar folder: where its notebooks lie.
@@ -58,6 +60,8 @@ class Server:
         self.place = place
         self.folder = place.work
         place.wrapped_spec(name=SPEC, display_name=DISPLAY_NAME)
+        place.plain_spec(name=PLAIN_SPEC, display_name=DISPLAY_NAME)
+        serving.say_of_extension(place, enabled=True)
         place.wrapped_spec([MISSING_COMMAND, "{connection_file}"], name=BROKEN_SPEC)
         self._write_settings()
         self._log = os.path.join(place.root, "lab.log")
@@ -133,6 +137,14 @@ class Server:
         with urllib.request.urlopen(request, timeout=20) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def outer_pid(self, kernel_id: str) -> int:
+        """:return: the process that the server has started for a kernel."""
+        for pid in self.place.children(self.process.pid):
+            with open(f"/proc/{pid}/cmdline") as file:
+                if kernel_id in file.read():
+                    return pid
+        raise AssertionError(f"no process for kernel {kernel_id}")
 
     def connection_file(self, kernel_id: str) -> str:
         """:return: the path of a kernel's connection file."""
@@ -289,8 +301,23 @@ class Lab:
     """
 
     def __init__(self, server: Server, browser: Any) -> None:
+        self._attach(server, browser.new_page(viewport=VIEWPORT))
+        self.load()
+
+    @classmethod
+    def second(cls, first: Lab, page: Any, name: str) -> Notebook:
+        """Open a notebook that is open already, in another tab."""
+        other = cls.__new__(cls)
+        other._attach(first.server, page)
+        other.load()
+        other.page.evaluate(OPEN, name)
+        notebook = Notebook(other)
+        notebook.wait_until_idle("the notebook in the other tab to be idle")
+        return notebook
+
+    def _attach(self, server: Server, page: Any) -> None:
         self.server = server
-        self.page = browser.new_page(viewport=VIEWPORT)
+        self.page = page
         self.page.set_default_timeout(PATIENCE * 1000)
         self.page.add_init_script(WATCH_DIALOGS)
         #: What the page complained of, for a failure to show.
@@ -298,7 +325,6 @@ class Lab:
         self.page.on("console", self._note)
         # The browser asks before it leaves a notebook that is not saved.
         self.page.on("dialog", lambda dialog: dialog.accept())
-        self.load()
 
     def _note(self, message: Any) -> None:
         if message.type in ("error", "warning"):

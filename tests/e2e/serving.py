@@ -26,6 +26,16 @@ from tests.e2e.harness import Json, Place
 TOKEN = "of-the-test"
 
 
+def say_of_extension(place: Place, enabled: bool) -> None:
+    """Have servers of a place find the file of a wheel, or one that disables it."""
+    folder = os.path.join(place.root, "config", "jupyter_server_config.d")
+    os.makedirs(folder, exist_ok=True)
+    shipped = os.path.join(harness.SOURCE, "etc", "ipr.provisioner.json")
+    with open(shipped) as file, open(f"{folder}/ipr.provisioner.json", "w") as own:
+        text = file.read()
+        own.write(text if enabled else text.replace("true", "false"))
+
+
 class Server:
     """A Jupyter server with the extension, or without.
 
@@ -35,12 +45,7 @@ class Server:
     def __init__(self, place: Place, extension: bool, *options: str) -> None:
         self.place = place
         self._log = os.path.join(place.root, "server.log")
-        folder = os.path.join(place.root, "config", "jupyter_server_config.d")
-        os.makedirs(folder, exist_ok=True)
-        shipped = os.path.join(harness.SOURCE, "etc", "ipr.provisioner.json")
-        with open(shipped) as file, open(f"{folder}/ipr.provisioner.json", "w") as own:
-            text = file.read()
-            own.write(text if extension else text.replace("true", "false"))
+        say_of_extension(place, extension)
         command = [sys.executable, "-m", "jupyter_server", "--allow-root"]
         command += ["--no-browser", "--ip=127.0.0.1", "--port=0", *options]
         command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.log_level=INFO"]
