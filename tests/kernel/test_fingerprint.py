@@ -52,7 +52,7 @@ class Folders(Case):
         os.utime(path, ns=(accessed, modified))
 
 
-class FileTests(Folders):
+class OneFileTests(Folders):
     def test_nothing_changed(self) -> None:
         path = self.file("a.py")
         before = taken(Loaded(files=(path, self.path("absent"), "/")))

@@ -16,7 +16,7 @@ class NamingCase(ProcCase):
         self.runtime = self.folder()
         self.environment(JUPYTER_RUNTIME_DIR=self.runtime)
         self.first = self.start(10, "kernel-abc-1.json")
-        self.second = self.start(20, "kernel-abd-2.json")
+        self.second = self.start(20, "kernel-abx-2.json")
 
     def start(self, pid: int, name: str) -> str:
         path = os.path.join(self.runtime, name)
@@ -36,8 +36,8 @@ class WordTests(NamingCase):
         self.add(12, "worker", parent=11)
         for word in ("abc", "kernel-abc", "abc-1", self.first, "10", "11", "12"):
             self.assertEqual(self.meant(word), self.first, word)
-        found = target("abd", {}, self.proc)
-        self.assertEqual((found.daemon, found.inside, found.id), (20, False, "abd-2"))
+        found = target("abx", {}, self.proc)
+        self.assertEqual((found.daemon, found.inside, found.id), (20, False, "abx-2"))
 
     def test_process_of_a_daemon_inside_a_kernel_means_the_nearest(self) -> None:
         inner = os.path.join(self.runtime, "kernel-inner.json")
@@ -50,7 +50,7 @@ class WordTests(NamingCase):
         self.assertIn("'10' may be 10aa or abc-1", self.problem("10"))
 
     def test_nothing_and_too_much(self) -> None:
-        self.assertIn("'ab' may be abc-1 or abd-2", self.problem("ab"))
+        self.assertIn("'ab' may be abc-1 or abx-2", self.problem("ab"))
         self.assertIn("begins with 'x'", self.problem("x"))
 
     def test_kernel_without_ipr_is_told(self) -> None:
@@ -71,12 +71,12 @@ class OwnTests(NamingCase):
         self.assertTrue(found.inside)
 
     def test_named_from_inside_it_is_inside_too(self) -> None:
-        self.assertTrue(target("abd", {OWN_FILE: self.second}, self.proc).inside)
+        self.assertTrue(target("abx", {OWN_FILE: self.second}, self.proc).inside)
         self.assertFalse(target("abc", {OWN_FILE: self.second}, self.proc).inside)
 
     def test_by_the_tree_where_the_environment_is_another(self) -> None:
         self.add(os.getpid(), "test", parent=20)
-        self.assertTrue(target("abd", {}, self.proc).inside)
+        self.assertTrue(target("abx", {}, self.proc).inside)
         self.assertFalse(target("abc", {}, self.proc).inside)
 
     def test_outside_one_has_to_be_named(self) -> None:
