@@ -151,7 +151,6 @@ def test_restart_keeps_the_process(
     client.assert_once()
 
 
-@pytest.mark.core
 def test_many_in_a_row(button: Button) -> None:
     """Into idle, starting and running kernels; no traceback, no descriptor left."""
     client = button.client()

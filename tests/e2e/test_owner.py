@@ -181,8 +181,7 @@ ALL: tuple[Prepare, ...] = (
 )
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("now", [False, True])
+@pytest.mark.parametrize("now", [False, pytest.param(True, marks=pytest.mark.core)])
 @pytest.mark.parametrize("prepare", ALL)
 def test_restart_is_in_place(
     kernel: Kernel, client: Client, button: Button, prepare: Prepare, now: bool

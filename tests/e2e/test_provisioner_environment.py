@@ -22,7 +22,6 @@ def folder(client: Client) -> str:
     return client.value("__import__('os').getcwd()")
 
 
-@pytest.mark.core
 def test_variables_are_added_changed_and_removed(place: Place) -> None:
     kernel = Pressed(place, CHANGED="1", REMOVED="1")
     client = kernel.client()

@@ -16,7 +16,6 @@ from tests.e2e.harness import Place
 from tests.e2e.serving import Socket, serving
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("pending", [False, True])
 def test_restart_by_rest_keeps_process_and_websocket(
     place: Place, pending: bool

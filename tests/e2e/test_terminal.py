@@ -125,7 +125,6 @@ def test_ps_lists_what_runs(place: Place, kernel: Kernel, client: Client) -> Non
     assert head.index("NOTEBOOK") == line.index("work/")
 
 
-@pytest.mark.core
 def test_restart_by_each_way_to_name_it(
     place: Place, kernel: Kernel, client: Client
 ) -> None:
@@ -179,7 +178,6 @@ def waits(place: Place, kernel: Kernel) -> bool:
     return bool(facts["restart_waits"])
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("code", [SPIN, DEAF], ids=["spin", "deaf"])
 def test_restart_now_ends_a_cell_that_never_ends(
     place: Place, kernel: Kernel, client: Client, code: str
@@ -205,7 +203,6 @@ def test_interrupt_ends_the_cell_and_not_the_kernel(
     assert client.inner_pid() == pid
 
 
-@pytest.mark.core
 def test_options_are_those_of_a_cell(
     place: Place, kernel: Kernel, client: Client
 ) -> None:
@@ -232,7 +229,6 @@ def test_options_are_those_of_a_cell(
     assert own == kernel.connection_file
 
 
-@pytest.mark.core
 def test_status_is_the_table_of_a_cell(
     place: Place, kernel: Kernel, client: Client
 ) -> None:
@@ -396,7 +392,6 @@ def test_python_of_the_page(place: Place, kernel: Kernel, client: Client) -> Non
 # From the running cell
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     "code",
     [
@@ -423,7 +418,6 @@ def test_cell_that_asks_finishes_first(
         assert "restarts when the cells before this have finished" in text
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     "code", [f"!{IPR} restart --now", "import ipr; ipr.restart(now=True)"]
 )
@@ -483,7 +477,6 @@ def test_plain_kernel_inside_a_wrapped_one_does_not_restart_that(
 # What cannot be done: one sentence, and exit code 1
 
 
-@pytest.mark.core
 def test_names_that_mean_nothing_or_too_much(place: Place) -> None:
     place.start("wrapped").client()
     place.start("wrapped").client()
@@ -498,7 +491,6 @@ def test_names_that_mean_nothing_or_too_much(place: Place) -> None:
         assert plain.connection_file in told
 
 
-@pytest.mark.core
 def test_hostile_connection_files(place: Place) -> None:
     """Neither hang, nor a traceback."""
     make = hostile_files(place)

@@ -120,7 +120,8 @@ class ExpressionTests(Case):
         self.assertEqual(found.cwd, os.getcwd())
         self.assertIn("IPython", found.tops)
         self.assertIn(json.__file__, found.files)
-        self.assertIn(sys.executable, found.files)
+        files = map(os.path.normpath, found.files)
+        self.assertIn(os.path.normpath(sys.executable), list(files))
 
     def test_question_is_silent(self) -> None:
         """It neither counts as a cell nor comes into the history."""

@@ -8,6 +8,7 @@ import time
 import unittest
 from typing import Any
 
+import pytest
 from jupyter_client._version import version_info
 from jupyter_client.manager import KernelManager
 
@@ -241,6 +242,7 @@ class RestartTests(ButtonCase):
         )
 
 
+@pytest.mark.slow
 class AnotherProcessTests(ButtonCase):
     """What ends the process, and starts another one."""
 

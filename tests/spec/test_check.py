@@ -21,6 +21,10 @@ from tests.spec import shapes
 from tests.spec.home import PATIENCE, SOURCE, Home, Ran, make_environment
 
 
+#: Each of them starts a real kernel.
+pytestmark = pytest.mark.slow
+
+
 def spec(*argv: str, **more: Any) -> bytes:
     return json.dumps({"argv": argv, "display_name": "x", **more}).encode()
 
