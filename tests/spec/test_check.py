@@ -20,7 +20,6 @@ from ipr.spec.around import starter
 from tests.spec import shapes
 from tests.spec.home import PATIENCE, SOURCE, Home, Ran, make_environment
 
-
 #: Each of them starts a real kernel.
 pytestmark = pytest.mark.slow
 
