@@ -24,10 +24,51 @@ from ipr.relay.interrupts import Interrupts
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
+from ipr.relay.timer import CallLater, Timer
 from ipr.relay.voice import Voice
 
 #: What an order gets that comes too late.
 LEAVING = "the daemon is ending"
+
+
+#: Seconds after the daemon's start in which a greeting may still be on its way: it
+#: waits in its sender's socket until that has found out that we listen.
+EARLY_TIME = 5.0
+#: Seconds that a request to end waits for it then.
+GREETING_TIME = 1.0
+
+
+class Early:
+    """A shutdown_request{restart: true} that has overtaken the greeting.
+
+    The two come by different connections. Without this, a restart right after the
+    start would end the daemon, and with it the job.
+    """
+
+    def __init__(self, call_later: CallLater, now: Callable[[], float]) -> None:
+        self._timer = Timer(call_later)
+        self._now = now
+        self._over = now() + EARLY_TIME
+        self._session: object = None
+
+    def waits(self, request: Request, end: Callable[[], None]) -> bool:
+        """Whether it is early; then ``end`` is called if no greeting comes."""
+        if self._now() >= self._over:
+            return False
+        self._session = request.header.get("session")
+        self._timer.start(GREETING_TIME, end)
+        return True
+
+    def heard(self, owner: str) -> bool:
+        """A greeting has come; return whether it is that of who waits."""
+        if not self._timer.running or owner != self._session:
+            return False
+        self._timer.stop()
+        return True
+
+    def stop(self) -> None:
+        """Wait no more."""
+        self._timer.stop()
 
 
 class Owner:
@@ -45,12 +86,14 @@ class Owner:
         decider: Decider,
         changer: Changer,
         interrupts: Interrupts,
+        call_later: CallLater,
     ) -> None:
         self._voice = voice
         self._restarts = restarts
         self._decider = decider
         self._changer = changer
         self._interrupts = interrupts
+        self._early = Early(call_later, decider.now)
         self._greeting: Greeting | None = None
         #: It never goes back: who waits for it to grow must not wait in vain.
         self._asked = 0
@@ -87,6 +130,9 @@ class Owner:
                 "A kernel manager restarts in place: {owner}", owner=greeting.owner
             )
             self._greeting = greeting
+            if self._early.heard(greeting.owner):
+                self._asked += 1
+                self._announced = True
         answer = ownership.greeted(
             self._voice.info(), greeting.owner, self._asked, self._decider.generation()
         )
@@ -97,8 +143,11 @@ class Owner:
         """Whether a shutdown_request{restart: true} is the owner's: an order follows.
 
         No timer runs until that comes: after a restart that was aborted half way
-        none does, and the kernel is to stay as it is.
+        none does, and the kernel is to stay as it is. Right after the start it may be
+        the owner's whose greeting has not come yet.
         """
+        if self._greeting is None:
+            return self._early.waits(request, self._decider.shut_down)
         if not self.sent(request):
             return False
         self._asked += 1
@@ -123,6 +172,7 @@ class Owner:
 
     def end(self) -> None:
         """The daemon goes."""
+        self._early.stop()
         self._interrupts.forget()
         self._give_up(LEAVING)
 

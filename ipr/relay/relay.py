@@ -100,7 +100,7 @@ class Relay:
             self.decider,
             commands(self),
             interrupts,
-            Owner(voice, self.restarts, self.decider, changer, interrupts),
+            Owner(voice, self.restarts, self.decider, changer, interrupts, call_later),
             Notices(voice, current),
             Remote(voice, self.restarts, interrupts, self.decider, desk),
         )

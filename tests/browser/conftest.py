@@ -46,7 +46,9 @@ def chromium() -> str | None:
     return next(filter(None, map(shutil.which, labs.BROWSERS)), None)
 
 
-@pytest.fixture(scope="session")
+# Not for the session: playwright's event loop would be taken for one that runs by each
+# asyncio test that comes later.
+@pytest.fixture(scope="package")
 def lab() -> Iterator[Lab]:
     """JupyterLab in a browser; at the end nothing of it may be left."""
     lacking = missing()

@@ -7,6 +7,7 @@ from twisted.logger import globalLogPublisher
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import HEADER, MOST_FRAMES, split
 from ipr.relay.inbound import COMPLAINT_TIME
+from ipr.relay.owner import EARLY_TIME
 from ipr.relay.request import Request
 from tests.fakes import Done, Records
 from tests.relay.relay_case import (
@@ -437,6 +438,7 @@ class InterruptTests(RelayCase):
 class ShutdownTests(RelayCase):
     def test_at_once(self) -> None:
         """Reply, and tell the others; only then does anything end."""
+        self.clock.advance(EARLY_TIME)
         for kernel in (True, False):
             if kernel:
                 self.run_kernel()

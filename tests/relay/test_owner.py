@@ -6,6 +6,7 @@ from typing import Any
 
 from ipr.jupyter.wire import split
 from ipr.relay.interrupts import PUT_OFF_TIME
+from ipr.relay.owner import EARLY_TIME, GREETING_TIME
 from tests.fakes import Done
 from tests.relay.relay_case import (
     ASKED,
@@ -203,8 +204,36 @@ class AskedTests(OwnerCase):
 
     def test_without_a_greeting_it_ends_the_daemon(self) -> None:
         self.run_kernel()
+        self.clock.advance(EARLY_TIME)
         self.ask()
         self.assertEqual(self.took(), [*self.answered(), ("shut down",)])
+
+    def test_right_after_the_start_a_greeting_may_be_on_its_way(self) -> None:
+        """It comes by another connection; when it has come, the kernel stays."""
+        self.run_kernel()
+        self.ask()
+        self.assertEqual(self.took(), self.answered())
+        self.clock.advance(GREETING_TIME / 2)
+        self.assertEqual(self.greeted()["asked"], 1)
+        self.clock.advance(2 * GREETING_TIME)
+        self.assertFalse(("shut down",) in self.took())
+
+    def test_right_after_the_start_it_ends_when_no_greeting_comes(self) -> None:
+        """Nor is that of another manager the one that is waited for."""
+        for other in (False, True):
+            self.ask(f"s{other}")
+            self.took()
+            if other:
+                self.greet("g", "line 2", "manager 2")
+            self.clock.advance(GREETING_TIME / 2)
+            self.assertFalse(("shut down",) in self.took())
+            self.clock.advance(GREETING_TIME / 2)
+            self.assertIn(("shut down",), self.took())
+
+    def test_end_of_the_daemon_ends_the_wait_for_a_greeting(self) -> None:
+        self.ask()
+        self.relay.end(SHUT_DOWN)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_without_restart_it_ends_the_daemon(self) -> None:
         self.run_kernel()
