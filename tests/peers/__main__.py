@@ -31,6 +31,9 @@ def main() -> int:
             found[kind] = suites.run(suite, kind, place, more)
         print(kind, found[kind].log.strip().splitlines()[-1])
     plain, wrapped = found["plain"], found["wrapped"]
+    for name, outcome in plain.of.items():
+        if outcome == "failed":
+            print("fails plain:", name)
     for name in suites.worse(plain, wrapped):
         print("worse:", name)
         print(wrapped.texts.get(name, "it did not run"))
@@ -38,7 +41,7 @@ def main() -> int:
         print("better:", name)
     print(
         f"{suite.name}: {len(plain.of)} tests, {plain.count('passed')} pass plain,"
-        f" {wrapped.count('passed')} wrapped"
+        f" {wrapped.count('passed')} wrapped, {wrapped.daemons} kernels behind ipr"
     )
     return 0
 

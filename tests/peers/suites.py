@@ -26,6 +26,9 @@ KINDS: tuple[Kind, Kind] = ("plain", "wrapped")
 #: Where ``.ci/install-peers`` puts the environment and the suites.
 FOLDER = os.environ.get("IPR_PEERS") or os.path.join(harness.SOURCE, ".cache", "peers")
 
+#: What wraps the kernelspecs that the tests write themselves.
+PLUGIN = os.path.join(os.path.dirname(__file__), "wrapping_plugin.py")
+
 #: The bound of one run, in seconds.
 MOST_SECONDS = 900
 
@@ -47,7 +50,8 @@ class Suite:
 
 
 #: The suites that CI runs: those of ipykernel's files that start a kernel by its
-#: kernelspec (the others import the kernel, and never meet ipr), and all of nbclient's.
+#: kernelspec (the others import the kernel, and never meet ipr), what jupyter_client
+#: says of a kernel's manager, and all of nbclient's.
 SUITES = (
     Suite(
         "ipykernel",
@@ -62,6 +66,12 @@ SUITES = (
             "tests/test_subshells.py",
         ),
     ),
+    Suite(
+        "jupyter_client",
+        ("tests/test_kernelmanager.py",),
+        # Its parallel tests take 90 s, and start kernels as the others do.
+        ("-k", "not TestParallel", "-o", "timeout_method=signal"),
+    ),
     Suite("nbclient"),
 )
 
@@ -73,11 +83,14 @@ class Outcomes:
     :ivar of: passed, failed or skipped, by the test's name.
     :ivar texts: why a test failed, by its name.
     :ivar log: all that pytest printed.
+    :ivar daemons: how many kernels were started with ipr in front (not counting those
+        that a program of the suite started).
     """
 
     of: Mapping[str, str]
     texts: Mapping[str, str]
     log: str
+    daemons: int
 
     def count(self, outcome: str) -> int:
         return sum(found == outcome for found in self.of.values())
@@ -148,6 +161,7 @@ def run(
     else:
         shutil.copytree(os.path.join(folder, "suites", suite.name), copy)
         install(home, kind, python(folder))
+        shutil.copy(PLUGIN, copy)
     report = os.path.join(home, "report.xml")
     environment = place.environment(**_variables(home), **dict(suite.environment))
     # The installed ipr is the one under test; the path would reach the kernels, too.
@@ -157,6 +171,7 @@ def run(
     done = subprocess.run(
         [
             *(python(folder), "-m", "pytest", *suite.tests),
+            *(("-p", "wrapping_plugin") if kind == "wrapped" else ()),
             *("-o", "addopts=", "-o", "log_cli=false"),
             *("-q", "--tb=short", f"--junitxml={report}", "-o", "junit_family=xunit1"),
             # Pytest-asyncio warns where this is unset, and warnings are errors there.
@@ -174,10 +189,10 @@ def run(
     )
     if not os.path.exists(report):
         raise AssertionError(f"{suite.name} did not run:\n{done.stdout[-3000:]}")
-    return _read(report, done.stdout)
+    return _read(report, done.stdout, os.path.join(copy, "starts"))
 
 
-def _read(report: str, log: str) -> Outcomes:
+def _read(report: str, log: str, starts: str) -> Outcomes:
     outcomes: dict[str, str] = {}
     texts: dict[str, str] = {}
     for case in ElementTree.parse(report).getroot().iter("testcase"):
@@ -191,7 +206,11 @@ def _read(report: str, log: str) -> Outcomes:
             texts[name] = "\n".join(found.text or "" for found in wrong)
         else:
             outcomes.setdefault(name, "skipped" if skipped else "passed")
-    return Outcomes(outcomes, texts, log)
+    started = []
+    if os.path.exists(starts):
+        with open(starts, encoding="ascii") as file:
+            started = file.read().split()
+    return Outcomes(outcomes, texts, log, started.count("wrapped"))
 
 
 def worse(plain: Outcomes, wrapped: Outcomes) -> list[str]:

@@ -42,6 +42,7 @@ def test_wrapped_as_plain(
         f" {wrapped.count('passed')}, of {len(plain.of)}"
     )
     assert plain.count("passed") > 20, plain.log[-3000:]
+    assert wrapped.daemons > 10, "ipr was not in front of their kernels"
     known = DIFFERENCES[suite.name]
     ignored = UNSTEADY[suite.name]
     wrong = [
