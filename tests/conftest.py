@@ -31,6 +31,20 @@ WHOLE = {
     "places",
 }
 
+#: Files whose tests are not in the core are left to ``pytest tests`` and ``-m nightly``:
+#: ``.ci/run`` has half an hour.
+NIGHTLY = {
+    "browser/test_button.py",
+    "e2e/test_button.py",
+    "e2e/test_fingerprint.py",
+    "e2e/test_owner.py",
+    "e2e/test_provisioner.py",
+    "e2e/test_provisioner_environment.py",
+    "e2e/test_provisioner_failures.py",
+    "e2e/test_provisioner_server.py",
+    "e2e/test_terminal.py",
+}
+
 
 def _chose_nothing(config: pytest.Config) -> bool:
     """Whether pytest was told neither where to look nor for what."""
@@ -52,9 +66,12 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     for item in items:
-        room = item.path.relative_to(_HERE).parts[0]
+        path = item.path.relative_to(_HERE)
+        room = path.parts[0]
         if room not in WHOLE and item.get_closest_marker("slow") is None:
             item.add_marker("core")
+        if path.as_posix() in NIGHTLY and item.get_closest_marker("core") is None:
+            item.add_marker("nightly")
     if _chose_nothing(config):
         core = [item for item in items if item.get_closest_marker("core")]
         others = [item for item in items if not item.get_closest_marker("core")]
