@@ -31,7 +31,7 @@ WHOLE = {
     "places",
 }
 
-#: Files whose tests are not in the core are left to ``pytest tests`` and ``-m nightly``:
+#: Files whose tests outside of the core are left to ``pytest tests``, ``-m nightly``:
 #: ``.ci/run`` has half an hour.
 NIGHTLY = {
     "browser/test_button.py",
