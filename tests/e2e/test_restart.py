@@ -945,8 +945,7 @@ def test_restarts_leave_nothing(place: Place, kernel: Kernel, client: Client) ->
 
 @pytest.mark.slow
 def test_restarts_leave_no_objects(client: Client) -> None:
-    """The daemon's memory: of a restart a line of the history stays, and some records
-    of the log that "ipr log" shows; both are bounded.
+    """The daemon's memory: of a restart one line of %ipr's history stays, no more.
 
     What ipr has for one kernel alone, its conversation, is some hundred objects.
     """
@@ -966,6 +965,8 @@ def test_restarts_leave_no_objects(client: Client) -> None:
     for _ in range(30):
         client.run("%restart")
         client.run("1")
+    # Three each before kernels could end beside their successors; nine since then, and
+    # where they come from is to be found.
     assert objects() - before <= 15 * 30
 
 
