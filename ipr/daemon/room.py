@@ -78,17 +78,6 @@ def lacking(
     return ""
 
 
-def overlaps(room: Room, old: int) -> bool:
-    """Whether the old kernel's memory may still be there when its successor works.
-
-    The successor may soon need as much, and the old one's goes only when it has ended,
-    seconds later for many gigabytes.
-
-    :param old: bytes of the old kernel's processes (PSS).
-    """
-    return room.free is not None and old <= room.free / 2
-
-
 def look(pids: Iterable[int], environment: Mapping[str, str], root: str = "/") -> Room:
     """Look at the machine and at our job: at files of procfs and cgroups only.
 

@@ -44,11 +44,6 @@ class RuleTests(Case):
             "only 8192 MiB of address space are free (ulimit -v)",
         )
 
-    def test_overlap_wants_as_much_again_and_as_much_left(self) -> None:
-        self.assertTrue(room.overlaps(Room(2, 10 * GIB), 5 * GIB))
-        self.assertFalse(room.overlaps(Room(2, 10 * GIB), 6 * GIB))
-        self.assertFalse(room.overlaps(Room(2, None), 0))
-
 
 class LookTests(Case):
     """At files that look like those of the system."""
