@@ -7,11 +7,11 @@ usage. Must not know what a command does.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Sequence
 
+from ipr.boot import output
 from ipr.spec import changing, config, listing
 from ipr.spec.errors import SpecError, why
 from ipr.spec.parser import Usage, parser
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--" in words:
         at = words.index("--")
         words, after = words[:at], words[at + 1 :]
-    _prepare_output()
+    output.prepare()
     args = argparse.Namespace(command=None)
     try:
         whole = parser()
@@ -74,16 +74,6 @@ def _run(args: argparse.Namespace, after: list[str] | None) -> int:
     from ipr.spec import wizard
 
     return wizard.run()
-
-
-def _prepare_output() -> None:
-    # Whoever starts us may have closed them.
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        # A kernel's name must not break the listing.
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _report(error: OSError) -> None:

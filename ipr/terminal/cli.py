@@ -7,11 +7,11 @@ a command does.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections.abc import Callable, Sequence
 
+from ipr.boot import output
 from ipr.terminal import commands
 from ipr.terminal.parser import parser
 from ipr.terminal.problem import Problem
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     :param argv: without the program's name; default ``sys.argv[1:]``.
     :returns: the exit code.
     """
-    _prepare_output()
+    output.prepare()
     whole = parser()
     try:
         args = whole.parse_args(argv)
@@ -66,15 +66,6 @@ def _interrupted(command: str) -> int:
     if command == "restart":
         commands.note("ipr: no longer waiting; what was asked for is still to come")
     return 130
-
-
-def _prepare_output() -> None:
-    # Whoever starts us may have closed them.
-    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115
-    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 if __name__ == "__main__":

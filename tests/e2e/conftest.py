@@ -25,3 +25,13 @@ def in_place() -> Iterator[None]:
     """Managers of this process restart in place, as a server with the extension."""
     with provisioning.by_default():
         yield
+
+
+@pytest.fixture
+def client(kernel: harness.Kernel) -> Iterator[harness.Client]:
+    """A client of the file's ``kernel``; all that it asked is answered, once."""
+    client = kernel.client()
+    yield client
+    if kernel.process.poll() is None:
+        client.fence()
+        client.assert_once()

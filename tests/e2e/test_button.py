@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Iterator
 from typing import Any
 
 import pytest
@@ -17,9 +17,16 @@ from jupyter_client.manager import AsyncKernelManager
 from ipr.server.inplace import InPlaceProvisioner
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place
+from tests.e2e.situations import (
+    SLEEP,
+    Prepare,
+    asking,
+    behind_restart,
+    busy,
+    crashed,
+    idle,
+)
 from tests.provisioning import register
-
-SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
 
 
 class Button:
@@ -106,39 +113,9 @@ def button(place: Place) -> Iterator[Button]:
     )
 
 
-def idle(client: Client) -> list[str]:
-    return []
-
-
-def busy(client: Client) -> list[str]:
-    msg_id = client.execute(SLEEP)
-    client.wait_for(msg_id, "text:on")
-    return [msg_id]
-
-
-def asking(client: Client) -> list[str]:
-    msg_id = client.execute("input()")
-    client.input_request(msg_id)
-    return [msg_id]
-
-
-def behind_restart(client: Client) -> list[str]:
-    running = busy(client)
-    restart = client.execute("%restart\nx = 2")
-    client.wait_for(restart, "display_data")
-    return [*running, restart, client.execute("x = 3")]
-
-
-def crashed(client: Client) -> list[str]:
-    client.run("import os; os._exit(1)")
-    return []
-
-
 @pytest.mark.parametrize("now", [False, True])
 @pytest.mark.parametrize("prepare", [idle, busy, asking, behind_restart, crashed])
-def test_restart_keeps_the_process(
-    button: Button, prepare: Callable[[Client], list[str]], now: bool
-) -> None:
+def test_restart_keeps_the_process(button: Button, prepare: Prepare, now: bool) -> None:
     client = button.client()
     client.run("x = 1")
     before = prepare(client)

@@ -8,15 +8,21 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.situations import (
+    ALL,
+    SLEEP,
+    Prepare,
+    asking,
+    crashed,
+)
 
-SLEEP = "import time\nprint('on', flush=True)\ntime.sleep(60)"
 #: Seconds that an answer to a greeting or to an order may take, under load.
 AT_ONCE = 2.0
 
@@ -111,74 +117,6 @@ def button(kernel: Kernel, client: Client) -> Iterator[Button]:
 def is_new(client: Client) -> bool:
     """Whether the kernel knows nothing of what was run before."""
     return client.value("'x' in globals()") == "False"
-
-
-def idle(client: Client) -> list[str]:
-    return []
-
-
-def busy(client: Client) -> list[str]:
-    msg_id = client.execute(SLEEP)
-    client.wait_for(msg_id, "text:on")
-    return [msg_id]
-
-
-def asking(client: Client) -> list[str]:
-    msg_id = client.execute("input()")
-    client.input_request(msg_id)
-    return [msg_id]
-
-
-def queued(client: Client) -> list[str]:
-    return [*busy(client), client.execute("x = 2"), client.execute("x = 3")]
-
-
-def behind_restart(client: Client) -> list[str]:
-    """A %restart that waits, and cells behind it."""
-    running = busy(client)
-    restart = client.execute("%restart\nx = 4")
-    client.wait_for(restart, "display_data")
-    return [*running, restart, client.execute("x = 5")]
-
-
-def working_out(client: Client) -> list[str]:
-    """A %restart whose options are being worked out, and cells behind it."""
-    restart = client.execute("%restart --env X=1\nx = 4")
-    return [restart, client.execute("x = 5")]
-
-
-def crashed(client: Client) -> list[str]:
-    """The next kernel is starting."""
-    msg_id = client.run("import os; os._exit(1)")
-    assert client.replies(msg_id)[0].content["status"] == "error"
-    return []
-
-
-def starting(client: Client) -> list[str]:
-    """The same, and cells wait for it."""
-    crashed(client)
-    return [client.execute("x = 6"), client.execute("x = 7", stop_on_error=False)]
-
-
-def restarting(client: Client) -> list[str]:
-    """A %restart is under way."""
-    restart = client.execute("%restart\nx = 4")
-    client.wait_for(restart, "busy")
-    return [restart, client.execute("x = 5")]
-
-
-Prepare = Callable[[Client], list[str]]
-ALL: tuple[Prepare, ...] = (
-    idle,
-    busy,
-    asking,
-    queued,
-    behind_restart,
-    working_out,
-    crashed,
-    starting,
-    restarting,
-)
 
 
 @pytest.mark.parametrize("now", [False, pytest.param(True, marks=pytest.mark.core)])

@@ -8,7 +8,6 @@ import os
 import signal
 import sys
 import zipfile
-from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -23,15 +22,6 @@ SOON = 60.0
 @pytest.fixture
 def kernel(place: Place) -> Kernel:
     return place.start("wrapped", options=["--standby", "full"])
-
-
-@pytest.fixture
-def client(kernel: Kernel) -> Iterator[Client]:
-    client = kernel.client()
-    yield client
-    if kernel.process.poll() is None:
-        client.fence()
-        client.assert_once()
 
 
 def status(client: Client) -> str:

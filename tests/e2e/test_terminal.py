@@ -10,7 +10,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -39,15 +38,6 @@ DONE = re.compile(r"restarted in place, \d+\.\d\d s\n")
 @pytest.fixture
 def kernel(place: Place) -> Kernel:
     return place.start("wrapped", JPY_SESSION_NAME="work/analysis.ipynb")
-
-
-@pytest.fixture
-def client(kernel: Kernel) -> Iterator[Client]:
-    client = kernel.client()
-    yield client
-    if kernel.process.poll() is None:
-        client.fence()
-        client.assert_once()
 
 
 class Done:
