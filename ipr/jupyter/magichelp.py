@@ -7,6 +7,7 @@ beyond the shape of a completion's content (Jupyter messaging specification,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -79,6 +80,9 @@ _WORDS = {
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }
 
+#: Options of %restart that a path follows.
+_PATHS = ("--env-file", "--cwd")
+
 
 @attrs.frozen
 class Completion:
@@ -96,8 +100,13 @@ class Completion:
     alone: bool = False
 
 
-def complete(code: str, cursor: int) -> Completion | None:
-    """Complete our words; None where there is nothing of ours."""
+def complete(
+    code: str, cursor: int, kernelspecs: Callable[[], Iterable[str]] = tuple
+) -> Completion | None:
+    """Complete our words; None where there is nothing of ours.
+
+    :param kernelspecs: returns the names that ``--kernel`` takes; asked only then.
+    """
     before = code[: max(cursor, 0)]
     line_start = before.rfind("\n") + 1
     line = before[line_start:]
@@ -111,17 +120,31 @@ def complete(code: str, cursor: int) -> Completion | None:
         return None
     *words, last = text.replace("\t", " ").split(" ")
     words = [word for word in words if word]
-    if not words:
-        known: tuple[str, ...] = ("%restart", "%ipr")
-    else:
-        known = _WORDS.get(" ".join(words[:2])) or _WORDS.get(words[0], ())
-        if words[0] == "%ipr" and " ".join(words) not in _WORDS:
-            known = ()
+    if words[:1] == ["%restart"]:
+        # Also "--kernel=", whose value alone is completed then.
+        option, equals, value = last.partition("=")
+        if equals:
+            words, last = [*words, option], value
+    known = _known(words, kernelspecs)
     matches = tuple(word for word in known if word.startswith(last))
     if not matches:
         return None
     start = len(before) - len(last)
     return Completion(matches, start, len(before), alone=bool(words))
+
+
+def _known(words: list[str], kernelspecs: Callable[[], Iterable[str]]) -> Iterable[str]:
+    """Return what may follow the words."""
+    if not words:
+        return ("%restart", "%ipr")
+    if words[0] == "%restart" and words[-1] == "--kernel":
+        return sorted(kernelspecs())
+    if words[0] == "%restart" and words[-1] in _PATHS:
+        # The kernel may know which files there are.
+        return ()
+    if words[0] == "%ipr" and " ".join(words) not in _WORDS:
+        return ()
+    return _WORDS.get(" ".join(words[:2])) or _WORDS.get(words[0], ())
 
 
 def _only_comments(text: str) -> bool:

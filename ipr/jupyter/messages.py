@@ -111,6 +111,13 @@ def execute_ok(execution_count: int) -> Draft:
     )
 
 
+def execute_leave(execution_count: int) -> Draft:
+    """The reply of a cell that asks the console to end, and the kernel with it."""
+    leave = {"source": "ask_exit", "keepkernel": False}
+    draft = execute_ok(execution_count)
+    return Draft(draft.msg_type, {**draft.content, "payload": [leave]})
+
+
 def execute_error(failure: Failure, execution_count: int) -> Draft:
     """The reply of a cell that failed."""
     return Draft(

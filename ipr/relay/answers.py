@@ -39,7 +39,7 @@ def lost(request: Request, why: Failure, count: int, info: Draft) -> Steps:
     """Finish a request that went to an inner kernel that is no more.
 
     :param why: shown by cells that failed.
-    :param count: the execution_count for replies that need one.
+    :param count: the execution_count for a reply that needs one.
     :param info: the kernel_info_reply to send.
     """
     progress = request.progress
@@ -85,7 +85,6 @@ def _whole(request: Request, *steps: Step) -> Steps:
 
 
 def _failed_cell(request: Request, why: Failure, count: int) -> Steps:
-    count = request.progress.execution_count or count
     reply = Reply(messages.execute_error(why, count))
     if request.progress.code == "failed" or request.field("silent", False):
         return (reply,)

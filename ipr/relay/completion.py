@@ -1,13 +1,15 @@
 """Our own words where a kernel would complete, explain or judge a line.
 
-Knows ``%restart`` and ``%ipr`` as :mod:`ipr.jupyter.magichelp` does, and how they are
-merged into the kernel's own completions. Must not know anything else.
+Knows ``%restart`` and ``%ipr`` as :mod:`ipr.jupyter.magichelp` does, how they are
+merged into the kernel's own completions, and who knows the names of kernelspecs. Must
+not know anything else.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 
+from ipr.boot import kernels
 from ipr.jupyter import magichelp, magics, messages
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
@@ -35,7 +37,7 @@ def complete(
     request = Request.of(channel, envelope)
     code = request.field("code", "")
     cursor = request.field("cursor_pos", len(code))
-    ours = magichelp.complete(code, cursor)
+    ours = magichelp.complete(code, cursor, kernels.names)
     if ours is None:
         return False
     if merging is not None and not ours.alone:

@@ -155,7 +155,9 @@ class Conversation:
         for request in self.ledger.unfinished():
             try:
                 waits = request.progress.code == "queued"
-                self._voice.lose(request, queued if waits else ran)
+                self._voice.lose(
+                    request, queued if waits else ran, followed=bool(cause.followed)
+                )
             except Exception:
                 _log.failure("A request could not be answered")
             self.ledger.close(request)

@@ -13,12 +13,15 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft, Failure
 from ipr.jupyter.wire import JSON
 from ipr.relay import answers
-from ipr.relay.answers import Publish, Steps
+from ipr.relay.answers import Publish, Reply, Steps
 from ipr.relay.ports import FrontSide
 from ipr.relay.request import Request
 
 #: Clients that are known to be consoles.
 MOST_CONSOLES = 1000
+
+#: What people type to leave a console: ipykernel's and IRkernel's words.
+LEAVING = frozenset({"exit", "exit()", "quit", "quit()", "q()"})
 
 
 class Voice:
@@ -88,16 +91,26 @@ class Voice:
         self.post(request, answers.answered(request, *steps))
 
     def refuse(self, request: Request, why: Failure) -> None:
-        """Answer a request that no inner kernel will ever see."""
+        """Answer a request that no inner kernel will ever see.
+
+        ``exit`` in a console is carried out by the console, once the kernel has
+        asked for it: one without a kernel could not be left.
+        """
         number = self.number(request)
+        if self._leaves(request):
+            self.answer(request, Reply(messages.execute_leave(number)))
+            return
         self.post(request, answers.refused(request, why, number, self.info()))
 
-    def lose(self, request: Request, why: Failure) -> None:
+    def lose(self, request: Request, why: Failure, *, followed: bool) -> None:
         """Finish a request of an inner kernel that is no more.
 
-        A cell that ended before it could say its number had the next one.
+        A cell that ended before it could say its number had the next one. A console
+        whose kernel is followed by another one begins with ``In [1]`` again.
         """
         count = request.progress.execution_count or self.count + 1
+        if followed and self._is_console(request):
+            count = 0
         self.post(request, answers.lost(request, why, count, self.info()))
 
     def number(self, request: Request) -> int:
@@ -114,8 +127,18 @@ class Voice:
         run". Some of these do not name the cell (those whose server runs the
         cells): a console is who asks whether a line is complete.
         """
+        return 0 if self._is_console(request) else self.count + 1
+
+    def _leaves(self, request: Request) -> bool:
+        return (
+            request.msg_type == "execute_request"
+            and request.field("code", "").strip() in LEAVING
+            and self._is_console(request)
+        )
+
+    def _is_console(self, request: Request) -> bool:
         console = tuple(request.identities) in self.consoles
-        return 0 if console and not request.from_notebook else self.count + 1
+        return console and not request.from_notebook
 
     def note_console(self, identities: list[bytes]) -> None:
         """Note a client that asked whether a line is complete."""

@@ -32,6 +32,28 @@ class CompleteTests(Case):
                 completed(code), Completion(matches, start, len(code), alone), code
             )
 
+    def test_kernelspecs_follow_kernel(self) -> None:
+        """Their names follow ``--kernel``; a path is the kernel's to complete."""
+        names = ["ir", "python3", "pypy"]
+        for code, matches, start in (
+            ("%restart --kernel ", ("ir", "pypy", "python3"), 18),
+            ("%restart now --kernel py", ("pypy", "python3"), 22),
+            ("%restart --kernel=i", ("ir",), 18),
+            ("%restart --kernel ir n", ("now",), 21),
+        ):
+            self.assertEqual(
+                complete(code, len(code), lambda: names),
+                Completion(matches, start, len(code), alone=True),
+                code,
+            )
+        for code in ("%restart --cwd ", "%restart --env-file ", "%restart --cwd="):
+            self.assertEqual(complete(code, len(code), lambda: names), None, code)
+
+    def test_kernelspecs_are_not_looked_for_elsewhere(self) -> None:
+        """That costs files: only where they are asked for."""
+        for code in ("%", "%restart ", "%restart --ke", "%restart --env A=", "%ipr "):
+            complete(code, len(code), self.fail)
+
     def test_nothing_of_ours(self) -> None:
         """Everywhere else the kernel completes."""
         for code in (

@@ -38,13 +38,6 @@ class LostCellTests(Case):
         """A cell that ran fails: error, reply with its count, idle."""
         cell = request("m1")
         cell.progress.begin()
-        cell.progress.execution_count = 3
-        self.assertEqual(self.lost(cell), (ERROR, failed(3), END))
-
-    def test_running_without_count(self) -> None:
-        """Without a count of its own it gets the last one known."""
-        cell = request("m1")
-        cell.progress.begin()
         self.assertEqual(self.lost(cell), (ERROR, failed(7), END))
 
     def test_silent_cell_that_ran_shows_nothing(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+from ipr.boot import kernels
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Ipr
 from tests.relay.relay_case import (
@@ -84,6 +87,13 @@ class OurWordsTests(RelayCase):
         self.assertEqual(self.took(), [("ann shell", "m1", "complete_reply ok")])
         self.assertEqual(self.last_content("shell")["matches"], ["%reset", "%restart"])
         self.assertTrue(SIGNER.verifies(self.front.frames[-1][1][1:]))
+
+    def test_kernelspecs_of_this_machine(self) -> None:
+        """After --kernel their names stand alone, as Jupyter finds them."""
+        code = "%restart --kernel mi"
+        with mock.patch.object(kernels, "names", return_value={"mine": "/there"}):
+            self.client("m1", "complete_request", code=code, cursor_pos=len(code))
+        self.assertEqual(self.last_content("shell")["matches"], ["mine"])
 
     def test_completion_without_a_kernel(self) -> None:
         """Our words alone, at once."""
