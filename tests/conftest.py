@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 
-# A test run that nohup(1) started ignores SIGHUP, and so would all that it
-# starts: an ssh whose terminal goes would stay (remote_ikernel, killed hard).
-signal.signal(signal.SIGHUP, signal.SIG_DFL)
+# A test run that nohup(1) started ignores SIGHUP, and one that a script started in
+# the background SIGINT and SIGQUIT, and so would all that it starts: an ssh whose
+# terminal goes would stay (remote_ikernel, killed hard), and no Ctrl-C be tested.
+for number in (signal.SIGHUP, signal.SIGQUIT):
+    signal.signal(number, signal.SIG_DFL)
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _HERE = Path(__file__).parent
 
