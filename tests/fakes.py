@@ -17,6 +17,7 @@ from twisted.logger import ILogObserver, LogEvent
 from zope.interface import implementer
 
 from ipr.jupyter import magics
+from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import Envelope, Frame, Malformed, split
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
@@ -471,6 +472,9 @@ class FakeSupply:
     ) -> FakeKernel:
         return self._starting(0, lost, started, ended)
 
+    def question(self) -> Draft | None:
+        return None
+
     def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
         self.learnt.append(done)
 
@@ -497,6 +501,7 @@ class FakeMessenger:
     def expect(
         self,
         kernel: Kernel,
+        question: Draft | None,
         loaded: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> None:

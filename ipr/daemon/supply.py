@@ -17,9 +17,11 @@ from twisted.internet import defer
 from twisted.python.failure import Failure
 
 from ipr.boot.launch import Launch
+from ipr.boot.places import working_folder
 from ipr.daemon import room
 from ipr.daemon.nextkernel import NextKernel
-from ipr.kernel import apart, fingerprint, holdings, loaded, tree
+from ipr.jupyter.messages import Draft
+from ipr.kernel import apart, fingerprint, holdings, loaded, startupfiles, tree
 from ipr.kernel.fingerprint import Fingerprint
 from ipr.kernel.generation import Generation
 from ipr.kernel.process import Ended
@@ -88,6 +90,13 @@ class Supply:
         )
         return self._kernel
 
+    def question(self) -> Draft | None:
+        """Return what the one that was started is to be asked."""
+        launch = self._with.launch if self._with is not None else None
+        if launch is None or not _says_what_it_loads(launch):
+            return None
+        return loaded.question()
+
     def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
         """Take what it says that it has loaded, and look at that.
 
@@ -96,21 +105,29 @@ class Supply:
         kernel, made = self._kernel, self._with
         if kernel is None or made is None or made.launch is None:
             return
+        found = loaded.Loaded()
         try:
-            found = loaded.parse(content)
+            if _says_what_it_loads(made.launch):
+                found = loaded.parse(content)
         except loaded.NoAnswer as error:
             done(f"whether one is out of date cannot be seen: {error}")
             return
         folder = made.launch.resource_dir
         found = found.and_also(whole=[os.path.abspath(folder)] if folder else [])
+        language, since = made.launch.language, self._since
+        place = made.place or working_folder()
 
         def look() -> tuple[Fingerprint, tuple[str, ...]]:
             pids = tree.of(kernel.pid)
             held = holdings.held(pids, holdings.sockets(kernel.pid))
-            return fingerprint.of(found, self._since), held
+            read = startupfiles.of(kernel.pid, language, made.environment, place)
+            return fingerprint.of(found.and_also(read), since), held
 
         def looked(result: tuple[Fingerprint, tuple[str, ...]]) -> None:
-            self._print, held = result
+            print_, held = result
+            if kernel is self._kernel:
+                # A look may take long, and there may be another one by then.
+                self._print = print_
             done(f"it takes {held[0]} when it starts" if held else "")
 
         looking = apart.run(self._reactor, FILES_TIME, look)
@@ -130,6 +147,11 @@ class Supply:
             return
         looking = apart.run(self._reactor, seconds, partial(_stale, kernel.pid, print_))
         looking.addErrback(_away).addCallback(done)
+
+
+def _says_what_it_loads(launch: Launch) -> bool:
+    """Whether it is asked: a Python, or a kernel of which nothing is known."""
+    return launch.language.lower() in ("", "python")
 
 
 def _stale(pid: int, before: Fingerprint) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import Frame
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
@@ -93,13 +94,14 @@ class Listener(Protocol):
     def expect(
         self,
         kernel: Kernel,
+        question: Draft | None,
         loaded: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> None:
         """It comes up, and is nobody's yet: nothing of it goes to a client.
 
-        :param loaded: called when it is ready, with the content of its reply to
-            :func:`ipr.kernel.loaded.question`.
+        :param question: to ask when it is ready; None: nothing.
+        :param loaded: called then, with the content of its reply, or nothing in it.
         :param distrust: called when a message of it is not signed with our key.
         """
 
@@ -162,6 +164,9 @@ class Supply(Protocol):
         ended: Callable[[Ended], None],
     ) -> Kernel:
         """Start one, as a :data:`Start` does."""
+
+    def question(self) -> Draft | None:
+        """Return what one is to be asked when it is ready; None: nothing."""
 
     def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
         """Take what it says that it has loaded.

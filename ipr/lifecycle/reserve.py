@@ -212,6 +212,7 @@ class Reserve:
         self._held = kernel, line
         self._listener.expect(
             kernel,
+            self._supply.question(),
             partial(self._supply.learn, done=partial(self._learnt, kernel)),
             lambda: self.feed(sb.Stale("its messages are not signed with our key")),
         )

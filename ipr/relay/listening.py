@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.conversation import Conversation
@@ -49,11 +50,12 @@ class Listening:
     def expect(
         self,
         kernel: Kernel,
+        question: Draft | None,
         loaded: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> None:
         """Hear one that waits; see :class:`ipr.lifecycle.ports.Listener`."""
-        self._standbys[kernel] = self._standby(kernel, loaded, distrust)
+        self._standbys[kernel] = self._standby(kernel, question, loaded, distrust)
 
     def forget(self, kernel: Kernel) -> None:
         """Hear one that waited no more."""
@@ -68,7 +70,7 @@ class Listening:
         """
         standby = self._standbys.pop(kernel, None)
         if standby is None:
-            standby = self._standby(kernel, _nothing, _nothing)
+            standby = self._standby(kernel, None, _nothing, _nothing)
         conversation = Conversation(
             kernel,
             self._voice,
@@ -104,6 +106,7 @@ class Listening:
     def _standby(
         self,
         kernel: Kernel,
+        question: Draft | None,
         loaded: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> Standby:
@@ -113,6 +116,7 @@ class Listening:
             self._signer,
             self._inbound.replays,
             self._call_later,
+            question,
             loaded,
             distrust,
         )

@@ -154,11 +154,12 @@ class Relay:
     def expect(
         self,
         kernel: Kernel,
+        question: Draft | None,
         loaded: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> None:
         """A kernel comes up that waits for its turn."""
-        self._listening.expect(kernel, loaded, distrust)
+        self._listening.expect(kernel, question, loaded, distrust)
 
     def forget(self, kernel: Kernel) -> None:
         """It is not needed any more."""

@@ -15,7 +15,6 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import CONTENT, JSON, Envelope, Frame, Malformed, split
-from ipr.kernel import loaded
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.errands import Errands
 from ipr.relay.readiness import Readiness
@@ -25,7 +24,8 @@ from ipr.relay.timer import CallLater
 class Standby:
     """One kernel, from its start until it takes over or is thrown away.
 
-    :param told: called when it is ready, with what it says that it has loaded.
+    :param question: what it is asked when it is ready; None: nothing.
+    :param told: called then, with the content of its answer, or with nothing in it.
     :param distrust: called once when it turns out not to be ours.
     :ivar header: of the first message that it sent, with its session.
     """
@@ -37,6 +37,7 @@ class Standby:
         signer: Signer,
         replays: Replays,
         call_later: CallLater,
+        question: Draft | None,
         told: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
     ) -> None:
@@ -46,6 +47,7 @@ class Standby:
             kernel, self.errands, call_later, _nothing, self._ready
         )
         self._signer = signer
+        self._question = question
         self._told = told
         self._distrust: Callable[[], None] | None = distrust
         self._asked = False
@@ -65,7 +67,10 @@ class Standby:
         if not self._asked:
             self._asked = True
             self.readiness.stop()
-            self.errands.ask("shell", loaded.question(), self._loaded)
+            if self._question is None:
+                self._told({})
+            else:
+                self.errands.ask("shell", self._question, self._loaded)
 
     def _loaded(self, envelope: Envelope) -> None:
         self._told(envelope.content)

@@ -36,6 +36,29 @@ class SupplyTests(Case):
         self.assertEqual(self.refused(Launch(argv)), "")
 
 
+class QuestionTests(Case):
+    """What the kernel that was started is asked."""
+
+    def asked(self, language: str) -> bool:
+        launch = Launch(("kernel", "{connection_file}"), language=language)
+        starter: Any = mock.Mock()
+        kernel = NextKernel(NOTHING, Plan(NOTHING, launch, "", None), starter, NOTHING)
+        supply = Supply(NOTHING, kernel)
+        supply.start(*[NOTHING] * 3)
+        return supply.question() is not None
+
+    def test_python_is_asked_what_it_has_loaded(self) -> None:
+        self.assertTrue(self.asked("python"))
+        self.assertTrue(self.asked("Python"))
+
+    def test_kernel_of_an_unknown_language_is_asked(self) -> None:
+        self.assertTrue(self.asked(""))
+
+    def test_other_languages_are_asked_nothing(self) -> None:
+        self.assertFalse(self.asked("R"))
+        self.assertFalse(self.asked("bash"))
+
+
 class WishTests(Case):
     def wished(self, standby: str, found: Room) -> State:
         messenger = FakeMessenger([])

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ipr.jupyter.messages import Draft
+from ipr.kernel import loaded
 from tests.fakes import FakeInner
 from tests.relay.relay_case import ASKED, INFO, RelayCase
 from tests.requests import body, header
@@ -20,9 +22,12 @@ class StandbyTests(RelayCase):
         self.told: list[Mapping[str, Any]] = []
         self.distrusted = 0
         self.standby = FakeInner(self.done, 0)
-        self.relay.expect(self.standby, self.told.append, self._distrust)
+        self.expect(self.standby, loaded.question())
         self.addCleanup(self.relay.forget, self.standby)
         self.took()
+
+    def expect(self, kernel: FakeInner, question: Draft | None) -> None:
+        self.relay.expect(kernel, question, self.told.append, self._distrust)
 
     def _distrust(self) -> None:
         self.distrusted += 1
@@ -58,6 +63,17 @@ class StandbyTests(RelayCase):
         )
         self.says("shell", "execute_reply", "execute_request", status="ok", loaded=1)
         self.assertEqual(self.told, [{"status": "ok", "loaded": 1}])
+
+    def test_one_of_another_language_is_asked_nothing(self) -> None:
+        """It is ready at once: an execute_request might count as a cell there."""
+        self.relay.forget(self.standby)
+        self.standby = FakeInner(self.done, 0)
+        self.expect(self.standby, None)
+        self.addCleanup(self.relay.forget, self.standby)
+        self.took()
+        self.info()
+        self.assertEqual(self.took(), [])
+        self.assertEqual(self.told, [{}])
 
     def test_its_kernel_info_is_not_told_before_it_takes_over(self) -> None:
         self.info()

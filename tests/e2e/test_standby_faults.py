@@ -1,0 +1,395 @@
+"""A kernel that waits for its turn, and everything that can befall it.
+
+Whatever dies, at whatever moment: each request gets one reply and one idle, the next
+cell runs in a kernel that is what a new one would be, and nothing is left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.environment import Environment
+from tests.e2e.harness import Client, Kernel, Place, until
+
+#: How a kernel's command line is told from its guardian's.
+LAUNCHER = "ipykernel_launcher"
+OPTIONS = ["--standby=full", "--log-level=DEBUG"]
+
+LOOK = "print(__import__('os').getpid(), 'x' in globals())"
+
+
+class Wrapped:
+    """A kernel with a standby, and one client.
+
+    :ivar pid: of the kernel that runs.
+    """
+
+    def __init__(
+        self, place: Place, started: tuple[Kernel, Client] | None = None
+    ) -> None:
+        self.place = place
+        if started is None:
+            kernel = place.start("wrapped", OPTIONS)
+            started = kernel, kernel.client()
+        self.kernel, self.client = started
+        self.pid = self.client.inner_pid()
+        self._earlier: set[int] = set()
+        self.client.run("x = 1")
+
+    def kernels(self) -> set[int]:
+        """:return: the kernels that there are, in whatever state."""
+        found = set()
+        for process in self.place.processes():
+            with contextlib.suppress(psutil.Error):
+                if LAUNCHER in process.cmdline():
+                    found.add(process.pid)
+        return found
+
+    def booting(self) -> int:
+        """Wait until a standby has been started; :return: its pid."""
+
+        # What has run cells may still end.
+        self._earlier.add(self.pid)
+
+        def found() -> int:
+            others = self.kernels() - self._earlier
+            return others.pop() if len(others) == 1 else 0
+
+        pid = until(found, "a standby")
+        assert isinstance(pid, int)
+        return pid
+
+    def waiting(self) -> int:
+        """Wait until a standby has come up; :return: its pid."""
+        while True:
+            pid = self.booting()
+            try:
+                process = psutil.Process(pid)
+                before = -1.0
+                while (now := sum(process.cpu_times()[:2])) != before or now < 0.2:
+                    before = now
+                    time.sleep(0.5)
+            except psutil.Error:
+                continue
+            return pid
+
+    def restart(self, magic: str = "%restart") -> int:
+        """Restart, and look at the new kernel; :return: its pid.
+
+        Twice the outputs are looked at: of the rest of the cell, and of the next one.
+        """
+        first = self.client.run(f"{magic}\n{LOOK}")
+        second = self.client.run(LOOK)
+        *_, said = self.client.text(first).splitlines()
+        assert said == self.client.text(second).strip()
+        pid, x = said.split()
+        assert x == "False"
+        assert int(pid) != self.pid
+        self._earlier.add(self.pid)
+        self.pid = int(pid)
+        return self.pid
+
+
+@pytest.fixture
+def wrapped(place: Place) -> Iterator[Wrapped]:
+    made = Wrapped(place)
+    yield made
+    # Whatever the test did: all that was asked got its answers.
+    made.client.fence()
+    made.client.assert_once()
+
+
+def guardian_of(pid: int) -> int:
+    parent = psutil.Process(pid).ppid()
+    assert parent not in (1, os.getpid())
+    return parent
+
+
+def assert_nothing_left(place: Place) -> None:
+    until(lambda: not place.processes(), f"the end of {place.described_processes()}")
+    assert place.leftovers() == []
+
+
+def test_it_takes_over_and_another_one_is_started(wrapped: Wrapped) -> None:
+    for _ in range(2):
+        standby = wrapped.waiting()
+        assert wrapped.restart() == standby
+
+
+@pytest.mark.parametrize("magic", ["%restart", "%restart now"])
+def test_one_that_still_starts_takes_over(wrapped: Wrapped, magic: str) -> None:
+    standby = wrapped.booting()
+    assert wrapped.restart(magic) == standby
+
+
+def test_crash_hands_over(wrapped: Wrapped) -> None:
+    standby = wrapped.waiting()
+    dies = wrapped.client.execute("import os; os.kill(os.getpid(), 9)")
+    after = wrapped.client.execute(LOOK)
+    wrapped.client.finish(dies, after)
+    assert wrapped.client.replies(dies)[0].content["status"] == "error"
+    look = wrapped.client.run(LOOK)
+    assert wrapped.client.text(look).split() == [str(standby), "False"]
+
+
+def test_crash_while_it_starts(wrapped: Wrapped) -> None:
+    wrapped.booting()
+    dies = wrapped.client.execute("import os; os.kill(os.getpid(), 9)")
+    wrapped.client.finish(dies)
+    assert wrapped.client.value("'x' in globals()") == "False"
+    until(lambda: len(wrapped.kernels()) == 1, "one kernel")
+
+
+@pytest.mark.parametrize("victim", ["kernel", "guardian", "both"])
+@pytest.mark.parametrize("moment", ["booting", "waiting"])
+def test_standby_that_dies_is_no_loss(
+    wrapped: Wrapped, victim: str, moment: str
+) -> None:
+    standby = wrapped.booting() if moment == "booting" else wrapped.waiting()
+    guardian = guardian_of(standby)
+    before = len(wrapped.client.received)
+    victims = {"kernel": [standby], "guardian": [guardian], "both": [guardian, standby]}
+    for pid in victims[victim]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until(lambda: not harness.is_alive(standby), "the end of the standby")
+    assert wrapped.client.value("x") == "1"
+    others = [
+        message
+        for message in wrapped.client.received[before:]
+        if message.parent.get("msg_type") not in ("execute_request",)
+    ]
+    assert others == [], "a standby that dies is nobody's business"
+    wrapped.restart()
+
+
+@pytest.mark.parametrize("milliseconds", [0, 10, 20, 40, 80])
+def test_standby_that_dies_as_it_takes_over(
+    wrapped: Wrapped, milliseconds: int
+) -> None:
+    """At every moment of the handover, as far as time can hit them."""
+    standby = wrapped.waiting()
+    asked = wrapped.client.execute(f"%restart\n{LOOK}")
+    behind = wrapped.client.execute(LOOK)
+    time.sleep(milliseconds / 1000)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(standby, signal.SIGKILL)
+    wrapped.client.finish(asked, behind)
+    assert wrapped.client.value("'x' in globals()") == "False"
+
+
+def test_restarts_back_to_back(wrapped: Wrapped) -> None:
+    wrapped.waiting()
+    asked = [wrapped.client.execute(f"%restart\nprint({n})") for n in range(4)]
+    wrapped.client.finish(*asked)
+    for number, msg_id in enumerate(asked):
+        assert wrapped.client.text(msg_id).splitlines()[-1] == str(number)
+    until(lambda: len(wrapped.kernels()) == 1, "one kernel")
+
+
+def test_two_restarts_at_once_by_two_clients(wrapped: Wrapped) -> None:
+    other = wrapped.kernel.client()
+    wrapped.waiting()
+    first = wrapped.client.execute("%restart now\nprint('first')")
+    second = other.execute("%restart now\nprint('second')")
+    harness.receive(
+        [wrapped.client, other],
+        lambda: wrapped.client.is_finished(first) and other.is_finished(second),
+        "both restarts",
+    )
+    other.fence()
+    other.assert_once()
+    assert wrapped.client.value("'x' in globals()") == "False"
+
+
+def test_nothing_of_a_standby_is_heard_before_it_takes_over(wrapped: Wrapped) -> None:
+    session = wrapped.client.received[-1].header["session"]
+    mark = len(wrapped.client.received)
+    wrapped.waiting()
+    wrapped.client.run("1")
+    heard = wrapped.client.received[mark:]
+    assert {message.header["session"] for message in heard} == {session}
+    assert {m.parent.get("msg_type") for m in heard} == {"execute_request"}
+    wrapped.restart()
+    mark = len(wrapped.client.received)
+    wrapped.client.run("1")
+    (later,) = {message.header["session"] for message in wrapped.client.received[mark:]}
+    assert later != session
+
+
+def test_first_outputs_are_not_lost(wrapped: Wrapped) -> None:
+    """The very first line that the new kernel prints, twenty times."""
+    for number in range(3):
+        wrapped.waiting()
+        msg_id = wrapped.client.run(
+            f"%restart\nfor n in range(200): print({number}, n, flush=True)"
+        )
+        lines = wrapped.client.text(msg_id).splitlines()[-200:]
+        assert lines == [f"{number} {n}" for n in range(200)]
+        wrapped.client.run("x = 1")
+        wrapped.pid = wrapped.client.inner_pid()
+
+
+def test_counts_and_history_begin_anew(wrapped: Wrapped) -> None:
+    wrapped.waiting()
+    wrapped.restart()
+    msg_id = wrapped.client.execute("1 + 1")
+    reply = wrapped.client.finish(msg_id)
+    # The two looks at it were cells 1 and 2.
+    assert reply["execution_count"] == 3
+    text = "list(get_ipython().history_manager.get_range(raw=True))"
+    history = wrapped.client.value(text)
+    assert "ipr" not in history
+    assert "1 + 1" in history
+
+
+@pytest.mark.parametrize("moment", ["booting", "waiting"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_daemon_that_ends_leaves_nothing(
+    place: Place, moment: str, number: int
+) -> None:
+    wrapped = Wrapped(place)
+    if moment == "booting":
+        wrapped.booting()
+    else:
+        wrapped.waiting()
+    os.kill(wrapped.kernel.pid, number)
+    wrapped.kernel.exit_code(20)
+    # The clients' connection file is the manager's.
+    wrapped.kernel.close()
+    assert_nothing_left(place)
+
+
+@pytest.mark.parametrize("moment", ["booting", "waiting"])
+def test_shutdown_leaves_nothing(place: Place, moment: str) -> None:
+    wrapped = Wrapped(place)
+    if moment == "booting":
+        wrapped.booting()
+    else:
+        wrapped.waiting()
+    began = time.monotonic()
+    wrapped.kernel.shutdown()
+    assert time.monotonic() - began < 10
+    assert_nothing_left(place)
+
+
+def test_device_is_free_before_the_standby_takes_over(wrapped: Wrapped) -> None:
+    """As with a GPU: at no moment are there two kernels that may use it."""
+    device = "/dev/fuse"
+    if not os.access(device, os.R_OK | os.W_OK):
+        pytest.skip(f"{device} cannot be opened here")
+    old = wrapped.pid
+    wrapped.client.run(f"device = open({device!r}, 'r+b', buffering=0)")
+    standby = wrapped.waiting()
+    # At once, in the new kernel: does the old one still have it?
+    cell = wrapped.client.run(
+        "%restart\nimport glob, os\nhave = []\n"
+        f"for each in glob.glob('/proc/{old}/fd/*'):\n"
+        "    try: have.append(os.readlink(each))\n"
+        "    except OSError: pass\n"
+        f"print({device!r} in have, os.getpid())"
+    )
+    assert wrapped.client.text(cell).splitlines()[-1] == f"False {standby}"
+
+
+def test_standby_is_started_anew_when_its_folder_is_gone(place: Place) -> None:
+    folder = Path(place.root) / "elsewhere"
+    folder.mkdir()
+    wrapped = Wrapped(place)
+    wrapped.restart(f"%restart --cwd {folder}")
+    wrapped.waiting()
+    folder.rmdir()
+    cell = wrapped.client.execute("%restart\nprint('here')")
+    wrapped.client.finish(cell)
+    wrapped.client.fence()
+    wrapped.client.assert_once()
+
+
+def test_other_surroundings_are_those_of_a_new_kernel(wrapped: Wrapped) -> None:
+    standby = wrapped.waiting()
+    cell = wrapped.client.run(
+        "%restart --env IPR_X=5\nimport os; print(os.environ['IPR_X'], os.getpid())"
+    )
+    value, pid = wrapped.client.text(cell).splitlines()[-1].split()
+    assert value == "5"
+    assert int(pid) != standby
+    wrapped.pid = int(pid)
+    wrapped.client.run("x = 1")
+    standby = wrapped.waiting()
+    assert wrapped.restart() == standby
+    assert wrapped.client.value("__import__('os').environ['IPR_X']") == "5"
+
+
+# --- installations -----------------------------------------------------------------
+
+
+@pytest.fixture
+def installed(place: Place) -> Environment:
+    """Version 1.0 of tiny, which each kernel imports at its start."""
+    environment = Environment(place)
+    environment.install(environment.wheel("1.0"))
+    environment.startup.write_text("import tiny\n")
+    return environment
+
+
+def test_upgrade_is_there_after_a_restart(installed: Environment) -> None:
+    """By pip in a terminal; the package was imported, in the standby as well."""
+    wrapped = Wrapped(installed.place, started=installed.start("wrapped", OPTIONS))
+    old = wrapped.waiting()
+    assert wrapped.client.value("tiny.version") == "1.0"
+    installed.install("--upgrade", installed.wheel("1.1"))
+    assert wrapped.restart() != old
+    assert wrapped.client.value("tiny.version") == "1.1"
+    wrapped.client.run("x = 1")
+    standby = wrapped.waiting()
+    assert wrapped.restart() == standby
+    assert wrapped.client.value("tiny.version") == "1.1"
+    wrapped.client.assert_once()
+
+
+def test_upgrade_in_a_cell_is_there_in_the_rest_of_the_restart(
+    installed: Environment,
+) -> None:
+    wrapped = Wrapped(installed.place, started=installed.start("wrapped", OPTIONS))
+    wrapped.waiting()
+    wheel = installed.wheel("1.1")
+    command = [sys.executable, "-m", "pip", "--python", installed.python, "install"]
+    command += ["--no-deps", "--no-index", "--upgrade", wheel]
+    cells = [
+        wrapped.client.execute(f"import subprocess; subprocess.run({command})"),
+        wrapped.client.execute("%restart\nprint(tiny.version)"),
+        wrapped.client.execute("print(tiny.version)"),
+    ]
+    wrapped.client.finish(*cells)
+    for cell in cells[1:]:
+        assert wrapped.client.text(cell).splitlines()[-1] == "1.1"
+    wrapped.client.assert_once()
+
+
+def test_upgrade_while_a_standby_starts_is_there_after_a_restart(
+    installed: Environment,
+) -> None:
+    wrapped = Wrapped(installed.place, started=installed.start("wrapped", OPTIONS))
+    wheel = installed.wheel("1.1")
+    wrapped.booting()
+    installed.install("--upgrade", wheel)
+    wrapped.restart()
+    assert wrapped.client.value("tiny.version") == "1.1"
+
+
+def test_new_startup_file_runs_after_a_restart(installed: Environment) -> None:
+    wrapped = Wrapped(installed.place, started=installed.start("wrapped", OPTIONS))
+    wrapped.waiting()
+    (installed.profile / "startup" / "10-more.py").write_text("more = 7")
+    wrapped.restart()
+    assert wrapped.client.value("more") == "7"

@@ -1,0 +1,93 @@
+"""A standby of another language: it takes over, and is what a new kernel would be."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.harness import Client, Kernel, Place
+from tests.kernels.subjects import BY_NAME, Subject
+
+pytestmark = [pytest.mark.kernels, pytest.mark.slow]
+
+#: One of each kind: in C, in R, around a shell, in JavaScript, in an older Python.
+NAMES = ["xeus-python", "ir", "bash", "octave", "deno", "lua", "ipykernel6"]
+#: Seconds until there is one: the kernel has to be idle, and it has to boot.
+SOON = 120.0
+
+
+def start(place: Place, subject: Subject) -> Client:
+    """Start a kernel with a standby; :return: a client of it."""
+    if subject.modules:
+        os.symlink(subject.modules, os.path.join(place.work, "node_modules"))
+    path = subject.lay(place.specs, "plain")
+    with open(path) as file:
+        content = json.load(file)
+    name = place.wrapped_spec(
+        content["argv"],
+        ["--standby=full"],
+        restarter_original_interrupt_mode=content.get("interrupt_mode", "signal"),
+        language=content["language"],
+        env=content.get("env", {}),
+        # Not ipykernel's: it would be taken to encrypt.
+        metadata=content.get("metadata", {}),
+    )
+    return Kernel(place, name, {**subject.environment, "HOME": place.root}).client()
+
+
+def status(client: Client) -> str:
+    """:return: what ``%ipr status`` says of the standby."""
+    cell = client.execute("%ipr status")
+    client.finish(cell)
+    lines = client.shown(cell).splitlines()
+    (line,) = [line for line in lines if line.startswith("standby")]
+    return line.removeprefix("standby").strip()
+
+
+def waiting(client: Client) -> bool:
+    """Wait until one waits, or there will be none; :return: whether one waits."""
+    said = ""
+
+    def settled() -> bool:
+        nonlocal said
+        said = status(client)
+        return said.startswith(("ready", "none: it takes"))
+
+    try:
+        harness.until(settled, "a standby", SOON, every=0.5)
+    except harness.Waited as error:
+        raise AssertionError(f"{error}; it is said: {said}") from None
+    return said.startswith("ready")
+
+
+@pytest.mark.parametrize("name", NAMES, indirect=True)
+def test_standby_takes_over_and_knows_nothing(place: Place, name: str) -> None:
+    subject = BY_NAME[name]
+    client = start(place, subject)
+    client.run(subject.cells.keep)
+    waits = waiting(client)
+    # Deno keeps a lock on its caches, as SQLite does: two of them are not for ipr.
+    assert waits != (name == "deno")
+    cell = client.run(f"%restart\n{subject.cells.print}")
+    assert "42" in client.text(cell)
+    recalled = client.execute(subject.cells.recall)
+    client.finish(recalled)
+    assert "secret41" not in client.text(recalled, None)
+    if waits:
+        assert waiting(client)
+    client.fence()
+    client.assert_once()
+
+
+@pytest.mark.parametrize("name", ["ir"], indirect=True)
+def test_new_profile_of_r_is_read_after_a_restart(place: Place, name: str) -> None:
+    client = start(place, BY_NAME[name])
+    assert waiting(client)
+    Path(place.work, ".Rprofile").write_text("from_profile <- 43\n")
+    cell = client.run("%restart\ncat(from_profile)")
+    assert client.text(cell).endswith("43")
+    client.assert_once()
