@@ -23,7 +23,7 @@ from tests.e2e.harness import Client, Kernel, Place, until
 
 #: How a kernel's command line is told from its guardian's.
 LAUNCHER = "ipykernel_launcher"
-OPTIONS = ["--standby=full", "--log-level=DEBUG"]
+OPTIONS = ["--standby=full"]
 
 LOOK = "print(__import__('os').getpid(), 'x' in globals())"
 
@@ -283,13 +283,18 @@ def test_shutdown_leaves_nothing(place: Place, moment: str) -> None:
     assert_nothing_left(place)
 
 
-def test_device_is_free_before_the_standby_takes_over(wrapped: Wrapped) -> None:
+@pytest.mark.parametrize(
+    "opened", ["open({!r}, 'r+b', buffering=0)", "__import__('os').open({!r}, 2)"]
+)
+def test_device_is_free_before_the_standby_takes_over(
+    wrapped: Wrapped, opened: str
+) -> None:
     """As with a GPU: at no moment are there two kernels that may use it."""
     device = "/dev/fuse"
     if not os.access(device, os.R_OK | os.W_OK):
         pytest.skip(f"{device} cannot be opened here")
     old = wrapped.pid
-    wrapped.client.run(f"device = open({device!r}, 'r+b', buffering=0)")
+    wrapped.client.run(f"device = {opened.format(device)}")
     standby = wrapped.waiting()
     # At once, in the new kernel: does the old one still have it?
     cell = wrapped.client.run(
