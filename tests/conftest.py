@@ -45,7 +45,10 @@ NIGHTLY = {
     "e2e/test_provisioner_environment.py",
     "e2e/test_provisioner_failures.py",
     "e2e/test_provisioner_server.py",
+    # What guards the main job is in test_standby.py.
+    "e2e/test_standby_faults.py",
     "e2e/test_terminal.py",
+    "kernels/test_standby.py",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,10 @@ def start(place: Place, subject: Subject) -> Client:
         # Not ipykernel's: it would be taken to encrypt.
         metadata=content.get("metadata", {}),
     )
-    return Kernel(place, name, {**subject.environment, "HOME": place.root}).client()
+    client = Kernel(place, name, {**subject.environment, "HOME": place.root}).client()
+    # One that answers before it can take a cell ends at the first.
+    time.sleep(subject.settling)
+    return client
 
 
 def status(client: Client) -> str:
