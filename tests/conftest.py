@@ -1,8 +1,8 @@
 """What holds for every test, and which of them run when nothing is said.
 
-``python -m pytest`` runs the core: all unit tests, and those tests with real kernels
-that carry the mark ``core``. Whoever names a path, a mark (``-m``) or a word (``-k``)
-has chosen: ``python -m pytest tests`` runs everything.
+``python -m pytest`` runs the core: the unit tests that are not marked ``slow``, and
+those tests with real kernels that are marked ``core``. Whoever names a path, a mark
+(``-m``) or a word (``-k``) has chosen: ``python -m pytest tests`` runs everything.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ WHOLE = {
     "places",
 }
 
-#: Files whose tests outside of the core are left to ``pytest tests``, ``-m nightly``:
-#: ``.ci/run`` has half an hour.
+#: Files whose tests are left to ``pytest tests``, ``-m nightly``, but for those in the
+#: core and those with the mark ``slow``: ``.ci/run`` has half an hour.
 NIGHTLY = {
     "browser/test_button.py",
     "e2e/test_button.py",
@@ -61,6 +61,10 @@ def _chose_nothing(config: pytest.Config) -> bool:
     )
 
 
+def _marked(item: pytest.Item, *names: str) -> bool:
+    return any(item.get_closest_marker(name) is not None for name in names)
+
+
 def pytest_report_header(config: pytest.Config) -> str | None:
     if _chose_nothing(config):
         return "selection: the core; for all tests name their folder: pytest tests"
@@ -76,7 +80,7 @@ def pytest_collection_modifyitems(
         room = path.parts[0]
         if room not in WHOLE and item.get_closest_marker("slow") is None:
             item.add_marker("core")
-        if path.as_posix() in NIGHTLY and item.get_closest_marker("core") is None:
+        if path.as_posix() in NIGHTLY and not _marked(item, "core", "slow"):
             item.add_marker("nightly")
     if _chose_nothing(config):
         core = [item for item in items if item.get_closest_marker("core")]

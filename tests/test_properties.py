@@ -13,6 +13,7 @@ from itertools import count
 from typing import Any
 
 import attrs
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -54,7 +55,7 @@ from tests.lifecycle.machine_world import World
 from tests.requests import SIGNER, body, header, request
 
 SETTINGS = settings(
-    max_examples=80,
+    max_examples=50,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -883,8 +884,21 @@ WholeShellTests = WholeShell.TestCase
 WholeShellTests.settings = SETTINGS
 #: The same, to its natural end.
 LiveShellTests = LiveShell.TestCase
-# Few ways lead to a cell that hangs.
-LiveShellTests.settings = settings(SETTINGS, max_examples=250)
+LiveShellTests.settings = SETTINGS
 #: The same with a restart from the front end.
 OwnedShellTests = OwnedShell.TestCase
-OwnedShellTests.settings = settings(SETTINGS, max_examples=150)
+OwnedShellTests.settings = SETTINGS
+
+
+class LongLiveShell(LiveShell):
+    """Few ways lead to a cell that hangs."""
+
+
+class LongOwnedShell(OwnedShell):
+    """Nor to two restarts that meet."""
+
+
+LongLiveShellTests = pytest.mark.slow(LongLiveShell.TestCase)
+LongLiveShellTests.settings = settings(SETTINGS, max_examples=250)
+LongOwnedShellTests = pytest.mark.slow(LongOwnedShell.TestCase)
+LongOwnedShellTests.settings = settings(SETTINGS, max_examples=150)

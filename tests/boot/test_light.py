@@ -8,7 +8,7 @@ import typing
 from functools import partial
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipr.boot import light
@@ -77,7 +77,12 @@ _VALUES = st.recursive(
 )
 
 
+#: Making such values takes longer than reading them.
+FEWER = settings(deadline=None, max_examples=40)
+
+
 class JsonTests(Case):
+    @FEWER
     @given(_VALUES, st.sampled_from([None, 2]))
     def test_reads_as_json_does(self, value: Any, indent: int | None) -> None:
         text = json.dumps(value, indent=indent)
@@ -93,6 +98,7 @@ class JsonTests(Case):
             error = self.raised(ValueError, light.loads, text)
             self.assertEqual(str(error), "it is nested too deeply")
 
+    @FEWER
     @given(st.dictionaries(st.text(), _VALUES))
     def test_writes_as_json_does(self, value: dict[str, Any]) -> None:
         self.assertEqual(light.dumps(value), json.dumps(value, indent=2))

@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.case import Case
 
 # No test process holds a reactor: each of these is one of its own. The step comes
@@ -64,6 +66,7 @@ class SteppedTests(Case):
         for step in ("-3600", "3600"):
             self.assertEqual(self.told(step), {"set before", "set after", "loop"})
 
+    @pytest.mark.slow
     def test_twisted_by_itself(self) -> None:
         """What this is for: if it ever passes, the module can go."""
         self.assertEqual(self.told("-3600", "plain"), {""})

@@ -20,8 +20,14 @@ from tests.e2e.situations import (
     SLEEP,
     Prepare,
     asking,
+    busy,
     crashed,
+    queued,
+    restarting,
 )
+
+#: States of the cells in which a core run presses the button.
+CORE = (busy, asking, queued, restarting)
 
 #: Seconds that an answer to a greeting or to an order may take, under load.
 AT_ONCE = 2.0
@@ -119,8 +125,20 @@ def is_new(client: Client) -> bool:
     return client.value("'x' in globals()") == "False"
 
 
-@pytest.mark.parametrize("now", [False, pytest.param(True, marks=pytest.mark.core)])
-@pytest.mark.parametrize("prepare", ALL)
+def pressed() -> list[Any]:
+    """Return each state of the cells, and whether the button is pressed urgently."""
+    urgent = [
+        pytest.param(
+            prepare,
+            True,
+            marks=pytest.mark.core if prepare in CORE else pytest.mark.slow,
+        )
+        for prepare in ALL
+    ]
+    return [*urgent, *((prepare, False) for prepare in ALL)]
+
+
+@pytest.mark.parametrize(("prepare", "now"), pressed())
 def test_restart_is_in_place(
     kernel: Kernel, client: Client, button: Button, prepare: Prepare, now: bool
 ) -> None:

@@ -210,7 +210,6 @@ def test_is_never_dead_for_other_tasks(place: Place) -> None:
     assert_usable(client)
 
 
-@pytest.mark.slow
 def test_thirty_in_a_row(place: Place) -> None:
     """Nothing is left open, here or in the daemon, and nothing is complained of."""
     kernel = Pressed(place)

@@ -239,7 +239,6 @@ def test_by_the_manager(place: Place) -> None:
         assert kernel.exit_code(0.1) == 0
 
 
-@pytest.mark.core
 def test_restart_by_the_manager(place: Place) -> None:
     """The Restart button: another daemon on the same ports, the clients stay."""
     kernel = place.start("wrapped")
@@ -432,8 +431,9 @@ def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None
     )
 
 
-@pytest.mark.core
-@pytest.mark.parametrize("state", ["idle", "in a cell"])
+@pytest.mark.parametrize(
+    "state", ["idle", pytest.param("in a cell", marks=pytest.mark.core)]
+)
 def test_death_of_the_parent(place: Place, state: str) -> None:
     """A Jupyter server that is killed takes its daemons with it."""
     with server_of(place) as (daemon, path):

@@ -57,7 +57,6 @@ def restart(client: Client) -> int:
     return client.inner_pid()
 
 
-@pytest.mark.core
 def test_takes_over_at_restart_and_is_followed_by_another(client: Client) -> None:
     standby = waiting(client)
     client.forget()

@@ -6,6 +6,7 @@ import contextlib
 import shlex
 import time
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -38,6 +39,7 @@ class WordsTests(Case):
         ):
             self.assertEqual(shell_words(text), words)
 
+    @pytest.mark.slow
     def test_time_grows_with_the_length(self) -> None:
         """2 MB in one word: the square of that would be a minute and a half."""
         for piece in ("x", "\\a", '\\"', "''", '""', "'a"):

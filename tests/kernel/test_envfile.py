@@ -9,6 +9,7 @@ import os
 import time
 
 import dotenv
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -82,6 +83,7 @@ class ParseTests(Case):
         error = self.raised(BadLine, parse, "A0=x\n" + "".join(lines), {})
         self.assertIn("are larger than any program may be given", str(error))
 
+    @pytest.mark.slow
     def test_worst_file_takes_no_time(self) -> None:
         """The largest file of the worst kinds takes no time to speak of.
 

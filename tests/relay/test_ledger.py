@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ipr.jupyter.wire import Envelope
 from ipr.relay.ledger import MANY_OPEN, REMEMBERED, Ledger
 from ipr.relay.request import Request
@@ -216,6 +218,7 @@ class ManyTests(Case):
             self.finish(made)
         self.assertEqual(len(self.ledger), 0)
 
+    @pytest.mark.slow
     def test_sent_faster_than_answered(self) -> None:
         """A kernel that lags behind by thousands answers in order."""
         total, lag = 5 * MANY_OPEN, 2 * MANY_OPEN
@@ -240,6 +243,7 @@ class ManyTests(Case):
         self.enter(*(request(f"more {n}") for n in range(2 * MANY_OPEN)))
         self.assertIs(self.ledger.unfinished()[0], slow)
 
+    @pytest.mark.slow
     def test_never_answered(self) -> None:
         """What a client polls for does not pile up: the kernel has passed it over."""
         for number in range(5 * MANY_OPEN):

@@ -446,7 +446,7 @@ class EveryRowTests(Case):
         )
         self.raised(NoTransition, step, NONE, ReplyDue())
 
-    @settings(deadline=None, max_examples=300)
+    @settings(deadline=None, max_examples=100)
     @given(st.data())
     def test_each_one_ends_once(self, data: st.DataObject) -> None:
         """Whoever asked goes, joins, fails or is aborted: once, and then is no more.

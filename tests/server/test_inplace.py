@@ -116,6 +116,7 @@ class RestartTests(ButtonCase):
 
         self.run_async(work())
 
+    @pytest.mark.slow
     def test_request_that_was_lost_does_not_end_it(self) -> None:
         """Two restarts close the manager's socket under each other."""
 
@@ -155,6 +156,7 @@ class RestartTests(ButtonCase):
 
         self.run_async(work())
 
+    @pytest.mark.slow
     def test_several_at_once_keep_it(self) -> None:
         async def work() -> None:
             for count, now in ((2, False), (5, False), (5, True)):
@@ -203,6 +205,7 @@ class RestartTests(ButtonCase):
 
         self.run_async(work())
 
+    @pytest.mark.slow
     def test_thirty_restarts_open_nothing(self) -> None:
         async def work() -> None:
             manager, pid = await self.started()

@@ -360,6 +360,7 @@ def test_copy_that_would_never_be_used_is_refused(home: Home) -> None:
     assert not (home.own / "bash").exists()
 
 
+@pytest.mark.slow
 def test_sys_prefix_and_prefix(tmp_path: Path) -> None:
     environment = make_environment(tmp_path / "env2")
     (tmp_path / "home").mkdir()

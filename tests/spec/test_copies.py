@@ -51,6 +51,7 @@ def ended(*args, **kwargs):
         ("delete", "os.rmdir", 1),
     ],
 )
+@pytest.mark.slow
 def test_killed_while_it_copies_or_deletes(
     home: Home, what: str, function: str, calls: int
 ) -> None:
@@ -204,6 +205,7 @@ def test_copy_in_progress_is_left_alone(home: Home) -> None:
     assert home.run("install", "--user", "bash").code == 0
 
 
+@pytest.mark.slow
 def test_half_a_copy_is_replaced(home: Home) -> None:
     """As a kill leaves it: the marker comes first and goes last."""
     home.add("bash", shapes.BASH_KERNEL, home.site)

@@ -20,6 +20,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path, make_environment(tmp_path / "environment"))
 
 
+@pytest.mark.slow
 def test_commands_of_the_page(home: Home) -> None:
     analysis = Path(home.env["HOME"]) / "envs" / "analysis"
     home.add("python3", shapes.IPYKERNEL)

@@ -337,6 +337,7 @@ def test_read_only_file_and_folder(home: Home) -> None:
         folder.parent.chmod(0o755)
 
 
+@pytest.mark.slow
 def test_many_at_once_leave_one_of_two_contents(home: Home) -> None:
     """Whoever loses says so; the file is always one of the two."""
     path = home.add("python3", BEFORE)

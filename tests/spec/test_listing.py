@@ -146,6 +146,7 @@ def test_list_says_why_not(home: Home) -> None:
     assert home.listed()["gone"]["detail"] == ""
 
 
+@pytest.mark.slow
 def test_prefix_lists_another_environment(home: Home, tmp_path: Path) -> None:
     other = tmp_path / "other"
     kernels = other / "share" / "jupyter" / "kernels"

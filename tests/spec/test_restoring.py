@@ -279,6 +279,7 @@ def older(data: bytes) -> bytes:
 @settings(max_examples=150, deadline=None)
 @example(shapes.IPYKERNEL)
 @given(files())
+@pytest.mark.slow
 def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
     """Taken off at once, and after it was brought up to date."""
     try:

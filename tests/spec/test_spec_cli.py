@@ -63,6 +63,7 @@ def test_help_has_examples(home: Home, args: list[str]) -> None:
     assert max(map(len, ran.out.splitlines())) <= 88
 
 
+@pytest.mark.slow
 def test_python_m_ipr_does_the_same(home: Home) -> None:
     home.add("ir", shapes.IRKERNEL)
 

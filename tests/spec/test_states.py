@@ -14,6 +14,7 @@ from tests.spec.home import (
 
 
 @pytest.mark.parametrize("what", ["python", "ipr"])
+@pytest.mark.slow
 def test_missing_python_or_ipr_is_listed_with_the_mend(
     home: Home, tmp_path: Path, what: str
 ) -> None:

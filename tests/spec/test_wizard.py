@@ -177,6 +177,7 @@ def test_choose_and_agree(home: Home) -> None:
         [" ", TAB, ENTER, "This will:", TAB, ENTER],  # Cancel after the plan
     ],
 )
+@pytest.mark.slow
 def test_cancel_changes_nothing(home: Home, keys: list[str]) -> None:
     before = home.content()
     screen = Screen(home)
@@ -191,6 +192,7 @@ def test_cancel_changes_nothing(home: Home, keys: list[str]) -> None:
     assert home.content() == before
 
 
+@pytest.mark.slow
 def test_nothing_to_do(home: Home) -> None:
     screen = Screen(home)
     screen.expect("[ ] bash Bash")
@@ -199,6 +201,7 @@ def test_nothing_to_do(home: Home) -> None:
     assert screen.end() == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_written_is_copied(home: Home) -> None:
     path = home.add("aaa", shapes.BASH_KERNEL, home.site)
     lock(path.parent)
@@ -243,6 +246,7 @@ def test_wizard_without_prompt_toolkit_says_so(home: Home) -> None:
 
 @pytest.mark.parametrize("key", ["\x1b", "\x03", "\x04", "q"])
 @pytest.mark.parametrize("agreeing", [False, True])
+@pytest.mark.slow
 def test_keys_that_cancel(home: Home, key: str, agreeing: bool) -> None:
     """Esc, Ctrl-C, Ctrl-D and q, in either dialog."""
     before = home.content()
