@@ -41,6 +41,7 @@ NIGHTLY = {
     "e2e/test_button.py",
     "e2e/test_fingerprint.py",
     "e2e/test_owner.py",
+    "e2e/test_preload.py",
     "e2e/test_provisioner.py",
     "e2e/test_provisioner_environment.py",
     "e2e/test_provisioner_failures.py",

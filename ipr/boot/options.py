@@ -9,6 +9,16 @@ the first inner kernel is spawned: no attrs here.
 from __future__ import annotations
 
 from ipr.boot.light import NamedTuple
+from ipr.boot.values import (
+    LEVELS,
+    count,
+    level,
+    moment,
+    one_of,
+    program,
+    seconds,
+    spans,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,82 +28,6 @@ if TYPE_CHECKING:
 
 #: What some clients (jpterm, nbterm) leave as kernel.json has it.
 UNFILLED = "{resource_dir}"
-
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-
-def level(text: str) -> str:
-    """Read a log level.
-
-    :raises ValueError: when it is none; the text names those there are.
-    """
-    name = {"WARN": "WARNING", "FATAL": "CRITICAL"}.get(text.upper(), text.upper())
-    if name.isdecimal():
-        steps = min(max(int(name) // 10, 1), 5)
-        return LEVELS[steps - 1]
-    if name not in LEVELS:
-        raise ValueError(f"unknown log level {text!r}; use one of {', '.join(LEVELS)}")
-    return name
-
-
-def seconds(text: str) -> float:
-    """Read a span of time.
-
-    :raises ValueError: when it is no number, or negative.
-    """
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not 0 <= value < 1e9:
-        raise ValueError(f"not a number of seconds: {text!r}")
-    return value
-
-
-def count(text: str) -> int:
-    """Read a number of things.
-
-    :raises ValueError: when it is no whole number, or negative.
-    """
-    if not text.isdecimal():
-        raise ValueError(f"not a whole number: {text!r}")
-    return int(text)
-
-
-def spans(text: str) -> tuple[float, ...]:
-    """Read spans of time, ``600,120``; ``""``: none.
-
-    :raises ValueError: when one is no number, or negative.
-    """
-    return tuple(seconds(part) for part in text.split(",") if part.strip())
-
-
-def moment(text: str) -> float:
-    """Read a point in time: ``2026-11-29T18:00``, here or with an offset.
-
-    :returns: seconds since 1970; 0 for ``""``.
-    :raises ValueError: when it is none.
-    """
-    if not text:
-        return 0.0
-    # Late: 3 ms, and hardly anybody has one.
-    import datetime
-
-    try:
-        return datetime.datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        raise ValueError(f"not a time like 2026-11-29T18:00: {text!r}") from None
-
-
-def one_of(*words: str) -> Callable[[str], str]:
-    """Make a reader for one of some words."""
-
-    def read(text: str) -> str:
-        if text not in words:
-            raise ValueError(f"{text!r} is not one of {', '.join(words)}")
-        return text
-
-    return read
 
 
 class Option(NamedTuple):
@@ -138,7 +72,8 @@ OPTIONS = (
            " (default: 10)"),
     Option("start-timeout", "", "SECONDS", -1.0, seconds,
            "kill a kernel that is not ready after this time; 0: never (default: 60;"
-           " 0 if the command may wait in a queue: srun, qsub, ssh ...)"),
+           " 600 with --preload; 0 if the command may wait in a queue: srun, qsub, ssh"
+           " ...)"),
     Option("no-autorestart", "", "", False, bool,
            "do not restart a kernel that died until %%restart"),
     Option("restart-overlap", "", "WHEN", "auto", one_of("never", "auto"),
@@ -148,6 +83,9 @@ OPTIONS = (
     Option("standby", "", "WHICH", "off", one_of("off", "auto", "full"),
            "start the next kernel in advance: full (a whole kernel, about 40 MiB for an"
            " ipykernel), auto (if there is plainly room), or off (default: off)"),
+    Option("preload", "", "FILE", "", program,
+           "code that each kernel runs first, in its own language, and a standby in"
+           " advance: imports, for instance; %%ipr status shows how it went"),
     Option("max-held", "", "MIB", 256, count,
            "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ipr.boot.options import level
+from ipr.boot.values import level
 from ipr.daemon import inside, standing
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log

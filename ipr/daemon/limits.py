@@ -13,6 +13,8 @@ from ipr.lifecycle.limits import Limits
 
 #: Seconds within which a kernel has to be ready, unless an option says otherwise.
 START_TIMEOUT = 60.0
+#: The same where it first runs a file, which may import much from a slow file system.
+PRELOAD_TIMEOUT = 600.0
 
 
 def limits(options: Mapping[str, Any], *, may_queue: bool) -> Limits:
@@ -23,7 +25,8 @@ def limits(options: Mapping[str, Any], *, may_queue: bool) -> Limits:
     """
     start_timeout = options["start_timeout"]
     if start_timeout < 0:
-        start_timeout = 0.0 if may_queue else START_TIMEOUT
+        usual = PRELOAD_TIMEOUT if options["preload"] else START_TIMEOUT
+        start_timeout = 0.0 if may_queue else usual
     return Limits(
         restart_limit=options["restart_limit"],
         stable_start_time=options["stable_start_time"],

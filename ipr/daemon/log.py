@@ -108,7 +108,7 @@ class Log:
             _log.warn("{sentence}", sentence=sentence)
 
     def set_level(self, level: str) -> None:
-        """Set the level, by a name that :func:`ipr.boot.options.level` returns."""
+        """Set the level, by a name that :func:`ipr.boot.values.level` returns."""
         self.level = level
         self.debugging_changed(self.debugging)
 

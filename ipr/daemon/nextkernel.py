@@ -34,6 +34,7 @@ from ipr.kernel.surroundings import (
 )
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay import cells
+from ipr.relay.preload import NO_PRELOAD, Preload
 
 
 class NotRestarted(ValueError):
@@ -74,6 +75,7 @@ class NextKernel:
 
     :param planned: the first kernel's command, or why there is none.
     :param new_command: called when the next kernel's command is another one.
+    :ivar preload: what it runs before anything else.
     :ivar starter: starts it.
     :ivar surroundings: what the next kernel starts with.
     """
@@ -84,11 +86,13 @@ class NextKernel:
         planned: Plan,
         starter: Starter,
         new_command: Callable[[], None],
+        preload: Preload = NO_PRELOAD,
     ) -> None:
         self._reactor = reactor
         self._problem = planned.problem
         self.starter = starter
         self._new_command = new_command
+        self.preload = preload
         self.surroundings = self._first = Surroundings(planned.launch)
 
     @property

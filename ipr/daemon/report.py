@@ -17,6 +17,7 @@ import ipr
 import twisted
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.preloading import row
 from ipr.daemon.standing import described
 from ipr.daemon.status import Row, size, span
 from ipr.kernel import memory
@@ -60,6 +61,7 @@ class Report:
             *_job_memory(),
             *self._past_and_next(restarter),
             Row("standby", described(restarter.reserve)),
+            *row(self._next_kernel.preload, relay.preloaded),
             Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
             Row("clients", str(relay.subscribers)),
             *self._daemon(),

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from ipr.boot import guardian
 from ipr.boot.connection import Outer
 from ipr.boot.first import Plan
-from ipr.daemon import slurm, tidying
+from ipr.daemon import preloading, slurm, tidying
 from ipr.daemon.allocation import Allocation
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.desk import Desk
@@ -124,13 +124,8 @@ class Daemon:
         signer = Signer(outer.key.encode(), outer.signature_scheme)
         front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel(factory)
-        report = Report(
-            self._reactor,
-            next_kernel,
-            self._log,
-            outer.path,
-            self._watch.allocation.row,
-        )
+        row = self._watch.allocation.row
+        report = Report(self._reactor, next_kernel, self._log, outer.path, row)
         self._relay = Relay(
             front,
             signer,
@@ -142,6 +137,7 @@ class Daemon:
             commands=partial(self._commands, report),
             changer=next_kernel,
             desk=Desk(next_kernel, report, self._log, self._parts),
+            preload=next_kernel.preload,
         )
         front.listen(self._relay.inbound.received)
         self._log.debugging_changed = self._debugging
@@ -217,6 +213,7 @@ class Daemon:
             self._planned,
             starter,
             lambda: self._relay.greetings.info.forget(),
+            preloading.made(self._reactor, self._options["preload"]),
         )
 
     def _make_restarter(self, next_kernel: NextKernel, relay: Relay) -> Restarter:

@@ -113,7 +113,11 @@ class Supply:
             done(f"whether one is out of date cannot be seen: {error}")
             return
         folder = made.launch.resource_dir
-        found = found.and_also(whole=[os.path.abspath(folder)] if folder else [])
+        preload = self._next.preload.path
+        found = found.and_also(
+            files=[preload] if preload else [],
+            whole=[os.path.abspath(folder)] if folder else [],
+        )
         language, since = made.launch.language, self._since
         place = made.place or working_folder()
 

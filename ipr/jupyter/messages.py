@@ -51,6 +51,24 @@ class Failure:
         return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
 
 
+def silent(code: str, expressions: Mapping[str, str] = EMPTY) -> Draft:
+    """Run code that nobody sees, and that counts as no cell.
+
+    :param expressions: to evaluate afterwards, by names of their own.
+    """
+    return Draft(
+        "execute_request",
+        {
+            "code": code,
+            "silent": True,
+            "store_history": False,
+            "user_expressions": dict(expressions),
+            "allow_stdin": False,
+            "stop_on_error": False,
+        },
+    )
+
+
 def reply_type(msg_type: str) -> str:
     """``execute_request`` -> ``execute_reply``."""
     return msg_type.removesuffix("_request") + "_reply"

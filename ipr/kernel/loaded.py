@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
 
 #: Files, folders and names that an answer may hold. A kernel that has imported torch,
@@ -108,17 +109,7 @@ class Loaded:
 
 def question() -> Draft:
     """Return the request that asks for it; nobody sees it, and it counts no cell."""
-    return Draft(
-        "execute_request",
-        {
-            "code": "",
-            "silent": True,
-            "store_history": False,
-            "user_expressions": {_NAME: EXPRESSION},
-            "allow_stdin": False,
-            "stop_on_error": False,
-        },
-    )
+    return messages.silent("", {_NAME: EXPRESSION})
 
 
 def parse(content: Mapping[str, Any]) -> Loaded:

@@ -16,6 +16,7 @@ from twisted.logger import Logger
 from ipr.kernel.process import Ended
 from ipr.lifecycle import standby as sb
 from ipr.lifecycle import standbytable
+from ipr.lifecycle.limits import Limits
 from ipr.lifecycle.ports import Kernel, Listener, Supply
 from ipr.sockets.reactor import Clock
 
@@ -39,6 +40,12 @@ def _ignore(_told: object) -> None:
 
 
 PATIENCE = sb.Patience()
+
+
+def patience(limits: Limits) -> sb.Patience:
+    """Return the numbers: it may take as long to start as any kernel."""
+    return sb.Patience(boot=limits.start_timeout or PATIENCE.boot)
+
 
 #: A standby, and who is told of it.
 Handover = tuple[Kernel, Line]

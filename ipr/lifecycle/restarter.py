@@ -21,7 +21,7 @@ from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
 from ipr.lifecycle.limits import CLEAN, Leave, Limits
 from ipr.lifecycle.ports import Kernel, Messenger, Start, Supply
-from ipr.lifecycle.reserve import Reserve
+from ipr.lifecycle.reserve import Reserve, patience
 from ipr.lifecycle.retired import Retired
 from ipr.lifecycle.states import (
     PUBLIC_NAMES,
@@ -72,7 +72,7 @@ class Restarter:
             start,
             oom_kills,
             Retired(clock, limits),
-            Reserve(clock, supply, messenger, self._quiet),
+            Reserve(clock, supply, messenger, self._quiet, patience(limits)),
         )
         self._timers = Timers(clock, self.feed)
         self._events: deque[events.Event] = deque()

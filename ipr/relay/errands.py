@@ -1,7 +1,7 @@
 """What ipr asked an inner kernel itself.
 
-Knows which questions are open, and who takes each answer. Must not know what
-they are about. Nothing of it reaches a client.
+Knows which questions are open, who takes each answer, and who what is published for
+it. Must not know what they are about. Nothing of it reaches a client.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Errands:
         self._author = author
         self._replays = replays
         self._takers: dict[str, Take | None] = {}
+        self._hearers: dict[str, Take] = {}
 
     def __len__(self) -> int:
         return len(self._takers)
@@ -40,13 +41,22 @@ class Errands:
     def __contains__(self, msg_id: str) -> bool:
         return msg_id in self._takers
 
-    def ask(self, channel: str, draft: Draft, take: Take | None = None) -> None:
+    def ask(
+        self,
+        channel: str,
+        draft: Draft,
+        take: Take | None = None,
+        hear: Take | None = None,
+    ) -> None:
         """Ask, or tell, the kernel something.
 
         :param take: called with the reply; None: it is of no interest.
+        :param hear: called with each message that is published for it.
         """
         msg_id, body = self._author.request(draft)
         self._takers[msg_id] = take
+        if hear is not None:
+            self._hearers[msg_id] = hear
         self._replays.fresh(body[SIGNATURE])
         self._kernel.send(channel, body)
 
@@ -57,4 +67,13 @@ class Errands:
         take = self._takers[msg_id]
         if take is not None:
             take(envelope)
+        return True
+
+    def published(self, envelope: Envelope) -> bool:
+        """Pass on what was published for an errand; False when it was for none."""
+        msg_id = envelope.parent_id
+        if msg_id not in self._takers:
+            return False
+        if msg_id in self._hearers:
+            self._hearers[msg_id](envelope)
         return True

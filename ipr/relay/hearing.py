@@ -160,7 +160,7 @@ class Hearing:
     def _noted(self, envelope: Envelope) -> bool:
         """Note a message that matters; False: it goes no further."""
         kind = envelope.header["msg_type"]
-        if kind == "iopub_welcome" or envelope.parent_id in self.conversation.errands:
+        if kind == "iopub_welcome" or self.conversation.errands.published(envelope):
             return False
         request = self._ledger.parent(envelope)
         if request is None:
@@ -181,7 +181,7 @@ class Hearing:
         content = bytes(envelope.body[CONTENT])
         request = self._ledger.parent(envelope)
         if request is None:
-            if envelope.parent_id not in self.conversation.errands:
+            if not self.conversation.errands.published(envelope):
                 self._front.publish(frames)
             elif b'"idle"' in content:
                 self.readiness.idled()

@@ -18,6 +18,7 @@ from ipr.relay.greetings import Greetings
 from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
 from ipr.relay.ports import Decider
+from ipr.relay.preload import Beforehand, Preload
 from ipr.relay.standby import Standby
 from ipr.relay.timer import CallLater
 from ipr.relay.voice import Voice
@@ -28,6 +29,8 @@ class Listening:
 
     :param inbound: is told the signatures of what ipr signs for a kernel.
     :param decider: is told when one is ready, or not to be trusted.
+    :param preload: what each runs before anything else.
+    :ivar beforehand: that of the kernel that there is.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Listening:
         call_later: CallLater,
         inbound: Inbound,
         decider: Decider,
+        preload: Preload,
     ) -> None:
         self._voice = voice
         self._signer = signer
@@ -45,7 +49,9 @@ class Listening:
         self._call_later = call_later
         self._inbound = inbound
         self._decider = decider
+        self._preload = preload
         self._standbys: dict[Kernel, Standby] = {}
+        self.beforehand: Beforehand | None = None
 
     def expect(
         self,
@@ -90,6 +96,7 @@ class Listening:
             partial(self._decider.distrust, kernel.generation),
         )
         standby.take_over()
+        self.beforehand = standby.beforehand
         kernel.listen(hearing.received)
         if standby.header is not None:
             self._voice.learn_session(standby.header)
@@ -99,9 +106,18 @@ class Listening:
         """Tell what is known of it, and what comes."""
         kernel = hearing.conversation.kernel
         ready = partial(self._decider.ready, kernel.generation)
-        hearing.readiness.tell(
-            self._greetings.info.learn, partial(self._greetings.when_heard, ready)
-        )
+        released = partial(self._greetings.when_heard, ready)
+
+        def answers() -> None:
+            if self.beforehand is not None:
+                self.beforehand.before(released)
+
+        hearing.readiness.tell(self._greetings.info.learn, answers)
+
+    def close(self) -> None:
+        """The kernel that there was is gone; how its start went can still be read."""
+        if self.beforehand is not None:
+            self.beforehand.stop()
 
     def _standby(
         self,
@@ -116,6 +132,7 @@ class Listening:
             self._signer,
             self._inbound.replays,
             self._call_later,
+            self._preload,
             question,
             loaded,
             distrust,

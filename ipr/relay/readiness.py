@@ -31,6 +31,7 @@ class Readiness:
 
     :param informed: called with the content of each kernel_info_reply.
     :param ready: called when it is, and again with each sign after that.
+    :ivar info: its kernel_info_reply, if it has answered.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class Readiness:
         self._informed = informed
         self._ready = ready
         self._timer = Timer(call_later)
-        self._info: Draft | None = None
+        self.info: Draft | None = None
         self._idle = False
         #: Whether it has published anything but its welcome.
         self.published = False
@@ -59,8 +60,8 @@ class Readiness:
     ) -> None:
         """From here on, tell these; at once, what is known by now."""
         self._informed, self._ready = informed, ready
-        if self._info is not None:
-            informed(self._info)
+        if self.info is not None:
+            informed(self.info)
         if self.settled:
             ready()
 
@@ -69,7 +70,7 @@ class Readiness:
         heard = self._kernel.heard
         # One that has closed its iopub is none of the silent ones: no cell of
         # it would ever end.
-        if self._info is not None and heard:
+        if self.info is not None and heard:
             self._silent += 1
             if self.published or self._silent > SILENT_PROBES:
                 self._settle()
@@ -93,12 +94,12 @@ class Readiness:
     def _answer(self, envelope: Envelope) -> None:
         if envelope.header["msg_type"] != "kernel_info_reply":
             return
-        self._info = Draft("kernel_info_reply", envelope.content)
-        self._informed(self._info)
+        self.info = Draft("kernel_info_reply", envelope.content)
+        self._informed(self.info)
         self._check()
 
     def _check(self) -> None:
-        if self._info is not None and self._idle:
+        if self.info is not None and self._idle:
             self._settle()
 
     def _settle(self) -> None:

@@ -46,9 +46,11 @@ from ipr.relay.listening import Listening
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Changer, Commands, Decider, Desk, FrontSide
+from ipr.relay.preload import NO_PRELOAD, Preload
 from ipr.relay.quiet import Quiet
 from ipr.relay.remote import Remote
 from ipr.relay.restarts import Restarts
+from ipr.relay.silently import Outcome
 from ipr.relay.timer import CallLater
 from ipr.relay.trace import Trace
 from ipr.relay.voice import Voice
@@ -66,6 +68,7 @@ class Relay:
     :param max_held: bytes of requests that are kept.
     :param decider: makes the restarter, which needs the relay.
     :param commands: makes what carries out ``%ipr``, which looks at the relay.
+    :param preload: what each kernel runs before anything else.
     """
 
     def __init__(
@@ -81,11 +84,12 @@ class Relay:
         commands: Callable[[Relay], Commands],
         changer: Changer,
         desk: Desk,
+        preload: Preload = NO_PRELOAD,
     ) -> None:
         self.decider = decider(self)
         info = Info(synthetic_info)
         self.voice = voice = Voice(front, author, info.current)
-        self.greetings = Greetings(voice, info, call_later)
+        greetings = self.greetings = Greetings(voice, info, call_later)
         self.gate = Gate(voice, max_held, self._again)
         begun, current = Begun(), self._current
         self.restarts = Restarts(
@@ -108,12 +112,7 @@ class Relay:
             signer, self.gate, business, self.greetings, Trace(), self.decider.now
         )
         self._listening = Listening(
-            voice,
-            signer,
-            self.greetings,
-            call_later,
-            self.inbound,
-            self.decider,
+            voice, signer, greetings, call_later, self.inbound, self.decider, preload
         )
         self._quiet = Quiet(self.gate, self.decider.now, self.restarts)
         self._hearing: Hearing | None = None
@@ -136,6 +135,12 @@ class Relay:
     def subscribers(self) -> int:
         """How many clients are connected where the kernel publishes."""
         return self.voice.front.clients
+
+    @property
+    def preloaded(self) -> Outcome | None:
+        """How what the kernel runs first went; None: it is not over."""
+        beforehand = self._listening.beforehand
+        return beforehand.outcome if beforehand is not None else None
 
     @property
     def working(self) -> bool:
@@ -196,6 +201,7 @@ class Relay:
         hearing, self._hearing = self._hearing, None
         if hearing is not None:
             hearing.close()
+            self._listening.close()
             conversation = hearing.conversation
             self._subshells = conversation.subshells.known()
             self.greetings.obituary.ended(cause, seen=conversation.seen)
@@ -233,6 +239,7 @@ class Relay:
         self.restarts.begun.end(failure(cause))
         if self._hearing is not None:
             self._hearing.close()
+            self._listening.close()
             self._hearing.conversation.stop()
 
     def ask_to_go(self) -> None:

@@ -17,6 +17,7 @@ from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import CONTENT, JSON, Envelope, Frame, Malformed, split
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.errands import Errands
+from ipr.relay.preload import Beforehand, Preload
 from ipr.relay.readiness import Readiness
 from ipr.relay.timer import CallLater
 
@@ -24,10 +25,12 @@ from ipr.relay.timer import CallLater
 class Standby:
     """One kernel, from its start until it takes over or is thrown away.
 
+    :param preload: what it runs before anything else.
     :param question: what it is asked when it is ready; None: nothing.
     :param told: called then, with the content of its answer, or with nothing in it.
     :param distrust: called once when it turns out not to be ours.
     :ivar header: of the first message that it sent, with its session.
+    :ivar beforehand: what it runs first, before and after it takes over.
     """
 
     def __init__(
@@ -37,6 +40,7 @@ class Standby:
         signer: Signer,
         replays: Replays,
         call_later: CallLater,
+        preload: Preload,
         question: Draft | None,
         told: Callable[[Mapping[str, Any]], None],
         distrust: Callable[[], None],
@@ -44,8 +48,9 @@ class Standby:
         self.header: JSON | None = None
         self.errands = Errands(kernel, author, replays)
         self.readiness = Readiness(
-            kernel, self.errands, call_later, _nothing, self._ready
+            kernel, self.errands, call_later, _nothing, self._answers
         )
+        self.beforehand = Beforehand(preload, self.readiness, self.errands, call_later)
         self._signer = signer
         self._question = question
         self._told = told
@@ -62,6 +67,10 @@ class Standby:
         """Hear nothing any more, and ask nothing."""
         self._distrust = None
         self.readiness.stop()
+        self.beforehand.stop()
+
+    def _answers(self) -> None:
+        self.beforehand.before(self._ready)
 
     def _ready(self) -> None:
         if not self._asked:
@@ -96,8 +105,8 @@ class Standby:
         if kind != "iopub_welcome":
             self.readiness.published = True
         if (
-            kind == "status"
-            and envelope.parent_id in self.errands
+            self.errands.published(envelope)
+            and kind == "status"
             and b'"idle"' in bytes(envelope.body[CONTENT])
         ):
             self.readiness.idled()

@@ -9,92 +9,6 @@ from ipr.boot.options import BadOption
 from tests.case import Case
 
 
-class ReadersTests(Case):
-    def test_spans_of_time_are_read(self) -> None:
-        """Separated by commas; nothing is none."""
-        self.assertEqual(options.spans("600, 120"), (600.0, 120.0))
-        self.assertEqual(options.spans(""), ())
-        error = self.raised(ValueError, options.spans, "600,soon")
-        self.assertEqual(str(error), "not a number of seconds: 'soon'")
-
-    def test_point_in_time_is_read(self) -> None:
-        """With an offset or in local time; nothing is none."""
-        self.assertEqual(options.moment("1970-01-01T00:01:00+00:00"), 60.0)
-        self.assertEqual(options.moment(""), 0.0)
-        for text in ("soon", "2026-13-01", "600"):
-            error = self.raised(ValueError, options.moment, text)
-            self.assertEqual(str(error), f"not a time like 2026-11-29T18:00: {text!r}")
-
-    def test_level_is_read_in_any_case(self) -> None:
-        """Names in any case, the old ones too, and the numbers of logging."""
-        self.assertEqual(
-            [
-                options.level(text)
-                for text in (
-                    "debug",
-                    "Info",
-                    "WARN",
-                    "WARNING",
-                    "FATAL",
-                    "0",
-                    "10",
-                    "35",
-                    "50",
-                    "99",
-                )
-            ],
-            [
-                "DEBUG",
-                "INFO",
-                "WARNING",
-                "WARNING",
-                "CRITICAL",
-                "DEBUG",
-                "DEBUG",
-                "WARNING",
-                "CRITICAL",
-                "CRITICAL",
-            ],
-        )
-
-    def test_wrong_level(self) -> None:
-        """The text names those there are."""
-        for text in ("loud", "", "-10", "1.5"):
-            error = self.raised(ValueError, options.level, text)
-            self.assertEqual(
-                str(error),
-                f"unknown log level {text!r}; use one of DEBUG, INFO, WARNING, ERROR,"
-                " CRITICAL",
-            )
-
-    def test_seconds_are_not_negative(self) -> None:
-        """Any number that is not negative."""
-        self.assertEqual(
-            [options.seconds(text) for text in ("0", "1.5", "1e3", " 2 ")],
-            [0, 1.5, 1000, 2],
-        )
-
-    def test_wrong_seconds(self) -> None:
-        """Nor for ever, nor no number at all."""
-        for text in ("-1", "nan", "inf", "1e10", "soon", ""):
-            error = self.raised(ValueError, options.seconds, text)
-            self.assertEqual(str(error), f"not a number of seconds: {text!r}")
-
-    def test_count_is_a_whole_number(self) -> None:
-        """Whole numbers."""
-        self.assertEqual([options.count(text) for text in ("0", "5")], [0, 5])
-        for text in ("-1", "1.5", "", "x", "\u00b2"):
-            error = self.raised(ValueError, options.count, text)
-            self.assertEqual(str(error), f"not a whole number: {text!r}")
-
-    def test_one_of(self) -> None:
-        """One of the words, or a sentence with them."""
-        read = options.one_of("a", "b")
-        self.assertEqual(read("b"), "b")
-        error = self.raised(ValueError, read, "c")
-        self.assertEqual(str(error), "'c' is not one of a, b")
-
-
 class ParseTests(Case):
     def parse(self, *argv: str) -> tuple[dict[str, Any], list[str]]:
         return options.parse(argv, "1.2.3")
@@ -119,6 +33,7 @@ class ParseTests(Case):
                     "no_autorestart": False,
                     "restart_overlap": "auto",
                     "standby": "off",
+                    "preload": "",
                     "max_held": 256,
                     "abandoned_timeout": 0.0,
                     "warn_before": (600.0, 120.0),
@@ -180,6 +95,7 @@ class ParseTests(Case):
             "--no-autorestart",
             "--restart-overlap=never",
             "--standby=full",
+            f"--preload={__file__}",
             "--max-held=1",
             "--abandoned-timeout=3600",
             "--warn-before=60,5",
@@ -203,6 +119,7 @@ class ParseTests(Case):
                     "no_autorestart": True,
                     "restart_overlap": "never",
                     "standby": "full",
+                    "preload": __file__,
                     "max_held": 1,
                     "abandoned_timeout": 3600.0,
                     "warn_before": (60.0, 5.0),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipr.boot.options import OPTIONS
-from ipr.daemon.limits import START_TIMEOUT, limits
+from ipr.daemon.limits import PRELOAD_TIMEOUT, START_TIMEOUT, limits
 from tests.case import Case
 
 
@@ -24,6 +24,12 @@ class LimitsTests(Case):
             (made.restart_limit, made.stable_start_time, made.autorestart),
             (2, 3.0, False),
         )
+
+    def test_kernel_that_first_runs_a_file_has_more_time(self) -> None:
+        made = limits(options(preload="/code.py"), may_queue=False)
+        self.assertEqual(made.start_timeout, PRELOAD_TIMEOUT)
+        made = limits(options(preload="/code.py", start_timeout=5.0), may_queue=False)
+        self.assertEqual(made.start_timeout, 5.0)
 
     def test_a_kernel_that_may_queue_has_no_start_timeout(self) -> None:
         """Unless an option says otherwise."""

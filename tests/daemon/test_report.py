@@ -13,6 +13,7 @@ from ipr.kernel import memory
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.lifecycle.standby import Off
+from ipr.relay.silently import Outcome
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -35,7 +36,8 @@ class ReportTests(Case):
     def rows(self) -> dict[str, str]:
         """Return the values by their labels."""
         next_kernel: Any = FakePart(
-            surroundings=Surroundings(None, told=("--env A=1",))
+            surroundings=Surroundings(None, told=("--env A=1",)),
+            preload=FakePart(path="/code.py"),
         )
         made = Report(
             self.reactor,
@@ -50,6 +52,7 @@ class ReportTests(Case):
             gate=FakePart(held=3),
             subscribers=4,
             refusing=self.refusing,
+            preloaded=Outcome("said", "E: no"),
         )
         restarter: Any = FakePart(
             kernel=self.kernel,
@@ -72,6 +75,7 @@ class ReportTests(Case):
             ("requests", "2 running, 3 held"),
             ("clients", "4"),
             ("changes", "--env A=1"),
+            ("preload", "/code.py: E: no\nsaid"),
             ("connection file", "/run/k.json"),
             ("log level", "WARNING"),
             ("versions", report.versions()),

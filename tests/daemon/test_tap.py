@@ -64,6 +64,7 @@ class OptionsTests(Case):
             "--no-autorestart",
             "--restart-overlap=never",
             "--standby=full",
+            f"--preload={__file__}",
             "--max-held=1",
             "--abandoned-timeout=3600",
             "--warn-before=60,5",

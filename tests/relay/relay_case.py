@@ -11,6 +11,7 @@ from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import dumps, split
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.preload import NO_PRELOAD
 from ipr.relay.relay import Relay
 from tests.case import Case
 from tests.fakes import (
@@ -74,6 +75,7 @@ class RelayCase(Case):
 
     max_held = 1 << 20
     signer: Signer = SIGNER
+    preload = NO_PRELOAD
 
     def setUp(self) -> None:
         self.clock = self.make_clock()
@@ -96,6 +98,7 @@ class RelayCase(Case):
             commands=lambda _relay: self.commands,
             changer=self.changer,
             desk=self.desk,
+            preload=self.preload,
         )
         # Who sends cells here is a console, where nothing else is said.
         for client in (b"ann", b"bob"):

@@ -40,6 +40,14 @@ class ErrandsTests(Case):
         self.errands.ask("control", Draft("x_request", {}))
         self.assertTrue(self.answer(self.kernel.asked["x_request"]))
 
+    def test_what_is_published_for_it_goes_to_whoever_hears_it(self) -> None:
+        self.errands.ask("shell", Draft("x_request", {}), hear=self.taken.append)
+        msg_id = self.kernel.asked["x_request"]
+        for parent in (msg_id, "m1"):
+            about = Envelope([], body(header("k", "stream"), {}, {"msg_id": parent}))
+            self.assertEqual(self.errands.published(about), parent == msg_id)
+        self.assertEqual([one.parent_id for one in self.taken], [msg_id])
+
     def test_a_clients_own(self) -> None:
         """That is none of ours."""
         self.assertFalse(self.answer("m1"))

@@ -1,0 +1,113 @@
+"""Code that runs in a kernel for ipr, and of which no client hears.
+
+Knows how it is asked for, what of its output is kept, and when it is over. Must not
+know where the code comes from, nor what it is for. It is for a kernel that is nobody's
+yet, all messages of which are looked at: the output of one that runs goes to clients.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+
+import attrs
+
+from ipr.jupyter import messages
+from ipr.jupyter.wire import Envelope, Malformed
+from ipr.relay.errands import Errands
+from ipr.relay.timer import CallLater, Timer
+
+#: Characters of the output that are kept, the last ones.
+MOST = 16384
+#: Seconds after the reply until code counts as run, if no idle comes.
+IDLE_TIME = 1.0
+
+
+@attrs.frozen
+class Outcome:
+    """How it went.
+
+    :ivar output: what it printed, the end of it, and the traceback; plain text.
+    :ivar error: in one line; ``""``: it succeeded.
+    """
+
+    output: str = ""
+    error: str = ""
+
+
+class Silently:
+    """One piece of code in one kernel.
+
+    :param done: called once: it has run, and all that it printed was heard.
+    """
+
+    def __init__(
+        self,
+        errands: Errands,
+        call_later: CallLater,
+        code: str,
+        done: Callable[[Outcome], None],
+    ) -> None:
+        self._done: Callable[[Outcome], None] | None = done
+        self._output = ""
+        self._error: str | None = None
+        self._idle = False
+        self._without_idle = Timer(call_later)
+        errands.ask("shell", messages.silent(code), self._replied, self._published)
+
+    def stop(self) -> None:
+        """Tell nobody of it any more."""
+        self._done = None
+        self._without_idle.stop()
+
+    def _published(self, envelope: Envelope) -> None:
+        with suppress(Malformed):
+            content = envelope.content
+            kind = envelope.header["msg_type"]
+            if kind == "stream":
+                self._keep(content.get("text"))
+            elif kind == "status" and content.get("execution_state") == "idle":
+                self._idle = True
+                self._check()
+
+    def _replied(self, envelope: Envelope) -> None:
+        self._error = ""
+        with suppress(Malformed):
+            content = envelope.content
+            if content.get("status") != "ok":
+                name, value = (content.get(key) for key in ("ename", "evalue"))
+                self._error = plain(f"{name or 'error'}: {value or ''}")[:MOST]
+                lines = content.get("traceback")
+                for line in lines if isinstance(lines, list) else ():
+                    self._keep(f"{line}\n" if isinstance(line, str) else "")
+        self._without_idle.start(IDLE_TIME, self._over)
+        self._check()
+
+    def _keep(self, text: object) -> None:
+        if isinstance(text, str):
+            self._output = (self._output + text)[-MOST:]
+
+    def _check(self) -> None:
+        if self._idle and self._error is not None:
+            self._over()
+
+    def _over(self) -> None:
+        done = self._done
+        self.stop()
+        if done is not None:
+            done(Outcome(plain(self._output).strip("\n"), self._error or ""))
+
+
+def plain(text: str) -> str:
+    """Return a text without colours, and of a line written over only the last state."""
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return "\n".join("".join(filter(_shown, line)) for line in lines)
+
+
+def _shown(character: str) -> bool:
+    return character.isprintable() or character == "\t"
+
+
+_ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
