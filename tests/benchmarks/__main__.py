@@ -17,7 +17,14 @@ from typing import Any
 
 import zmq
 
-from tests.benchmarks import button, figures, forwarding, kernel_figures, subjects
+from tests.benchmarks import (
+    button,
+    figures,
+    forwarding,
+    kernel_figures,
+    standby,
+    subjects,
+)
 
 Measure = Callable[[subjects.Place, bool], list[figures.Row]]
 
@@ -36,6 +43,7 @@ MEASURES: dict[str, Measure] = {
     "small": _of_kernel(kernel_figures.small_messages),
     "large": _of_kernel(kernel_figures.large_messages),
     "restart": _of_kernel(kernel_figures.restart),
+    "standby": _of_kernel(standby.standby),
     "button": _of_kernel(button.button),
     "memory": _of_kernel(kernel_figures.resident),
     "forwarding": lambda place, quick: forwarding.forwarding(place, quick=quick),
@@ -43,7 +51,7 @@ MEASURES: dict[str, Measure] = {
 #: A load above which the figures say more about other work on the machine.
 QUIET = 0.5
 # A plain kernel knows no %restart, and a bare path has no kernel.
-NOT_SELF = ("restart", "button", "memory", "forwarding")
+NOT_SELF = ("restart", "standby", "button", "memory", "forwarding")
 
 
 def parse(argv: list[str]) -> argparse.Namespace:

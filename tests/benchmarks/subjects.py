@@ -48,6 +48,13 @@ WRAPPED_SPEC = {
     "restarter_original_argv": INNER,
     "interrupt_mode": "message",
 }
+#: With a kernel that waits. A death counts for a second only: the next standby is not
+#: started before.
+STANDBY_SPEC = {
+    **WRAPPED_SPEC,
+    "argv": [*WRAPPED, "--standby=full", "--stable-start-time=1"],
+    "display_name": "standby",
+}
 #: A hop that does nothing, in C: what is beyond it is ipr's own.
 PROXIED_SPEC = {
     "argv": [sys.executable, "-m", "tests.benchmarks.proxied", "{connection_file}"],
@@ -75,7 +82,7 @@ class Place:
 
 @contextlib.contextmanager
 def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
-    """Make a place with the kernelspecs ``plain``, ``wrapped`` and ``proxied``.
+    """Make a place with kernelspecs: ``plain``, ``wrapped``, ``standby``, ``proxied``.
 
     The environment of this very process is set too: ``KernelManager`` has no
     other way to be told.
@@ -106,6 +113,7 @@ def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
         specs = {
             "plain": PLAIN_SPEC,
             "wrapped": WRAPPED_SPEC,
+            "standby": STANDBY_SPEC,
             "proxied": PROXIED_SPEC,
         }
         if self_test:
@@ -130,7 +138,7 @@ class Running:
     """One kernel that was started as a Jupyter server would start it.
 
     :param place: where its kernelspec lies.
-    :param name: ``plain``, ``wrapped`` or ``proxied``.
+    :param name: ``plain``, ``wrapped``, ``standby`` or ``proxied``.
     :ivar launched: ``time.perf_counter()`` just before the start.
     :ivar connection: what stands in its connection file.
     """
