@@ -8,6 +8,7 @@ comm messages, when sessions mix on one connection.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 
 from ipr.jupyter.messages import Draft
@@ -16,6 +17,9 @@ from ipr.jupyter.wire import JSON, Frame, dumps
 
 PROTOCOL_VERSION = "5.3"
 
+#: How many sessions are remembered: one for each kernel.
+MOST_SESSIONS = 256
+
 
 class Author:
     """Makes whole bodies (delimiter and all that follows).
@@ -23,6 +27,8 @@ class Author:
     :param signer: with the key of the connection file.
     :param new_id: returns a new message id.
     :param now: returns the time as ISO 8601.
+    :ivar sessions: those of the inner kernels until now, the latest last; the first
+        is made up.
     """
 
     def __init__(
@@ -31,11 +37,20 @@ class Author:
         self._signer = signer
         self.new_id = new_id
         self._now = now
-        #: Made up until an inner kernel has sent its own.
-        self.session = new_id()
+        self.sessions = deque([new_id()], MOST_SESSIONS)
         self.username = "username"
         #: The protocol's, until an inner kernel has sent its own.
         self.version = PROTOCOL_VERSION
+
+    @property
+    def session(self) -> str:
+        """The inner kernel's; made up until one has sent its own."""
+        return self.sessions[-1]
+
+    @session.setter
+    def session(self, session: str) -> None:
+        if session != self.session:
+            self.sessions.append(session)
 
     def header(self, msg_type: str, **more: object) -> JSON:
         """Make a header."""

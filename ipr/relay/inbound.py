@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
+from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import (
@@ -67,16 +68,17 @@ class Inbound:
     def __init__(
         self,
         signer: Signer,
+        author: Author,
         gate: Gate,
         business: Business,
         greetings: Greetings,
-        trace: Trace,
         now: Callable[[], float],
     ) -> None:
         self._signer = signer
+        self._author = author
         self._gate = gate
         self.business = business
-        self.trace = trace
+        self.trace = Trace()
         self._greetings = greetings
         #: What was signed with the key, and is no client's request any more.
         self.replays = Replays()
@@ -97,7 +99,14 @@ class Inbound:
             if self._signer.signs and not self.replays.fresh(envelope.body[SIGNATURE]):
                 raise Malformed("it was sent before (the same signature)")
             # Whatever is wrong with it is found here.
-            _ = envelope.header
+            header = envelope.header
+            if (
+                header["msg_type"].startswith("comm_")
+                and header.get("session") in self._author.sessions
+            ):
+                # All that listen on iopub have it, signed, and a kernel takes the
+                # types that it publishes here from clients as well.
+                raise Malformed("a kernel has published it")
         except Malformed as error:
             self._complaints.make(channel, error)
             return

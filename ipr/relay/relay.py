@@ -52,7 +52,6 @@ from ipr.relay.remote import Remote
 from ipr.relay.restarts import Restarts
 from ipr.relay.silently import Outcome
 from ipr.relay.timer import CallLater
-from ipr.relay.trace import Trace
 from ipr.relay.voice import Voice
 
 
@@ -109,7 +108,7 @@ class Relay:
             Remote(voice, self.restarts, interrupts, self.decider, desk),
         )
         self.inbound = Inbound(
-            signer, self.gate, business, self.greetings, Trace(), self.decider.now
+            signer, author, self.gate, business, self.greetings, self.decider.now
         )
         self._listening = Listening(
             voice, signer, greetings, call_later, self.inbound, self.decider, preload

@@ -6,7 +6,9 @@ got rid of. The layout of greeting, command and message is rfc.zeromq.org/spec/2
 
 ``WHAT``: ``unsigned`` (a message without signature), ``wrong`` (with one that fits
 nothing), ``subscribe`` and ``unsubscribe`` (with a topic of ``SIZE`` bytes), ``beat``,
-``deaf`` (subscribe once, and never read) or ``nothing``: only connect.
+``deaf`` (subscribe once, and never read), ``nothing``: only connect, or ``replay``:
+read for ``SECONDS`` what the kernel publishes, and then send each message of it to port
+``SIZE`` as one that a client has sent, from each of the ``CONNECTIONS``. It is signed.
 """
 
 from __future__ import annotations
@@ -18,7 +20,13 @@ import sys
 import time
 
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"NULL".ljust(20, b"\0") + bytes(32)
-KINDS = {"subscribe": b"SUB", "unsubscribe": b"SUB", "deaf": b"SUB", "beat": b"REQ"}
+KINDS = {
+    "subscribe": b"SUB",
+    "unsubscribe": b"SUB",
+    "deaf": b"SUB",
+    "beat": b"REQ",
+    "replay": b"SUB",
+}
 
 
 def frame(data: bytes, flags: int) -> bytes:
@@ -87,11 +95,53 @@ def flood(sockets: list[socket.socket], piece: bytes, seconds: float) -> int:
     return total
 
 
+def listened(made: socket.socket, seconds: float) -> list[list[bytes]]:
+    """Return the messages that are published meanwhile, as frames without topic."""
+    end = time.monotonic() + seconds
+    heard = b""
+    while (left := end - time.monotonic()) > 0:
+        if select.select([made], [], [], left)[0]:
+            heard += made.recv(65536)
+    messages: list[list[bytes]] = [[]]
+    while len(heard) > 9:
+        flags, long = heard[0], heard[0] & 2
+        length = struct.unpack(">Q", heard[1:9])[0] if long else heard[1]
+        begin = 9 if long else 2
+        messages[-1].append(heard[begin : begin + length])
+        heard = heard[begin + length :]
+        if not flags & 1:
+            messages.append([])
+    found = [one for one in messages if b"<IDS|MSG>" in one]
+    return [one[one.index(b"<IDS|MSG>") :] for one in found]
+
+
+def replay(made: socket.socket, target: int, seconds: float, count: int) -> int:
+    """Send what is published to another port; return how many bytes that were."""
+    made.sendall(frame(b"\x01", 0))
+    # For the welcome, which a kernel sends to the first with a topic only.
+    select.select([made], [], [], 1)
+    print("ready", flush=True)
+    data = b"".join(
+        frame(part, int(at < len(parts) - 1))
+        for parts in listened(made, seconds)
+        for at, part in enumerate(parts)
+    )
+    for _ in range(count):
+        with connected(target, b"DEALER") as sender:
+            sender.setblocking(True)
+            sender.sendall(data)
+            # What is not read when it hangs up may be dropped.
+            time.sleep(1)
+    return len(data) * count
+
+
 def main(port: int, what: str, size: int, seconds: float, count: int) -> None:
     kind = KINDS.get(what, b"DEALER")
     sockets = [connected(port, kind) for _ in range(count)]
     total = 0
-    if what in ("nothing", "deaf"):
+    if what == "replay":
+        total = replay(sockets[0], size, seconds, count)
+    elif what in ("nothing", "deaf"):
         if what == "deaf":
             for made in sockets:
                 made.sendall(frame(b"\x01", 0))

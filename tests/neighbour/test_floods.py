@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.e2e.harness import Client, Kernel, Kind, Place, until
+from tests.e2e.harness import PATIENCE, Client, Kernel, Kind, Place, until
 from tests.e2e.harness import place as scratch
 from tests.e2e.test_siege import connection, memory
 
@@ -45,6 +45,7 @@ def place() -> Iterator[Place]:
 class Flood:
     """One that has begun, by nobody.
 
+    :param at: a channel of the daemon's, or another port.
     :ivar worst: the most memory of the daemon, in MiB, seen while it lasted.
     :ivar cells: how many of the owner's were answered meanwhile.
     :ivar connections: how many he got.
@@ -52,9 +53,15 @@ class Flood:
     """
 
     def __init__(
-        self, kernel: Kernel, channel: str, what: str, size: int, seconds: int, of: int
+        self,
+        kernel: Kernel,
+        at: str | int,
+        what: str,
+        size: int,
+        seconds: int,
+        of: int,
     ) -> None:
-        port = connection(kernel)[f"{channel}_port"]
+        port = connection(kernel)[f"{at}_port"] if isinstance(at, str) else at
         with open(RAW) as program:
             # He may not be able to read our folder: the program goes along.
             text = program.read()
@@ -79,14 +86,16 @@ class Flood:
 
     def suffer(self, client: Client) -> Flood:
         """Run cells until it is over."""
-        with self._process as process:
-            while process.poll() is None:
-                assert client.value("6 * 7") == "42"
-                self.cells += 1
-                self.look()
-            assert process.stdout is not None
-            said = process.stdout.read()
-        assert process.returncode == 0, said
+        while self._process.poll() is None:
+            assert client.value("6 * 7") == "42"
+            self.cells += 1
+            self.look()
+        return self.end()
+
+    def end(self) -> Flood:
+        """Wait until it is over."""
+        said, _ = self._process.communicate(timeout=PATIENCE)
+        assert self._process.returncode == 0, said
         self.connections, self.sent = map(int, said.split())
         return self
 

@@ -315,6 +315,32 @@ class ReflectionTests(RelayCase):
         self.assertEqual(self.reflect("execute_request", "shell"), [])
 
 
+class EchoTests(RelayCase):
+    """Whoever listens on iopub has what kernels publish, signed."""
+
+    def echo(self, kind: str, generation: int) -> Done:
+        """Send to the front what a kernel has published."""
+        own = header(f"{kind}-{generation}", kind)
+        own["session"] = f"session-{generation}"
+        self.took()
+        self.relay.inbound.received("shell", [b"thief", *body(own, {"comm_id": "c"})])
+        return self.took()
+
+    def test_comm_message_of_a_kernel_is_no_clients(self) -> None:
+        """Not of the kernel that runs, and not of one before it."""
+        self.run_kernel()
+        self.run_kernel(2)
+        for kind in ("comm_open", "comm_msg", "comm_close"):
+            for generation in (1, 2):
+                self.assertEqual(self.echo(kind, generation), [], (kind, generation))
+
+    def test_other_sessions_and_types_pass(self) -> None:
+        """An ipr around this one asks with the session of the kernel."""
+        self.run_kernel()
+        self.assertEqual(len(self.echo("comm_msg", 3)), 1)
+        self.assertEqual(len(self.echo("odd_request", 1)), 1)
+
+
 class LongTests(RelayCase):
     """A message of which not all was read."""
 
