@@ -8,7 +8,9 @@ import signal
 
 import pytest
 
+from tests import provisioning
 from tests.e2e import harness
+from tests.e2e.button import Pressed, assert_usable
 from tests.e2e.harness import Client, Kernel, Place, until
 from tests.places import cluster, kernels, recipes
 from tests.places.cluster import Node
@@ -90,6 +92,26 @@ def test_inside_the_connection_stays(node: Node, place: Place) -> None:
         pid = client.inner_pid()
     assert kernels.host_of(client) == node.name
     assert connections(place) == before
+
+
+def test_button_goes_through_the_tunnels(node: Node, place: Place) -> None:
+    """The provisioner is here, the daemon there; the connection stays."""
+    with provisioning.by_default():
+        name = added(node, place, INSIDE)
+        kernel = Pressed(place, name, PATH=node.environment()["PATH"])
+    client = kernel.client()
+    before = connections(place)
+    assert len(before) >= 2, "one for the shell, one for the tunnels"
+    for now in (True, True, False):
+        client.run("x = 1")
+        pid = client.inner_pid()
+        kernel.restart(now=now)
+        assert assert_usable(client, gone="x") != pid
+        assert kernel.provisioner.pid == kernel.pid
+    assert kernels.host_of(client) == node.name
+    assert connections(place) == before
+    client.fence()
+    client.assert_once()
 
 
 def test_around_the_connection_is_made_anew(node: Node, place: Place) -> None:

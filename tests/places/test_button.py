@@ -1,0 +1,59 @@
+"""The Restart button of a front end, where the kernel is in a Slurm job and the
+provisioner is not: all that the two have in common is the control channel.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from tests import provisioning
+from tests.e2e.button import Pressed, assert_usable
+from tests.e2e.harness import Place
+from tests.places import kernels, recipes
+from tests.places.cluster import Slurm
+
+pytestmark = pytest.mark.slurm
+
+#: Seconds until the next cell's idle. A plain kernel, which loses its place, waits
+#: until the other job has run.
+SOON = 2.0
+#: Nothing of the server's environment arrives in the job.
+SCRUBBED = ("--export=NONE",)
+
+
+@pytest.fixture(autouse=True)
+def _in_place() -> Iterator[None]:
+    with provisioning.by_default():
+        yield
+
+
+@pytest.mark.parametrize("srun", [(), SCRUBBED], ids=["", "export-none"])
+def test_button_keeps_the_job_while_another_one_waits(
+    slurm: Slurm, place: Place, srun: tuple[str, ...]
+) -> None:
+    kernels.srun_spec(place, srun)
+    recipes.ipr_spec(place, "install", kernels.NAME, *kernels.INSIDE)
+    configuration = slurm.environment()["SLURM_CONF"]
+    kernel = Pressed(place, kernels.NAME, SLURM_CONF=configuration)
+    client = kernel.client()
+    number = kernels.job_of(client)
+    waiting = slurm.sleeper(1)
+    took = []
+    for now in (False, True):
+        client.run("x = 1")
+        pid = client.inner_pid()
+        begun = time.monotonic()
+        kernel.restart(now=now)
+        client.run("y = 1")
+        took.append(time.monotonic() - begun)
+        assert assert_usable(client, gone="x") != pid
+        assert kernels.job_of(client) == number
+    print(f"the button, until the next cell's idle: {took} s")
+    assert kernel.provisioner.pid == kernel.pid
+    assert slurm.job(waiting).state == "PENDING"
+    assert max(took) < SOON, took
+    client.fence()
+    client.assert_once()
