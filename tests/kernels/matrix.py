@@ -410,20 +410,29 @@ class _Trial:
     # -- behind ipr only
 
     def inner_pid(self) -> int:
-        """:return: the pid of the inner kernel, as the system has it."""
+        """:return: the pid of the inner kernel, as the system has it.
 
-        def found() -> list[int]:
+        After a restart the old one may end beside the new one; it is waited for.
+        """
+
+        def found() -> int | None:
             # The daemon, a guardian, the kernel in a session of its own.
-            return [
+            pids = [
                 kernel.pid
                 for guardian in psutil.Process(self.kernel.pid).children()
                 for kernel in guardian.children()
                 if harness.is_alive(kernel.pid) and os.getsid(kernel.pid) == kernel.pid
             ]
+            return pids[0] if len(pids) == 1 else None
 
-        pids = harness.until(found, "an inner kernel below the daemon")
-        assert len(pids) == 1, self.place.described_processes()
-        return int(pids[0])
+        return int(
+            harness.until(
+                found,
+                f"one inner kernel below the daemon: "
+                f"{self.place.described_processes()}",
+                GONE,
+            )
+        )
 
     def tree(self) -> set[int]:
         """:return: everything below the daemon."""
