@@ -557,12 +557,18 @@ class _Trial:
         left = max(0.1, began + PATIENCE - time.monotonic())
         try:
             code = self.kernel.exit_code(left)
+            self.half.seen["shutdown"] = "exits"
         except Waited:
-            self.half.seen["shutdown"] = "must be killed"
-            self.kernel.manager.shutdown_kernel(now=True)
-            return
+            # As a manager does, before it kills.
+            process.send_signal(signal.SIGTERM)
+            try:
+                code = self.kernel.exit_code(GONE)
+            except Waited:
+                self.half.seen["shutdown"] = "must be killed"
+                self.kernel.manager.shutdown_kernel(now=True)
+                return
+            self.half.seen["shutdown"] = "at SIGTERM"
         self.half.seconds["shutdown"] = time.monotonic() - began
-        self.half.seen["shutdown"] = "exits"
         self.half.shapes["shutdown"] = code
 
     def leftovers(self) -> None:

@@ -348,6 +348,7 @@ SUBJECTS: tuple[Subject, ...] = (
         _pypi_version("octave_kernel"),
         _needing(_from_pypi("octave"), "octave-cli"),
         {"OCTAVE_EXECUTABLE": shutil.which("octave-cli") or "octave-cli"},
+        unsteady={"shutdown": "not always"},
         weight=20,
     ),
     Subject(

@@ -71,7 +71,7 @@ CHECKS = (
     Check("control", "``kernel_info`` on control answered", _YES, "yes"),
     Check("welcome", "``iopub_welcome`` to each client", _YES, "yes"),
     Check("shutdown_reply", "``shutdown_request`` answered", _YES, "yes"),
-    Check("shutdown", "and ends", ("exits", "must be killed"), "exits"),
+    Check("shutdown", "and ends", ("exits", "at SIGTERM", "must be killed"), "at SIGTERM"),
     Check("leftovers", "", ("none",), "none"),
     Check("restart", "``%restart``", _YES, "yes", alone=True),
     # With a cell that runs and one that waits: each ends once, the next one works.
@@ -89,7 +89,9 @@ def _cell(check: Check, subject: Subject, plain: Half, wrapped: Half) -> str:
     after = wrapped.seen.get(check.name, "?")
     if check.alone:
         return after
-    before = subject.unsteady.get(check.name) or plain.seen.get(check.name, "?")
+    if check.name in subject.unsteady:
+        return subject.unsteady[check.name]
+    before = plain.seen.get(check.name, "?")
     if before == after:
         return after
     return f"{before} → **{after}**"
