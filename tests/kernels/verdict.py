@@ -71,7 +71,9 @@ CHECKS = (
     Check("control", "``kernel_info`` on control answered", _YES, "yes"),
     Check("welcome", "``iopub_welcome`` to each client", _YES, "yes"),
     Check("shutdown_reply", "``shutdown_request`` answered", _YES, "yes"),
-    Check("shutdown", "and ends", ("exits", "at SIGTERM", "must be killed"), "at SIGTERM"),
+    Check(
+        "shutdown", "and ends", ("exits", "at SIGTERM", "must be killed"), "at SIGTERM"
+    ),
     Check("leftovers", "", ("none",), "none"),
     Check("restart", "``%restart``", _YES, "yes", alone=True),
     # With a cell that runs and one that waits: each ends once, the next one works.
