@@ -81,7 +81,7 @@ def _read(
     """Read the command line.
 
     :param defaults: what ``ipr.toml`` says.
-    :returns: the options' values, the command behind ``--``, and what has been
+    :returns: the options' values, the command after ``--``, and what has been
         appended for the inner kernel.
     :raises BadOption: with one sentence.
     """

@@ -45,7 +45,7 @@ def part(
     """Part the daemon's words from those that go to the inner kernel.
 
     :param argv: without the program's name.
-    :param written: gives argv of the kernel.json in a folder; empty when there
+    :param written: returns argv of the kernel.json in a folder; empty when there
         is none that could be read.
     :raises BadOption: one of the daemon's options is misspelt.
     """

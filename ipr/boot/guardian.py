@@ -229,7 +229,7 @@ def command_line(
     :param inherited: what the kernel inherits, as `inherited` returns it.
     :param folders: as for `fork`.
 
-    ``python -I -S guardian.py`` does the same, but a script is compiled anew at
+    ``python -I -S guardian.py`` does the same, but a script is compiled again at
     each start; as a module it comes from its cached byte code.  The folder goes
     last on the path, so that no module of this package hides one of Python's.
     """

@@ -44,7 +44,7 @@ class NotRestarted(ValueError):
 class Prepared(cells.Prepared):
     """What a ``%restart`` starts when it has its turn; others may be quicker.
 
-    :param base: what it changes; None: it matters no more.
+    :param base: what it changes; None: it no longer matters.
     :param found: what it makes of that.
     """
 

@@ -62,7 +62,7 @@ def check_size(argv: Sequence[str], environment: Mapping[str, str]) -> None:
 
 
 def check_variable(name: str, value: str) -> int:
-    """See to it that a variable can be passed on; give its bytes.
+    """Check that a variable can be passed on; return its bytes.
 
     :raises NotStartable: it cannot.
     """
@@ -74,7 +74,7 @@ def check_variable(name: str, value: str) -> int:
 
 
 def check_word(word: str, what: str) -> int:
-    """See to it that a word can be passed on; give its bytes.
+    """Check that a word can be passed on; return its bytes.
 
     :raises NotStartable: it cannot.
     """

@@ -36,7 +36,7 @@ Steps = tuple[Step, ...]
 
 
 def lost(request: Request, why: Failure, count: int, info: Draft) -> Steps:
-    """Finish a request that went to an inner kernel that is no more.
+    """Finish a request that went to an inner kernel that is gone.
 
     :param why: shown by cells that failed.
     :param count: the execution_count for a reply that needs one.
@@ -68,7 +68,7 @@ def refused(request: Request, why: Failure, count: int, info: Draft) -> Steps:
 
 
 def aborted(request: Request) -> Steps:
-    """Answer a cell that was queued behind one that failed."""
+    """Answer a cell that was queued after one that failed."""
     return _whole(request, Reply(messages.execute_aborted()))
 
 

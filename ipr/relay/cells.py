@@ -199,7 +199,7 @@ class RestartCell(Cell):
         self.working.cancel()
 
     def hand_over(self) -> None:
-        """Let the inner kernel finish the request: ipr says no more in it."""
+        """Let the inner kernel finish the request: ipr says nothing more in it."""
         self._ended = True
 
 

@@ -42,7 +42,7 @@ class Conversation:
     :param replays: is told the signatures of what ipr signs for the kernel.
     :ivar merging: completions that ours are to be put into.
     :ivar moved: called when a request got on, with whether it failed in such a
-        way that its kernel aborts the cells behind it. None while nobody cares.
+        way that its kernel aborts the cells after it. None while nobody waits.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Conversation:
     def part(self) -> None:
         """Interrupt what the kernel runs, then tell it to end.
 
-        In between there is time for the cell to end and for those behind it to
+        In between there is time for the cell to end and for those after it to
         be aborted: ipykernel does not do that any more once it is told to end,
         but begins with the next cell (7.4 did in 2 of 5 restarts).
         """

@@ -98,7 +98,7 @@ class Gate:
         self._look()
 
     def queue_cells(self, queueing: bool) -> None:
-        """Keep cells back, and only these, behind a %restart that waits.
+        """Keep cells back, and only these, after a %restart that waits.
 
         A widget may go on: a running cell may wait for it.
         """
@@ -118,7 +118,7 @@ class Gate:
             self._voice.refuse(Request.of(channel, envelope), state.why)
 
     def keep(self, channel: str, envelope: Envelope) -> None:
-        """Keep it for a kernel to come, behind what is there already."""
+        """Keep it for a kernel to come, after what is there already."""
         size = envelope.size + HELD_BESIDES
         if self._held_bytes + size > self._max_held:
             why = Failure(
@@ -137,12 +137,12 @@ class Gate:
             try:
                 self._again(channel, envelope)
             except Exception:
-                # No one message keeps those behind it from being answered.
+                # No one message keeps those after it from being answered.
                 _log.failure("A request that was held could not be processed")
                 self._not_sent(channel, envelope)
 
     def refuse_held(self, why: Failure, *, failed: bool) -> None:
-        """Answer what is held; cells that queue behind a %restart stay.
+        """Answer what is held; cells that queue after a %restart stay.
 
         :param failed: a %restart before them has failed: they are aborted.
         """

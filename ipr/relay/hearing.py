@@ -243,7 +243,7 @@ class Hearing:
 
 
 def aborts(request: Request, reply: Envelope) -> bool:
-    """Whether a kernel aborts what is queued behind a cell with this reply.
+    """Whether a kernel aborts what is queued after a cell with this reply.
 
     As ipykernel does to the queue of the same shell or subshell.
     """

@@ -43,7 +43,7 @@ class Ledger:
     """The open requests, in the order in which they arrived."""
 
     def __init__(self) -> None:
-        # The first of each id; those behind it, of which there are nearly
+        # The first of each id; those after it, of which there are nearly
         # always none, are in _namesakes.
         self._open: OrderedDict[str, Request] = OrderedDict()
         self._namesakes: dict[str, deque[Request]] = {}

@@ -67,7 +67,7 @@ class Early:
         return True
 
     def stop(self) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._timer.stop()
 
 

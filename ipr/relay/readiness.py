@@ -88,7 +88,7 @@ class Readiness:
             self._check()
 
     def stop(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._timer.stop()
 
     def _answer(self, envelope: Envelope) -> None:

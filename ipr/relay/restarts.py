@@ -235,7 +235,7 @@ class Restarts:
     def _go(self, effect: turns.Go) -> None:
         cell = self._cells.pop(effect.cell)
         cell.prepared.apply()
-        # What is held behind it must not slip through to the old kernel: the
+        # What is held after it must not slip through to the old kernel: the
         # restarter may be busy, and hold() come a moment later.
         self._gate.set(Holding())
         cell.goes(waited=effect.waited)

@@ -149,7 +149,7 @@ def _along(turns: Turns) -> Outcome:
 
 
 def _behind(head: Turn) -> Effects:
-    """With an interrupted cell those behind it are aborted, and the %restart is not."""
+    """With an interrupted cell those after it are aborted, and the %restart is not."""
     return (AbortBehind(head.subshell),) if head.failed else ()
 
 
@@ -226,7 +226,7 @@ def _aborts(head: Turn) -> bool:
 
 
 def _abort(turns: Turns) -> Outcome:
-    """The head and those held behind it are aborted; the next one takes its place."""
+    """The head and those held after it are aborted; the next one takes its place."""
     head = turns.head
     assert head is not None
     after = _next(turns)

@@ -36,12 +36,12 @@ class Turn:
     :ivar checking: its turn has come, and whether a kernel can be started is being
         looked at.
     :ivar waited: whether cells may have said idle since it said busy.
-    :ivar failed: a cell before it has failed. It is aborted, and those held behind it,
+    :ivar failed: a cell before it has failed. It is aborted, and those held after it,
         but not before the kernel has answered those that came earlier.
     :ivar urged: whether an interrupt came while it waited.
     :ivar overdue: whether ``URGED_TIME`` has passed since.
     :ivar firm: no cell asked for it: one that fails before it does not abort it, and
-        it need not be held behind another one, since it has no place among the cells.
+        it need not be held after another one, since it has no place among the cells.
     """
 
     cell: str
@@ -60,7 +60,7 @@ class Turn:
 class Turns:
     """Those that wait.
 
-    :ivar head: cells are held behind it.
+    :ivar head: cells after it are held.
     :ivar beside: urgent ones whose options are being worked out; and firm ones
         without options, which go along with the head.
     """
@@ -112,7 +112,7 @@ class Moved:
 
 @attrs.frozen
 class CellFailed:
-    """A cell failed in such a way that its kernel aborts those behind it."""
+    """A cell failed in such a way that its kernel aborts those after it."""
 
     subshell: str = ""
 
@@ -225,7 +225,7 @@ class Fail:
 
 @attrs.frozen
 class Abort:
-    """End its cell as a kernel ends those behind one that failed."""
+    """End its cell as a kernel ends those after one that failed."""
 
     cell: str
 

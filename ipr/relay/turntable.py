@@ -5,7 +5,7 @@ look at whether a kernel can be started, and which event may come when. Must not
 cells, clocks or messages. It is ``step(turns, event) -> (turns, effects)`` over frozen
 values, as :mod:`ipr.lifecycle.machine` is.
 
-One %restart, the *head*, may wait; those that come behind it are held with the
+One %restart, the *head*, may wait; those that come after it are held with the
 cells, or go along with it where no cell asked for them. Only ``%restart now``
 overtakes it, and where its options are still being worked out it is *beside* the head
 meanwhile, or the head itself. ``TABLE`` at the end says which event does what; a pair

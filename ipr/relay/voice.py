@@ -103,7 +103,7 @@ class Voice:
         self.post(request, answers.refused(request, why, number, self.info()))
 
     def lose(self, request: Request, why: Failure, *, followed: bool) -> None:
-        """Finish a request of an inner kernel that is no more.
+        """Finish a request to an inner kernel that is gone.
 
         A cell that ended before it could say its number had the next one. A console
         whose kernel is followed by another one begins with ``In [1]`` again.

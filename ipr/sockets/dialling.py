@@ -106,7 +106,7 @@ class Dialling:
             line.kept.append(body)
 
     def connected(self, name: str) -> bool:
-        """Take it that a channel is connected; False: to another user, and no more."""
+        """Note that a channel is connected; False: to another user, and is hung up."""
         line = self._lines[name]
         if self._foreign((self._who((line.port,)) or {}).get(line.port), line.port):
             line.hang_up()
@@ -118,7 +118,7 @@ class Dialling:
         return True
 
     def disconnected(self, name: str) -> None:
-        """Take it that a channel is connected no more."""
+        """Note that a channel is no longer connected."""
         line = self._lines[name]
         line.hang_up()
         line.since = self._clock.seconds()

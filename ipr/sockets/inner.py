@@ -180,7 +180,7 @@ class InnerSide:
                 )
 
     def _stayed_away(self, name: str) -> None:
-        # Told again and again: while it starts nobody minds, later they do.
+        # Reported every time: it means nothing while the kernel starts, later it does.
         self._timers[name] = self._clock.callLater(LOST_TIME, self._stayed_away, name)
         self._lost(name)
 

@@ -24,7 +24,7 @@ def watched(
     told: Receive,
     lost: Callable[[Failure], None],
 ) -> Channel:
-    """Have a channel's connections told; give the channel that tells it.
+    """Have a channel's connections reported; return the channel that reports them.
 
     :param events: for instance ``zmq.EVENT_CONNECTED``; see zmq_socket_monitor(3).
     :param told: called with frames that :func:`event_of` understands.

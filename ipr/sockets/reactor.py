@@ -31,4 +31,4 @@ class Reactor(Clock, Protocol):
         """Watch a descriptor for something to read."""
 
     def removeReader(self, reader: IReadDescriptor) -> None:
-        """Watch it no more."""
+        """Stop watching it."""

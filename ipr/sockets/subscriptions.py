@@ -85,12 +85,12 @@ class Newcomers:
             if self._timer is None:
                 self._timer = self._clock.callLater(GREETING_TIME, self._due)
             self._told([event])
-        # The one that every client has must not wait behind others.
+        # The one that every client has must not wait for others.
         elif event == b"\x01" or len(self._waiting) < MOST_GREETINGS:
             self._waiting[event] = None
 
     def stop(self) -> None:
-        """Report no more."""
+        """Stop reporting."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

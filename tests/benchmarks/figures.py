@@ -57,7 +57,7 @@ def ratio_of_quantiles(
     """Compare one quantile of two series; the quartiles are bootstrapped.
 
     :param part: for instance 0.99. A high quantile exists once per series, so
-        that its spread can only be had by drawing the series anew.
+        that its spread can only be had by drawing the series again.
     :param resamples: how often both are drawn.
     """
     # Seeded: the same samples give the same table.

@@ -101,7 +101,7 @@ def scratch_place(*, self_test: bool = False) -> Iterator[Place]:
         "PYTHONPATH": ROOT,
     }
     # A package that pip installed has its bytecode; so must this source tree,
-    # or each start of the daemon, and of it alone, compiles anew.
+    # or each start of the daemon, and of it alone, compiles again.
     others = ["JUPYTER_PATH", "PYTHONDONTWRITEBYTECODE"]
     before = {name: os.environ.get(name) for name in [*ours, *others]}
     for name in others:

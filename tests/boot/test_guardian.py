@@ -165,7 +165,7 @@ class ForkedTests(Contract.Tests):
         )
 
     def test_the_newest_is_killed_first(self) -> None:
-        """Pids begin anew at their end: what is above the newest is the oldest."""
+        """Pids start over at their end: what is above the newest is the oldest."""
         killed: list[int] = []
         about = {pid: (1000, pid, pid, b"S") for pid in (5, 12, 30, 40, 41)}
         with (

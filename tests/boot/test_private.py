@@ -168,7 +168,7 @@ class FindTests(PrivateCase):
 
     @needs_root
     def test_private_folder_of_another_user_is_not_taken(self) -> None:
-        """Root may enter it, and shall not."""
+        """Root may enter it, and must not."""
         os.mkdir(self.path, 0o700)
         os.chown(self.path, STRANGER, STRANGER)
         self.assertIs(private.find(self.path), None)

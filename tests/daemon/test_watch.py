@@ -47,7 +47,7 @@ class WatchTests(Case):
         self.assertEqual(len(self.told), 2)
 
     def test_time_starts_again_after_somebody_was_there(self) -> None:
-        """From then on the time begins anew."""
+        """From then on the time begins again."""
         self.watch(limit=10)
         self.pass_by(9)
         self.wanted = True

@@ -2,8 +2,8 @@
 knows nothing of any language.  Used as ``python scripted_kernel.py CONNECTION_FILE``;
 needs pyzmq only, and starts fast.  Must not import anything of ``ipr`` or of the tests.
 
-A request says what shall go wrong in its metadata: ``{"fault": {"moment": MOMENT,
-"way": WAY}}``.  What shall go wrong while the kernel starts, when no request can say
+A request says what is to go wrong in its metadata: ``{"fault": {"moment": MOMENT,
+"way": WAY}}``.  What is to go wrong while the kernel starts, when no request can say
 so, stands in the file that the environment variable ``SCRIPTED_KERNEL_FAULT`` names; it
 is taken away by the kernel that reads it, so that the next one starts.
 
@@ -190,7 +190,7 @@ class Kernel:
                         return
 
     def hear(self, channel: str, frames: list[bytes]) -> bool:
-        """Take one message; :return: whether the kernel shall end."""
+        """Take one message; :return: whether the kernel is to end."""
         at = frames.index(DELIMITER)
         header, _, metadata, content = (json.loads(f) for f in frames[at + 2 : at + 6])
         request = Request(self, channel, frames[:at], header, metadata, content)
@@ -400,7 +400,7 @@ class Request:
 
 
 def take_fault() -> Json:
-    """:return: what shall go wrong in this start, ``{}`` for nothing."""
+    """:return: what is to go wrong in this start, ``{}`` for nothing."""
     path = os.environ.get("SCRIPTED_KERNEL_FAULT", "")
     taken = f"{path}.{os.getpid()}"
     try:

@@ -200,7 +200,7 @@ class Worker:
         self.fault_file = os.path.join(place.root, f"fault-{number}")
         name = place.wrapped_spec(
             [sys.executable, "-E", "-s", SCRIPTED, "{connection_file}"],
-            # Deaths are what this is about; they shall not add up.
+            # Deaths are what this is about; they must not add up.
             ["--restart-limit", "100000", "--stable-start-time", "0", *options],
             name=f"scripted-{number}-{len(place.kernels)}",
             # No encryption: the scripted kernel knows none.
@@ -246,7 +246,7 @@ class Worker:
         return client, msg_id
 
     def others(self) -> list[tuple[Client, str]]:
-        """Requests of both clients that shall be under way as well."""
+        """Requests of both clients that are to be under way as well."""
         asked = [self.send(self.two, EXECUTE), self.send(self.one, next(self.turn))]
         tolerant = {**EXECUTE.content(), "stop_on_error": False}
         asked.append((self.two, self.two.send("execute_request", tolerant)))

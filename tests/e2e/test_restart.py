@@ -186,7 +186,7 @@ def test_in_place(kernel: Kernel, client: Client) -> None:
 
     cell = client.run("x")
     assert error_of(client, cell)["ename"] == "NameError"
-    # The count begins anew: inner_pid() stored no history.
+    # The count begins again: inner_pid() stored no history.
     assert client.replies(cell)[0].content["execution_count"] == 1
 
 

@@ -40,7 +40,7 @@ class MessagesTests(Case):
         )
 
     def test_display_is_updated_under_its_id(self) -> None:
-        """A display is shown first, and then written anew under the same id."""
+        """A display is shown first, and then written again under the same id."""
         data = {"text/plain": "t"}
         content = {"data": data, "metadata": {}, "transient": {"display_id": "d"}}
         self.assertEqual(

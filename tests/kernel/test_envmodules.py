@@ -8,7 +8,7 @@ import subprocess
 from ipr.kernel.envmodules import difference, login_shell, told
 from tests.case import Case
 
-# As a site has it: PATH anew, and a greeting. Two versions of a tool, which come to
+# As a site has it: a new PATH, and a greeting. Two versions of a tool, which come to
 # the front of PATH; one goes when the other comes.
 PROFILE = r"""
 echo welcome

@@ -64,7 +64,7 @@ class HeldTests(RelayCase):
         self.assertEqual(self.last_content("iopub"), {"status": "ok", "restart": True})
 
     def test_hold_for_a_restart(self) -> None:
-        """Consoles begin anew at a restart."""
+        """Consoles begin again at a restart."""
         self.run_kernel()
         self.execute("m1", "%restart")
         self.took()

@@ -113,7 +113,7 @@ class NoReplyTests(CornerCase):
         self.assertEqual([what[1] for what in self.replies()], ["bad"])
 
     def test_others_that_get_on_meanwhile(self) -> None:
-        """The moment that a late reply has does not begin anew with each of them."""
+        """The moment that a late reply has does not begin again with each of them."""
         self.client("bad", "execute_request")
         self.client("w", "comm_msg")
         self.status("bad", "idle")

@@ -75,7 +75,7 @@ class RestartTests(RelayCase):
         )
 
     def test_number_in_a_notebook(self) -> None:
-        """A notebook's cell gets the next number; a console begins anew with 0."""
+        """A notebook's cell gets the next number; a console begins again with 0."""
         self.execute("m0")
         self.start_cell("m0", 4)
         self.end_cell("m0")

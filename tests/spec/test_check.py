@@ -56,7 +56,7 @@ def check(home: Home, *args: str, **more: Any) -> Ran:
     """Run check; whatever comes of it, nothing may be left, nor changed."""
     before = home.content()
     for _ in range(3):
-        # Shorter than the patience with the command: it shall say what it waited for.
+        # Shorter than the patience with the command: it is to say what it waited for.
         ran = home.run("check", "--timeout", "20", *args, **more)
         # jupyter_client finds out a free port, the daemon binds it later: somebody
         # else may have been quicker, and nothing here can help it.

@@ -150,7 +150,7 @@ def test_remove_deletes_only_what_it_made(home: Home) -> None:
     assert "notes.txt" in ran.err
     (copy / "notes.txt").unlink()
     logo = (copy / "logo-64x64.png").read_bytes()
-    (copy / "logo-64x64.png").write_bytes(b"drawn anew")
+    (copy / "logo-64x64.png").write_bytes(b"drawn again")
     ran = home.run("remove", "bash")
     assert ran.code == 1
     assert "logo-64x64.png" in ran.err
@@ -178,7 +178,7 @@ def test_remove_keeps_what_was_made_of_a_copy(home: Home) -> None:
     assert read(copy / "kernel.json")["env"] == {"A": "1"}
     assert home.run("remove", "bash").code == 0  # nothing to do
     shutil.rmtree(copy)
-    # Another program has written it anew, without ipr.
+    # Another program has written it again, without ipr.
     assert home.run("install", "--user", "bash").code == 0
     (copy / "kernel.json").write_bytes(shapes.BASH_KERNEL)
     assert home.run("remove", "bash").out.startswith("nothing to do")

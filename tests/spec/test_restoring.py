@@ -295,7 +295,7 @@ def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
 
 
 def test_unchanged_when_written_by_another_program_in_between() -> None:
-    # An editor that lays the file out anew: the JSON and its order come back.
+    # An editor that lays the file out again: the JSON and its order come back.
     between = json.dumps(json.loads(wrapped(shapes.IJULIA)), indent=3).encode()
     assert in_order(unwrapped(between)) == in_order(shapes.IJULIA)
     # Or one that sorts the keys.
