@@ -64,6 +64,7 @@ class Report:
             *row(self._next_kernel.preload, relay.preloaded),
             Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
             Row("clients", str(relay.subscribers)),
+            Row("Restart button", _button(relay.owned)),
             *self._daemon(),
             *([job] if job else []),
         ]
@@ -93,6 +94,12 @@ class Report:
             Row("versions", versions()),
             Row("log level", self._log.level),
         ]
+
+
+def _button(in_place: bool) -> str:
+    if in_place:
+        return "in place"
+    return "not in place: no server with ipr has greeted; ipr-spec check says more"
 
 
 def _state(relay: Relay, restarter: Restarter) -> list[Row]:

@@ -136,6 +136,11 @@ class Relay:
         return self.voice.front.clients
 
     @property
+    def owned(self) -> bool:
+        """Whether a kernel manager has greeted that restarts in place."""
+        return self.inbound.business.owner.known
+
+    @property
     def preloaded(self) -> Outcome | None:
         """How what the kernel runs first went; None: it is not over."""
         beforehand = self._listening.beforehand

@@ -32,6 +32,7 @@ class ReportTests(Case):
         self.refusing: Cause | None = None
         self.job: memory.Usage | None = None
         self.job_row: Row | None = None
+        self.owned = False
 
     def rows(self) -> dict[str, str]:
         """Return the values by their labels."""
@@ -51,6 +52,7 @@ class ReportTests(Case):
             ledger=[1, 2],
             gate=FakePart(held=3),
             subscribers=4,
+            owned=self.owned,
             refusing=self.refusing,
             preloaded=Outcome("said", "E: no"),
         )
@@ -82,6 +84,14 @@ class ReportTests(Case):
         ):
             self.assertEqual(rows[label], value)
         self.assertTrue(rows["daemon"].endswith(", up 1 min 30 s"))
+
+    def test_whether_the_restart_button_is_in_place(self) -> None:
+        self.assertEqual(
+            self.rows()["Restart button"],
+            "not in place: no server with ipr has greeted; ipr-spec check says more",
+        )
+        self.owned = True
+        self.assertEqual(self.rows()["Restart button"], "in place")
 
     def test_the_latest_ten_kernels(self) -> None:
         lines = self.rows()["kernels so far"].splitlines()

@@ -1,6 +1,5 @@
-"""``%ipr status`` where the programs that it asks do not answer.
-
-A ``squeue`` that hangs, floods, or will not go.
+"""``%ipr status`` where the programs that it asks do not answer (a ``squeue`` that
+hangs, floods, or will not go), and what it says of the Restart button.
 """
 
 from __future__ import annotations
@@ -10,9 +9,11 @@ import time
 import pytest
 
 from ipr.daemon.timeleft import ASKING_TIME
+from tests import provisioning
 from tests.e2e import harness
+from tests.e2e.button import Pressed
 from tests.e2e.fakejob import fake_job
-from tests.e2e.harness import Place
+from tests.e2e.harness import Client, Place
 
 #: What squeue does, and what the table says then.
 SQUEUE = {
@@ -61,3 +62,21 @@ def test_status_is_answered_whatever_squeue_does(place: Place, what: str) -> Non
         with open(f"/proc/{kernel.pid}/status") as file:
             (peak,) = [line.split()[1] for line in file if line.startswith("VmHWM")]
         assert int(peak) < 120_000, f"{peak} kB"
+
+
+def button(client: Client) -> str:
+    """:return: what the table says of the Restart button."""
+    text = client.shown(client.run("%ipr status"))
+    (row,) = [line for line in text.splitlines() if line.startswith("Restart button")]
+    return row.removeprefix("Restart button").strip()
+
+
+def test_status_says_whether_the_button_is_in_place(place: Place) -> None:
+    plain = place.start("wrapped").client()
+    assert button(plain).startswith("not in place: no server with ipr has greeted")
+    with provisioning.by_default():
+        kernel = Pressed(place)
+    client = kernel.client()
+    assert button(client) == "in place"
+    kernel.restart()
+    assert button(client) == "in place"
