@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ import psutil
 import pytest
 
 from tests.e2e import harness
+from tests.e2e.button import Pressed
 from tests.e2e.environment import Environment
 from tests.e2e.harness import Client, Kernel, Place, until
 
@@ -142,6 +144,45 @@ def test_crash_hands_over(wrapped: Wrapped) -> None:
     assert wrapped.client.text(look).split() == [str(standby), "False"]
 
 
+@pytest.mark.usefixtures("in_place")
+@pytest.mark.parametrize("now", [False, True])
+@pytest.mark.parametrize("moment", ["booting", "waiting"])
+def test_restart_button_hands_over(place: Place, moment: str, now: bool) -> None:
+    """What a server's kernel manager starts a kernel with is what the standby has."""
+    kernel = Pressed(place, options=OPTIONS)
+    wrapped = Wrapped(place, started=(kernel, kernel.client()))
+    standby = wrapped.booting() if moment == "booting" else wrapped.waiting()
+    kernel.restart(now=now)
+    assert wrapped.client.value("'x' in globals()") == "False"
+    assert wrapped.client.inner_pid() == standby
+    wrapped.client.fence()
+    wrapped.client.assert_once()
+
+
+@pytest.mark.usefixtures("in_place")
+def test_other_environment_of_the_button_is_a_new_kernels(place: Place) -> None:
+    kernel = Pressed(place, options=OPTIONS)
+    wrapped = Wrapped(place, started=(kernel, kernel.client()))
+    standby = wrapped.waiting()
+    kernel.restart(env={**kernel.launch_arguments()["env"], "IPR_X": "5"})
+    assert wrapped.client.value("__import__('os').environ['IPR_X']") == "5"
+    assert wrapped.client.inner_pid() != standby
+
+
+@pytest.mark.parametrize("moment", ["booting", "waiting"])
+def test_restart_from_a_terminal_hands_over(wrapped: Wrapped, moment: str) -> None:
+    standby = wrapped.booting() if moment == "booting" else wrapped.waiting()
+    environment = {**os.environ, **wrapped.place.environment()}
+    done = subprocess.run(
+        [sys.executable, "-m", "ipr", "restart", str(wrapped.kernel.pid)],
+        env=environment,
+        timeout=60,
+    )
+    assert done.returncode == 0
+    assert wrapped.client.value("'x' in globals()") == "False"
+    assert wrapped.client.inner_pid() == standby
+
+
 def test_crash_while_it_starts(wrapped: Wrapped) -> None:
     wrapped.booting()
     dies = wrapped.client.execute("import os; os.kill(os.getpid(), 9)")
@@ -195,6 +236,27 @@ def test_restarts_back_to_back(wrapped: Wrapped) -> None:
     for number, msg_id in enumerate(asked):
         assert wrapped.client.text(msg_id).splitlines()[-1] == str(number)
     until(lambda: len(wrapped.kernels()) == 1, "one kernel")
+
+
+def test_restarts_leave_nothing_that_grows(place: Place, wrapped: Wrapped) -> None:
+    """``IPR_RESTARTS=200`` is the long run; its figures are printed."""
+    count = int(os.environ.get("IPR_RESTARTS", "10"))
+    daemon = psutil.Process(wrapped.kernel.pid)
+    found = []
+    for number in range(count):
+        standby = wrapped.waiting()
+        # Whatever comes late: the old kernel's end, the look at the new standby.
+        until(lambda: len(wrapped.kernels()) == 2, "the old kernel's end")
+        processes, files = len(place.processes()), len(place.leftovers())
+        found.append((processes, files, daemon.num_fds(), daemon.num_threads()))
+        if number % 10 == 3:
+            print(number, found[-1], daemon.memory_info().rss >> 10, "KiB")
+        if number == 3:
+            before = daemon.memory_info().rss
+        assert wrapped.restart() == standby
+    assert set(found[2:]) == {found[2]}
+    grown = daemon.memory_info().rss - before
+    assert grown < (2 << 20) + count * (40 << 10)
 
 
 def test_two_restarts_at_once_by_two_clients(wrapped: Wrapped) -> None:
