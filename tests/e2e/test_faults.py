@@ -14,6 +14,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import signal
 import sys
 import time
@@ -205,6 +206,8 @@ class Worker:
             name=f"scripted-{number}-{len(place.kernels)}",
             # No encryption: the scripted kernel knows none.
             metadata={},
+            # Nobody asks it what it has loaded.
+            language="scripted",
             # So that interrupt_requests reach the kernel and can go wrong.
             restarter_original_interrupt_mode="message",
         )
@@ -214,6 +217,8 @@ class Worker:
         self.clients = (self.one, self.two)
         self.turn = itertools.cycle(REQUESTS)
         self.port_races = 0
+        self.standby = "--standby=full" in options
+        self.handed_over = 0
 
     def close(self) -> None:
         self.kernel.close()
@@ -258,6 +263,7 @@ class Worker:
         """Let one thing go wrong, and see that everything is answered."""
         told = {"moment": fault.moment, "way": fault.way}
         pid = self.inner_pid()
+        waits = self.waiting() if self.standby else 0
         first = self.send(self.one, fault.request, told)
         asked = [first, *self.others()]
         if fault.way in NEEDS_RESTART:
@@ -276,6 +282,22 @@ class Worker:
             # It did happen, and is over: what follows goes to the next kernel.
             self.wait_for_another(pid, str(fault))
         self.finish(asked, str(fault))
+        if waits and self.inner_pid() == waits:
+            self.handed_over += 1
+
+    def waiting(self) -> int:
+        """Wait until there is a standby; :return: its pid."""
+        end = time.monotonic() + WITHIN
+        while True:
+            cell = self.two.execute("%ipr status")
+            self.wait([(self.two, cell)], "the status")
+            said = self.two.shown(cell)
+            found = re.search(r"^standby +ready.* pid (\d+)", said, re.MULTILINE)
+            if found:
+                return int(found[1])
+            if time.monotonic() > end:
+                raise Waited(f"no standby: {said}")
+            self.settle(0.5)
 
     def inner_pid(self) -> int:
         """:return: the pid of the kernel; 0 when this cell died with it."""
@@ -391,6 +413,10 @@ def work_off(
         for client in worker.clients:
             client.assert_once()
         worker.close()
+    if workers[0].standby:
+        taken = sum(worker.handed_over for worker in workers)
+        print(f"\n{taken} times a standby took over")
+        assert taken > len(jobs) / 3
     seconds = time.monotonic() - begin
     print(
         f"\n{len(done)} of {len(jobs)} combinations went well,"
@@ -427,6 +453,14 @@ def test_faults_while_it_serves(place: Place) -> None:
     chosen = every if os.environ.get("IPR_TEST_LONG") else pairwise(every)
     print(f"\n{len(chosen)} of {len(every)} combinations of moment, way and request")
     work_off(place, jobs("request", chosen))
+
+
+@pytest.mark.nightly
+@pytest.mark.slow
+def test_faults_while_a_standby_waits(place: Place) -> None:
+    """As without one: what hands it over may happen at any moment of any request."""
+    ends = [one for one in all_combinations() if one.way not in ODDITIES]
+    work_off(place, jobs("request", pairwise(ends)), ["--standby=full"])
 
 
 START_MOMENTS = ("before_bind", "before_info", "before_iopub")

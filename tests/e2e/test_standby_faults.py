@@ -332,6 +332,37 @@ def test_daemon_that_ends_leaves_nothing(
     assert_nothing_left(place)
 
 
+@pytest.mark.parametrize("milliseconds", [0, 20, 60])
+@pytest.mark.parametrize("victim", ["daemon", "kernel", "guardian", "guardian of new"])
+def test_sigkill_in_the_handover_leaves_no_orphan(
+    place: Place, victim: str, milliseconds: int
+) -> None:
+    wrapped = Wrapped(place)
+    standby = wrapped.waiting()
+    pids = {
+        "daemon": wrapped.kernel.pid,
+        "kernel": wrapped.pid,
+        "guardian": guardian_of(wrapped.pid),
+        "guardian of new": guardian_of(standby),
+    }
+    asked = wrapped.client.execute(f"%restart\n{LOOK}")
+    behind = wrapped.client.execute(LOOK)
+    time.sleep(milliseconds / 1000)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pids[victim], signal.SIGKILL)
+    if victim == "daemon":
+        wrapped.kernel.exit_code(20)
+        # The clients' connection file is the manager's.
+        wrapped.kernel.close()
+    else:
+        wrapped.client.finish(asked, behind)
+        assert wrapped.client.value("'x' in globals()") == "False"
+        wrapped.client.fence()
+        wrapped.client.assert_once()
+        wrapped.kernel.shutdown()
+    assert_nothing_left(place)
+
+
 @pytest.mark.parametrize("moment", ["booting", "waiting"])
 def test_shutdown_leaves_nothing(place: Place, moment: str) -> None:
     wrapped = Wrapped(place)
