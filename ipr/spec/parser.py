@@ -70,7 +70,7 @@ A file ipr.toml in one of Jupyter's config folders (yours, the environment's, /e
   restart-limit = 3
   no-exec = true
 
-An option that stands in kernel.json wins over your file, yours over the site's.
+kernel.json wins over your file, and your file over the site's, option by option.
 """
 _CHECK_EXAMPLES = """\
 examples:

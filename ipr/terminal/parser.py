@@ -69,6 +69,9 @@ With --log-level DEBUG, or %ipr debug DEBUG in a cell, there are more.
 """
 
 
+_ID_HELP = "the kernel, as 'ipr ps' lists it; 'ipr --help' says what else will do"
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the parser."""
     whole = argparse.ArgumentParser(
@@ -105,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_id(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("id", nargs="?", default="", metavar="ID", help="see 'ipr ps'")
+    sub.add_argument("id", nargs="?", default="", metavar="ID", help=_ID_HELP)
 
 
 def _add_restart(sub: argparse.ArgumentParser) -> None:
@@ -125,7 +128,7 @@ def _add_restart(sub: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="how long to wait for the new kernel (default: 600)",
     )
-    new = sub.add_argument_group("the new kernel", "as of %%restart")
+    new = sub.add_argument_group("the new kernel", "options as those of %restart")
     for name, metavar, words in (
         ("--env", "NAME=VALUE", "set environment variables"),
         ("--unset", "NAME", "remove environment variables"),
