@@ -77,8 +77,6 @@ class HelpTests(CliCase):
         self.assertEqual((args.id, args.env), ("ab", ["A=1", "B=2", "C=3"]))
         self.assertEqual((args.unset, args.cwd, args.now), (["X"], "d", True))
 
-
-class HelpTests(CliCase):
     def test_help_has_single_percent_signs(self) -> None:
         """argparse fills them in in some of its texts, and in others does not."""
         for words in ([], ["ps"], ["status"], ["restart"], ["interrupt"], ["log"]):
@@ -86,4 +84,4 @@ class HelpTests(CliCase):
             with mock.patch.object(sys, "stdout", out):
                 error = self.raised(SystemExit, parser().parse_args, [*words, "--help"])
             self.assertEqual(error.code, 0)
-            self.assertNotIn("%%", out.getvalue())
+            self.assertTrue("%%" not in out.getvalue())
