@@ -183,7 +183,7 @@ def written_argv(folder: str) -> list[str]:
     return argv
 
 
-def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
+def _interpreter(word: str, spec: Mapping[str, object], folder: str) -> str:
     """Return what a bare ``python`` means: never ipr's own interpreter by chance.
 
     jupyter_client takes it for the server's interpreter; ``ipr-spec install``
@@ -203,7 +203,7 @@ def _interpreter(word: str, spec: Mapping[str, Any], folder: str) -> str:
     return shutil.which(word) or sys.executable
 
 
-def kept(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+def kept(spec: Mapping[str, object]) -> Mapping[str, object]:
     """Return what a wrapped kernel.json says about the kernelspec as it was.
 
     That is ``metadata.ipr``, or the top level in the older form.
@@ -213,13 +213,13 @@ def kept(spec: Mapping[str, Any]) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else spec
 
 
-def _interrupt_mode(spec: Mapping[str, Any]) -> str:
+def _interrupt_mode(spec: Mapping[str, object]) -> str:
     # jupyter_client does not mind its case.
     mode = _text(kept(spec), ORIGINAL_INTERRUPT_MODE).lower()
     return "message" if mode == "message" else "signal"
 
 
-def _encrypts(spec: Mapping[str, Any]) -> bool:
+def _encrypts(spec: Mapping[str, object]) -> bool:
     metadata = spec.get("metadata")
     declared = (
         metadata.get("supported_encryption") if isinstance(metadata, dict) else ()
@@ -227,14 +227,14 @@ def _encrypts(spec: Mapping[str, Any]) -> bool:
     return isinstance(declared, list) and "curve" in declared
 
 
-def _env(spec: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+def _env(spec: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     env = spec.get("env")
     if not isinstance(env, dict):
         return ()
     return tuple((str(name), str(value)) for name, value in env.items())
 
 
-def _text(spec: Mapping[str, Any], field: str) -> str:
+def _text(spec: Mapping[str, object], field: str) -> str:
     found = spec.get(field, "")
     return found if isinstance(found, str) else ""
 

@@ -65,6 +65,7 @@ class _Context:
     memo: dict[str, str] = {}  # noqa: RUF012
 
 
+# Functions in C without types, which another Python may not have.
 _quoted: Any = None
 _scan: Any = None
 try:

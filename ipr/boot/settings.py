@@ -42,7 +42,7 @@ class Settings(NamedTuple):
     :ivar told: what is wrong in the files, one sentence each.
     """
 
-    values: Mapping[str, Any]
+    values: Mapping[str, object]
     origins: Mapping[str, str]
     told: tuple[str, ...]
 
@@ -130,7 +130,7 @@ def parse(path: str, data: bytes) -> Settings:
     return Settings(values, origins, tuple(told))
 
 
-def _entries(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _entries(tables: Mapping[str, object]) -> Iterator[tuple[str, Any]]:
     """Go through all names; those that stand in no table of ours with its name."""
     for table, entries in tables.items():
         if table == TABLE and isinstance(entries, dict):

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 import attrs
 from twisted.internet import defer
@@ -97,7 +96,7 @@ class Supply:
             return None
         return loaded.question()
 
-    def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
+    def learn(self, content: Mapping[str, object], done: Callable[[str], None]) -> None:
         """Take what it says that it has loaded, and look at that.
 
         :param done: called with why it is of no use, or with ``""``.

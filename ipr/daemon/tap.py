@@ -79,7 +79,7 @@ class Options(usage.Options):
         """Take the inner command, the words after ``--``."""
         self.command = list(command)
 
-    def settings(self, defaults: Mapping[str, Any]) -> dict[str, Any]:
+    def settings(self, defaults: Mapping[str, object]) -> dict[str, Any]:
         """Return the values by :attr:`ipr.boot.options.Option.key`.
 
         :param defaults: likewise, in place of the options' own.

@@ -40,6 +40,7 @@ class Adopted(twisted_process.Process):
         self.proto = protocol
         self.pid, command, report, stderr = started
         self.status = -1
+        # Twisted has no types for these.
         reader: Any = self.processReaderFactory
         writer: Any = self.processWriterFactory
         self.pipes: dict[int, Any] = {}

@@ -112,7 +112,7 @@ def question() -> Draft:
     return messages.silent("", {_NAME: EXPRESSION})
 
 
-def parse(content: Mapping[str, Any]) -> Loaded:
+def parse(content: Mapping[str, object]) -> Loaded:
     """Read the reply's content.
 
     :raises NoAnswer: it is not what was asked for, or is too large.
@@ -141,7 +141,7 @@ def parse(content: Mapping[str, Any]) -> Loaded:
     )
 
 
-def _text(content: Mapping[str, Any]) -> str:
+def _text(content: Mapping[str, object]) -> str:
     found: Any = content
     for name in ("user_expressions", _NAME, "data", "text/plain"):
         found = found.get(name) if isinstance(found, Mapping) else None

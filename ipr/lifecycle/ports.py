@@ -6,7 +6,7 @@ Knows names and types only. Must not know who implements them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Protocol
 
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import Frame
@@ -95,7 +95,7 @@ class Listener(Protocol):
         self,
         kernel: Kernel,
         question: Draft | None,
-        loaded: Callable[[Mapping[str, Any]], None],
+        loaded: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> None:
         """It comes up, and is nobody's yet: nothing of it goes to a client.
@@ -168,7 +168,7 @@ class Supply(Protocol):
     def question(self) -> Draft | None:
         """Return what one is to be asked when it is ready; None: nothing."""
 
-    def learn(self, content: Mapping[str, Any], done: Callable[[str], None]) -> None:
+    def learn(self, content: Mapping[str, object], done: Callable[[str], None]) -> None:
         """Take what it says that it has loaded.
 
         :param done: called with why it is of no use, or with ``""``.

@@ -79,7 +79,7 @@ def _look(state: Absent, event: LookDue, patience: Patience) -> Outcome:
     return state, (After(patience.look, LookDue()), look)
 
 
-def _calm(state: Absent, event: Calm, patience: Patience) -> Outcome:
+def _start_one(state: Absent, event: Calm, patience: Patience) -> Outcome:
     if state.bereaved and not event.ran:
         return state, ()
     # The timer first: a start may fail at once, and its end be an event of its own.
@@ -163,7 +163,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Off,     Unwanted, _not_wanted),  # -> Off, for another reason
 
     _row(Absent,  LookDue,  _look),        # -> Absent
-    _row(Absent,  Calm,     _calm),        # -> Booting
+    _row(Absent,  Calm,     _start_one),        # -> Booting
     _row(Absent,  Died,     _bereft),      # -> Absent
     _row(Absent,  Unwanted, _not_wanted),  # -> Off
 

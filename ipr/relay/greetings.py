@@ -122,7 +122,7 @@ class Greetings:
             self._voice.refuse(request, NO_KERNEL)
             return
         timer = self._asking[request] = Timer(self._call_later)
-        timer.start(KERNEL_INFO_TIME, lambda: self._satisfy(request))
+        timer.start(KERNEL_INFO_TIME, lambda: self._answer_info(request))
 
     # --- a death ------------------------------------------------------------
 
@@ -147,13 +147,13 @@ class Greetings:
         for topic in topics:
             self._voice.welcome(topic)
         for request in list(self._asking):
-            self._satisfy(request)
+            self._answer_info(request)
 
     def no_kernel(self, reason: str) -> None:
         """None is coming."""
         self.info.reason = reason
         self.kernel_ready()
 
-    def _satisfy(self, request: Request) -> None:
+    def _answer_info(self, request: Request) -> None:
         self._asking.pop(request).stop()
         self._voice.refuse(request, NO_KERNEL)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
@@ -57,7 +56,7 @@ class Listening:
         self,
         kernel: Kernel,
         question: Draft | None,
-        loaded: Callable[[Mapping[str, Any]], None],
+        loaded: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> None:
         """Hear one that waits; see :class:`ipr.lifecycle.ports.Listener`."""
@@ -123,7 +122,7 @@ class Listening:
         self,
         kernel: Kernel,
         question: Draft | None,
-        loaded: Callable[[Mapping[str, Any]], None],
+        loaded: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> Standby:
         return Standby(

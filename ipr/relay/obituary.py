@@ -9,7 +9,6 @@ just find its variables gone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from ipr.lifecycle.causes import Cause, Ending
 
@@ -36,7 +35,7 @@ class Obituary:
             # That variables are gone is known by now.
             self.pending = False
 
-    def heading(self, content: Mapping[str, Any]) -> str | None:
+    def heading(self, content: Mapping[str, object]) -> str | None:
         """Return what stands at the head of a cell; once, and None for most.
 
         :param content: of its execute_request. What a front end runs by itself,

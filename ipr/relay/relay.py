@@ -24,7 +24,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
 
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
@@ -164,7 +163,7 @@ class Relay:
         self,
         kernel: Kernel,
         question: Draft | None,
-        loaded: Callable[[Mapping[str, Any]], None],
+        loaded: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> None:
         """A kernel comes up that waits for its turn."""

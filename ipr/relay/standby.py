@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
 
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
@@ -42,7 +41,7 @@ class Standby:
         call_later: CallLater,
         preload: Preload,
         question: Draft | None,
-        told: Callable[[Mapping[str, Any]], None],
+        told: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> None:
         self.header: JSON | None = None

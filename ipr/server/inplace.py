@@ -182,7 +182,7 @@ class InPlaceProvisioner(LocalProvisioner):
         self._note(coming, answer)
         return True
 
-    def _note(self, coming: Launched, answer: Mapping[str, Any]) -> None:
+    def _note(self, coming: Launched, answer: Mapping[str, object]) -> None:
         """Note what the daemon's kernel has now."""
         before = self._launched
         assert before is not None
@@ -245,7 +245,7 @@ def _keeps_context(manager: KernelManager) -> bool:
     return isinstance(manager, AsyncKernelManager) or version_info >= (8,)
 
 
-def _reason(answer: Mapping[str, Any] | None, seconds: float) -> str:
+def _reason(answer: Mapping[str, object] | None, seconds: float) -> str:
     if answer is None:
         return f"no answer within {seconds:g} s"
     return str(answer.get("evalue") or "the daemon refused")

@@ -55,7 +55,7 @@ class Line:
     heard: int = 0
     _greeted: float = 0.0
     _greetings: set[str] = attrs.field(factory=set)
-    _orders: dict[str, Mapping[str, Any] | None] = attrs.field(factory=dict)
+    _orders: dict[str, Mapping[str, object] | None] = attrs.field(factory=dict)
 
     @property
     def plain(self) -> bool:
@@ -108,8 +108,8 @@ class Line:
         return answered and bool(self.agreed)
 
     async def order(
-        self, content: Mapping[str, Any], until: float, lives: Callable[[], bool]
-    ) -> Mapping[str, Any] | None:
+        self, content: Mapping[str, object], until: float, lives: Callable[[], bool]
+    ) -> Mapping[str, object] | None:
         """Have the daemon restart its kernel.
 
         :returns: the content of the answer, None if there is none in time.
@@ -166,7 +166,7 @@ class Line:
         heard = said.get("asked")
         self.heard = heard if isinstance(heard, int) else 0
 
-    def _send(self, kind: str, content: Mapping[str, Any]) -> str:
+    def _send(self, kind: str, content: Mapping[str, object]) -> str:
         message = self._session.msg(kind, dict(content))
         if not self._socket.closed:
             # The queue to a daemon that does not read has room for a thousand.

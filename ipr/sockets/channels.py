@@ -33,7 +33,7 @@ Frames = list[Frame]
 Receive = Callable[[Frames], None]
 
 # The methods of the C class, and plain ints for flags: the sugar around them
-# costs ten times what they do themselves.
+# costs ten times what they do themselves. They have no types that take a socket.
 _recv: Any = BareSocket.recv
 _send: Any = BareSocket.send
 _get: Any = BareSocket.get

@@ -7,7 +7,6 @@ the text goes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 #: The head of each column, and whether it is a number.
 _COLUMNS = (
@@ -34,7 +33,7 @@ def plain(text: str) -> str:
 
 
 def kernels(
-    facts: Sequence[Mapping[str, Any]], *, width: int = 0, colour: bool = False
+    facts: Sequence[Mapping[str, object]], *, width: int = 0, colour: bool = False
 ) -> str:
     """Return a table of kernels.
 
@@ -112,7 +111,7 @@ def size(count: float) -> str:
     return f"{count:.1f}G"
 
 
-def _row(one: Mapping[str, Any], name: str) -> list[str]:
+def _row(one: Mapping[str, object], name: str) -> list[str]:
     kernel = str(one.get("kernel", ""))
     if len(kernel) > _MOST_NAME:
         kernel = kernel[: _MOST_NAME - 1] + "\u2026"
@@ -130,11 +129,12 @@ def _row(one: Mapping[str, Any], name: str) -> list[str]:
     return [plain(text).replace("\n", " ").replace("\t", " ") for text in texts]
 
 
-def _number(one: Mapping[str, Any], key: str) -> float:
+def _number(one: Mapping[str, object], key: str) -> float:
     """Return a figure; another program may answer with anything."""
     found = one.get(key, 0)
-    usable = isinstance(found, int | float) and 0 <= found < 1e18
-    return float(found) if usable else 0.0
+    if isinstance(found, int | float) and 0 <= found < 1e18:
+        return float(found)
+    return 0.0
 
 
 def _coloured(line: str, state: str, *, head: bool) -> str:
