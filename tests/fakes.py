@@ -449,6 +449,7 @@ class FakeSupply:
 
     def __init__(self, done: Done) -> None:
         self._starting = FakeStart(done)
+        self.careful = False
         self.why = ""
         self.looks: list[Callable[[str], None]] = []
         self.learnt: list[Callable[[str], None]] = []

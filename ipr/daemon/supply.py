@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import attrs
@@ -20,7 +20,15 @@ from ipr.boot.places import working_folder
 from ipr.daemon import room
 from ipr.daemon.nextkernel import NextKernel
 from ipr.jupyter.messages import Draft
-from ipr.kernel import apart, fingerprint, holdings, loaded, startupfiles, tree
+from ipr.kernel import (
+    apart,
+    fingerprint,
+    holdings,
+    loaded,
+    memory,
+    startupfiles,
+    tree,
+)
 from ipr.kernel.fingerprint import Fingerprint
 from ipr.kernel.generation import Generation
 from ipr.kernel.process import Ended
@@ -47,11 +55,13 @@ class Supply:
     """Starts one standby after the other, and looks whether the last one is stale.
 
     :param next_kernel: what a new kernel would be started with.
+    :ivar careful: whether one has to fit, now that it is known what it takes.
     """
 
     def __init__(self, reactor: Reactor, next_kernel: NextKernel) -> None:
         self._reactor = reactor
         self._next = next_kernel
+        self.careful = False
         self._with: _With | None = None
         self._since = 0.0
         self._kernel: Generation | None = None
@@ -120,18 +130,21 @@ class Supply:
         language, since = made.launch.language, self._since
         place = made.place or working_folder()
 
-        def look() -> tuple[Fingerprint, tuple[str, ...]]:
+        def look() -> tuple[Fingerprint, str]:
             pids = tree.of(kernel.pid)
             held = holdings.held(pids, holdings.sockets(kernel.pid))
+            why = f"it takes {held[0]} when it starts" if held else ""
+            if self.careful:
+                why = why or too_large(pids)
             read = startupfiles.of(kernel.pid, language, made.environment, place)
-            return fingerprint.of(found.and_also(read), since), held
+            return fingerprint.of(found.and_also(read), since), why
 
-        def looked(result: tuple[Fingerprint, tuple[str, ...]]) -> None:
-            print_, held = result
+        def looked(result: tuple[Fingerprint, str]) -> None:
+            print_, why = result
             if kernel is self._kernel:
                 # A look may take long, and there may be another one by then.
                 self._print = print_
-            done(f"it takes {held[0]} when it starts" if held else "")
+            done(why)
 
         looking = apart.run(self._reactor, FILES_TIME, look)
         looking.addCallbacks(looked, lambda why: done(_away(why)))
@@ -155,6 +168,23 @@ class Supply:
 def _says_what_it_loads(launch: Launch) -> bool:
     """Whether it is asked: a Python, or a kernel of which nothing is known."""
     return launch.language.lower() in ("", "python")
+
+
+def too_large(pids: Iterable[int]) -> str:
+    """Say why there is not plainly room for a standby that runs; ``""``: there is.
+
+    A startup file or ``--preload`` may make it much larger than one usually is.
+
+    :param pids: of all of it.
+    """
+    pids = tuple(pids)
+    takes = memory.proportional(pids)
+    ours = os.getpid(), *tree.below(os.getpid())
+    found = room.look(ours, os.environ)
+    lacking = room.lacking(found, takes, memory.address_space(pids))
+    if not lacking:
+        return ""
+    return f"there is not plainly room: it takes {takes >> 20} MiB, and {lacking}"
 
 
 def _stale(pid: int, before: Fingerprint) -> str:
@@ -183,4 +213,4 @@ def wish(reserve: Reserve, standby: str) -> None:
             reserve.drop(f"there is not plainly room: {lacking}")
             return
     if standby != "off":
-        reserve.want()
+        reserve.want(careful=standby == "auto")

@@ -152,7 +152,12 @@ Start = Callable[
 
 
 class Supply(Protocol):
-    """Who starts a standby, and knows whether it is what a new kernel would be."""
+    """Who starts a standby, and knows whether it is what a new kernel would be.
+
+    :ivar careful: whether one is of use only where there is plainly room for it.
+    """
+
+    careful: bool
 
     def refused(self) -> str:
         """Say why there cannot be one; ``""``: there can."""

@@ -86,8 +86,12 @@ class Reserve:
 
     # --- what others call ---------------------------------------------------
 
-    def want(self) -> None:
-        """Have one from now on, if there can be one."""
+    def want(self, *, careful: bool = False) -> None:
+        """Have one from now on, if there can be one.
+
+        :param careful: none that turns out to be larger than there is plainly room for.
+        """
+        self._supply.careful = careful
         why = self._supply.refused()
         self.feed(sb.Unwanted(why) if why else sb.Wanted())
 

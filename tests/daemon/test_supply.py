@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from unittest import mock
 
@@ -10,7 +11,8 @@ from ipr.boot.launch import Launch
 from ipr.daemon import room
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.room import Room
-from ipr.daemon.supply import Supply, wish
+from ipr.daemon.supply import Supply, too_large, wish
+from ipr.kernel import memory
 from ipr.lifecycle.reserve import Reserve
 from ipr.lifecycle.standby import Absent, Off, State
 from tests.case import Case
@@ -62,7 +64,8 @@ class QuestionTests(Case):
 class WishTests(Case):
     def wished(self, standby: str, found: Room) -> State:
         messenger = FakeMessenger([])
-        reserve = Reserve(self.make_clock(), FakeSupply([]), messenger, messenger.quiet)
+        self.supply = FakeSupply([])
+        reserve = Reserve(self.make_clock(), self.supply, messenger, messenger.quiet)
         self.addCleanup(reserve.close)
         with mock.patch.object(room, "look", return_value=found):
             wish(reserve, standby)
@@ -74,8 +77,31 @@ class WishTests(Case):
 
     def test_full_is_one_wherever_it_is(self) -> None:
         self.assertEqual(self.wished("full", Room(1, None)), Absent())
+        self.assertFalse(self.supply.careful)
 
     def test_auto_is_one_where_there_is_room(self) -> None:
         self.assertEqual(self.wished("auto", Room(64, 1 << 40)), Absent())
+        self.assertTrue(self.supply.careful)
         why = "there is not plainly room: only 1 core"
         self.assertEqual(self.wished("auto", Room(1, 1 << 40)), Off(why))
+
+
+class TooLargeTests(Case):
+    """What was measured counts, once there is something to measure."""
+
+    def said(self, takes: int, found: Room) -> str:
+        with (
+            mock.patch.object(room, "look", return_value=found),
+            mock.patch.object(memory, "proportional", return_value=takes << 20),
+        ):
+            return too_large([os.getpid()])
+
+    def test_usual_one_has_room(self) -> None:
+        self.assertEqual(self.said(40, Room(2, 2 << 30)), "")
+
+    def test_one_with_much_preloaded_has_not(self) -> None:
+        why = (
+            "there is not plainly room: it takes 400 MiB, and only 2048 MiB of memory"
+            " are free"
+        )
+        self.assertEqual(self.said(400, Room(2, 2 << 30)), why)
