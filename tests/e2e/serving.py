@@ -36,17 +36,43 @@ def say_of_extension(place: Place, enabled: bool) -> None:
         own.write(text if enabled else text.replace("true", "false"))
 
 
+#: How a server is started, and one in whose environment there is no ipr.
+START = ("-m", "jupyter_server")
+START_WITHOUT_IPR = (
+    "-c",
+    """
+import sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "ipr":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+from jupyter_server.serverapp import main
+sys.exit(main())
+""",
+)
+
+
 class Server:
     """A Jupyter server with the extension, or without.
 
     :param options: further ones of its command line.
+    :param start: how Python is told to start it.
     """
 
-    def __init__(self, place: Place, extension: bool, *options: str) -> None:
+    def __init__(
+        self,
+        place: Place,
+        extension: bool,
+        *options: str,
+        start: tuple[str, str] = START,
+    ) -> None:
         self.place = place
         self._log = os.path.join(place.root, "server.log")
         say_of_extension(place, extension)
-        command = [sys.executable, "-m", "jupyter_server", "--allow-root"]
+        command = [sys.executable, *start, "--allow-root"]
         command += ["--no-browser", "--ip=127.0.0.1", "--port=0", *options]
         command += [f"--IdentityProvider.token={TOKEN}", "--ServerApp.log_level=INFO"]
         with open(self._log, "wb") as sink:
@@ -114,9 +140,14 @@ class Server:
 
 
 @contextlib.contextmanager
-def serving(place: Place, extension: bool = True, *options: str) -> Iterator[Server]:
+def serving(
+    place: Place,
+    extension: bool = True,
+    *options: str,
+    start: tuple[str, str] = START,
+) -> Iterator[Server]:
     """A server for the length of a ``with`` block, of which nothing is left."""
-    server = Server(place, extension, *options)
+    server = Server(place, extension, *options, start=start)
     try:
         yield server
     except BaseException:

@@ -4,10 +4,12 @@ variables and the folder.
 
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
 
+from tests.e2e import harness
 from tests.e2e.button import Pressed
 from tests.e2e.harness import Client, Place
 
@@ -78,3 +80,44 @@ def test_folder_that_is_missing_leaves_it_where_it_is(place: Place) -> None:
     assert folder(client) == place.work
     assert kernel.provisioner.pid == kernel.pid
     assert kernel.is_alive()
+
+
+#: As ssh and sshd: a process that stays between the two, and a session and an
+#: environment of the far side's own.
+FAR = """\
+#!/bin/sh
+setsid --wait env -i PATH="$PATH" HOME="$HOME" TMPDIR="$TMPDIR" \
+    IPR_TEST_MARK="$IPR_TEST_MARK" OWN=1 "$@"
+exit $?
+"""
+
+
+def test_kernel_on_a_far_side_gets_what_changes_and_no_more(place: Place) -> None:
+    wrapper = os.path.join(place.root, "far")
+    with open(wrapper, "w") as file:
+        file.write(FAR)
+    os.chmod(wrapper, 0o755)
+    name = place.wrapped_spec()
+    path = os.path.join(place.specs, name, "kernel.json")
+    with open(path) as file:
+        spec = json.load(file)
+    place.spec({**spec, "argv": [wrapper, *spec["argv"]]}, "far")
+    kernel = Pressed(place, "far", NEAR="1", JPY_SESSION_NAME="old.ipynb")
+    client = kernel.client()
+    (daemon,) = place.children(kernel.pid)
+    env = kernel.launch_arguments()["env"]
+    for now in (False, True):
+        pid = client.inner_pid()
+        kernel.restart(now=now, env={**env, "JPY_SESSION_NAME": f"{now}.ipynb"})
+        assert client.inner_pid() != pid
+        assert variable(client, "JPY_SESSION_NAME") == f"{now}.ipynb"
+        assert variable(client, "NEAR") == "None"
+        assert variable(client, "OWN") == "1"
+    assert kernel.provisioner.pid == kernel.pid
+    assert harness.is_alive(daemon)
+    client.fence()
+    client.assert_once()
+    kernel.shutdown()
+    harness.until(
+        lambda: not place.processes(), f"the end of {place.described_processes()}"
+    )

@@ -13,7 +13,7 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Place
-from tests.e2e.serving import Socket, serving
+from tests.e2e.serving import START_WITHOUT_IPR, Socket, serving
 
 
 @pytest.mark.parametrize("pending", [False, True])
@@ -162,6 +162,32 @@ def test_without_the_extension_the_process_goes_as_ever(place: Place) -> None:
             assert await new.run("print('x' in globals())") == "False\n"
 
         asyncio.run(work())
+
+
+def test_extension_does_no_harm_where_ipr_is_missing(place: Place) -> None:
+    """Its file may be in a folder that the environments of a site share."""
+    with serving(place, start=START_WITHOUT_IPR) as server:
+        specs = [place.wrapped_spec(), place.plain_spec()]
+        assert set(server.ask("GET", "api/kernelspecs")["kernelspecs"]) >= set(specs)
+        for name in specs:
+            kernel = server.start(name)
+
+            async def work(kernel: str) -> None:
+                one = Socket(server, kernel)
+                await one.connect()
+                await one.run("x = 1")
+                pid = server.daemon()
+                await asyncio.to_thread(server.restart, kernel)
+                assert server.daemon() != pid
+                new = Socket(server, kernel)
+                await new.connect()
+                assert await new.run("print('x' in globals())") == "False\n"
+
+            asyncio.run(work(kernel))
+            server.ask("DELETE", f"api/kernels/{kernel}")
+        lines = [line for line in server.log().splitlines() if "ipr" in line]
+        assert any("ipr.provisioner" in line for line in lines)
+        print("\n".join(lines))
 
 
 def test_plain_kernel_is_left_to_the_plain_provisioner(place: Place) -> None:
