@@ -14,9 +14,12 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 
+import attrs
+
 from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import Envelope
+from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
 from ipr.relay.answers import Publish
 from ipr.relay.conversation import Conversation
 from ipr.relay.request import Request
@@ -48,6 +51,7 @@ class Notices:
         self._text: Callable[[], str] | None = None
         self._number = 0
         self._shown_under: str = ""
+        self._why = ""
         self.pending = False
 
     def cell_came(self, envelope: Envelope) -> None:
@@ -78,12 +82,22 @@ class Notices:
             self._show(request)
 
     def last_words(self, text: str) -> None:
-        """Say something in the cell that runs, if one does."""
+        """Say why all of this ends, at once in the cell that runs, if one does."""
+        self._why = text.rstrip(".")
         running = self._running()
         if running is not None:
             self._voice.post(
                 running, (Publish(messages.stream(f"{text}\n", "stderr")),)
             )
+
+    def explained(self, cause: Cause) -> Cause:
+        """Put :meth:`last_words` in place of what a kernel's end says of itself.
+
+        Slurm sends SIGTERM to the kernel as well as to us: it may die of that first.
+        """
+        if self._why and (cause.ending is Ending.SHUT_DOWN or cause.terminated):
+            return attrs.evolve(SHUT_DOWN, text=self._why)
+        return cause
 
     def _running(self) -> Request | None:
         conversation = self._current()

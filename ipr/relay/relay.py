@@ -202,6 +202,7 @@ class Relay:
     def finish(self, generation: int, cause: Cause) -> None:
         """Answer what an inner kernel left unanswered; nothing of it follows."""
         hearing, self._hearing = self._hearing, None
+        cause = self.inbound.business.notices.explained(cause)
         if hearing is not None:
             hearing.close()
             self._listening.close()
@@ -233,6 +234,7 @@ class Relay:
 
     def end(self, cause: Cause) -> None:
         """The daemon goes: answer everything that is still open."""
+        cause = self.inbound.business.notices.explained(cause)
         self.greetings.stop_waiting()
         self.restarts.end()
         self.inbound.business.owner.end()

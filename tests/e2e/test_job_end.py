@@ -48,8 +48,9 @@ def test_running_cell_says_that_the_job_is_ended(place: Place) -> None:
     cell = client.execute("import time\nprint('runs')\ntime.sleep(100)")
     client.wait_for(cell, "text:runs")
     os.kill(kernel.pid, signal.SIGTERM)
-    client.finish(cell)
+    reply = client.finish(cell)
     assert "Slurm job 1234 has reached its time limit." in client.shown(cell)
+    assert reply["evalue"] == "Slurm job 1234 has reached its time limit"
     client.assert_once()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ipr.lifecycle import causes
 from tests.relay.relay_case import RelayCase
 
 WORDS = "the job ends in 2 min"
@@ -87,3 +88,17 @@ class NoticesTests(RelayCase):
         self.status("m2", "busy")
         self.notices.last_words(WORDS)
         self.assertEqual(self.shown(), [("m2", "stream")])
+
+    def test_last_words_take_the_place_of_the_kernels_end(self) -> None:
+        """Of an end that they explain: of a crash there is more to be said."""
+        shut_down = causes.SHUT_DOWN
+        self.assertEqual(self.notices.explained(shut_down), shut_down)
+        self.notices.last_words("The job is over.")
+        crash, killed = (
+            causes.cause(causes.Facts(status, ready=True)) for status in (11, 15)
+        )
+        self.assertEqual(self.notices.explained(crash), crash)
+        for cause in (shut_down, killed):
+            explained = self.notices.explained(cause)
+            self.assertEqual(explained.text, "The job is over")
+            self.assertEqual(explained.ending, causes.Ending.SHUT_DOWN)

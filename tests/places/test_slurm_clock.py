@@ -1,0 +1,105 @@
+"""On real Slurm the notebook is told when its job ends, and why it has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.harness import Client, Place
+from tests.places import cluster, kernels
+from tests.places.cluster import Slurm
+
+pytestmark = pytest.mark.slurm
+
+BUSY = "import time\nprint('runs')\nfor _ in range(200):\n    time.sleep(1)"
+
+
+def busy(client: Client) -> tuple[str, str]:
+    """Run a cell that does not end, and have another one wait; :return: both."""
+    first = client.execute(BUSY)
+    second = client.execute("print('another')")
+    client.wait_for(first, "text:runs")
+    return first, second
+
+
+def assert_cut_short(client: Client, first: str, second: str, why: str) -> None:
+    """The first cell says why it ended, and the second one is no success."""
+    reply = client.finish(first)
+    client.finish(second)
+    assert reply["status"] == "error"
+    assert why in reply["evalue"]
+    assert "KeyboardInterrupt" not in client.shown(first)
+    (other,) = client.replies(second)
+    assert other.content["status"] != "ok"
+    client.assert_once()
+
+
+def test_cancelled_job_says_so_in_the_cell(slurm: Slurm, place: Place) -> None:
+    client = kernels.start(slurm, place).client()
+    number = kernels.job_of(client)
+    cells = busy(client)
+    slurm.run("scancel", str(number))
+    assert_cut_short(client, *cells, f"Slurm job {number} is being ended")
+
+
+@pytest.fixture(scope="module")
+def minute() -> Iterator[tuple[Slurm, Client, int, tuple[str, str]]]:
+    """A busy kernel in a job of a minute; Slurm warns it half a minute before."""
+    with cluster.slurm() as slurm, harness.place() as place:
+        client = kernels.start(
+            slurm, place, srun=("--time=1", "--signal=USR1@30")
+        ).client()
+        number = kernels.job_of(client)
+        client.run(
+            "import signal\n"
+            "_ = signal.signal(signal.SIGUSR1, lambda *_: print('checkpoint'))"
+        )
+        yield slurm, client, number, busy(client)
+
+
+def test_job_of_a_minute_warns_before_its_end(
+    minute: tuple[Slurm, Client, int, tuple[str, str]],
+) -> None:
+    """Slurm's own signal does no harm: the kernel's handler runs."""
+    _, client, number, (cell, _) = minute
+    client.wait_for(cell, "text:checkpoint", within=90.0)
+    said = "".join(str(message) for message in client.received)
+    assert f"Slurm job {number} ends in " in said
+    assert not client.is_finished(cell)
+
+
+def test_job_of_a_minute_ends_with_its_reason(
+    minute: tuple[Slurm, Client, int, tuple[str, str]],
+) -> None:
+    """Slurm looks every half minute whether a job is over its limit."""
+    _, client, number, cells = minute
+    client.wait(lambda: client.is_finished(cells[0]), "the end of the cell", 120.0)
+    assert_cut_short(client, *cells, f"Slurm job {number} has reached its time limit")
+
+
+def test_extended_job_is_not_warned_of_the_end_that_it_had(
+    slurm: Slurm, place: Place
+) -> None:
+    """Before each warning the scheduler is asked once more."""
+    client = kernels.start(slurm, place, srun=("--time=1",)).client()
+    number = kernels.job_of(client)
+    client.run("import signal\n_ = signal.signal(signal.SIGUSR1, lambda *_: None)")
+    harness.until(
+        lambda: (
+            "time left 1 min" in client.shown(client.run("%ipr status"))
+            or "time left 5" in client.shown(client.run("%ipr status"))
+        ),
+        "the first answer of squeue",
+    )
+    client.run("1")
+    client.forget()
+    slurm.run("scontrol", "update", f"job={number}", "TimeLimit=30")
+    slurm.run("scancel", "--signal=USR1", str(number))
+    harness.until(
+        lambda: "time left 30 min" in client.shown(client.run("%ipr status")),
+        "the answer of squeue after the update",
+    )
+    client.run("1")
+    assert "ends in" not in "".join(str(message) for message in client.received)
