@@ -1,43 +1,18 @@
 """Where in somebody else's command line a program can be put in front of the kernel.
 
-Knows the command lines of launchers (srun, remote_ikernel) and how a shell splits a
-line into commands and words. Must not know kernelspecs, nor what is put there.
+Knows remote_ikernel's command line, and how a shell splits a line into commands and
+words; :mod:`ipr.spec.launchers` knows the launchers. Must not know kernelspecs, nor
+what is put there.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 
 import attrs
 
-# srun(1) of Slurm 22.05 and the options that came since. A long option with a
-# value in the same word ("--mem=4G") needs no table.
-_SRUN_SHORT_WITH_VALUE = frozenset("AbBcCdDeFGiJLmMnNopqrStTwWx")
-_SRUN_SHORT_ALONE = frozenset("EhHklOQsuvVXZ")
-_SRUN_LONG_WITH_VALUE = (
-    "accel-bind account acctg-freq bb bbf bcast-exclude begin chdir"
-    " cluster-constraint clusters comment constraint container container-id core-spec"
-    " cores-per-socket cpu-bind cpu-freq cpus-per-gpu cpus-per-task deadline"
-    " delay-boot dependency distribution epilog error exclude export extra"
-    " extra-node-info gid gpu-bind gpu-freq gpus gpus-per-node gpus-per-socket"
-    " gpus-per-task gres gres-flags het-group hint input job-name jobid licenses"
-    " mail-type mail-user mcs-label mem mem-bind mem-per-cpu mem-per-gpu mincpus mpi"
-    " msg-timeout network nodefile nodelist nodes ntasks ntasks-per-core"
-    " ntasks-per-gpu ntasks-per-node ntasks-per-socket open-mode output pack-group"
-    " partition power prefer priority profile prolog qos relative reservation segment"
-    " signal slurmd-debug sockets-per-node switches task-epilog task-prolog"
-    " thread-spec threads threads-per-core time time-min tmp treewidth"
-    " tres-bind tres-per-task uid wait wckey"
-)
-_SRUN_LONG_ALONE = (
-    "bcast compress contiguous disable-status exact exclusive external help hold"
-    " immediate interactive kill-on-bad-exit label nice no-allocate no-kill overcommit"
-    " overlap oversubscribe preserve-env propagate pty quiet quit-on-interrupt reboot"
-    " resv-ports send-libs share spread-job stepmgr unbuffered use-min-nodes verbose"
-    " wait-for-children whole x11"
-)
+from ipr.spec import launchers
 
 
 class CannotPlace(Exception):
@@ -59,15 +34,11 @@ def launcher_end(
         end = after
     elif pattern is not None:
         end = _matched_words(argv, pattern)
-    elif argv and os.path.basename(argv[0]) == "srun":
-        end = _srun_end(argv)
     else:
-        name = argv[0] if argv else ""
-        raise CannotPlace(
-            f"its command starts with {name!r}, which is no launcher that ipr-spec"
-            " knows (it knows srun and remote_ikernel); say where the launcher's own"
-            " words end by --after N or --launcher REGEX"
-        )
+        try:
+            end = launchers.end(argv)
+        except launchers.Unknown as error:
+            raise CannotPlace(str(error)) from None
     if not 0 < end < len(argv):
         raise CannotPlace(
             f"of the {len(argv)} words of its command, {end} would be the launcher's:"
@@ -91,56 +62,6 @@ def _matched_words(argv: Sequence[str], pattern: str) -> int:
             return count
     raise CannotPlace(
         f"--launcher {pattern!r} matches {matched!r}, which ends within a word"
-    )
-
-
-def _srun_end(argv: Sequence[str]) -> int:
-    index = 1
-    while index < len(argv):
-        word = argv[index]
-        if word == "--":
-            index += 1
-            break
-        if not word.startswith("-") or word == "-":
-            break
-        if word == "--multi-prog":
-            raise CannotPlace("srun --multi-prog starts more than one command")
-        index += 1 if not _takes_next(word) else 2
-    if ":" in argv[index:]:
-        raise CannotPlace("srun starts more than one command (':')")
-    return index
-
-
-def _takes_next(word: str) -> bool:
-    """Return whether the srun option *word* has its value in the next word."""
-    if word.startswith("--"):
-        name, equals, _ = word[2:].partition("=")
-        if equals:
-            return False
-        takes = dict.fromkeys(_SRUN_LONG_ALONE.split(), False)
-        takes.update(dict.fromkeys(_SRUN_LONG_WITH_VALUE.split(), True))
-        if name in takes:
-            return takes[name]
-        # getopt_long takes an unambiguous beginning for the whole.
-        both = {value for known, value in takes.items() if known.startswith(name)}
-        if len(both) == 1:
-            return both.pop()
-        raise CannotPlace(
-            f"ipr-spec does not know the srun option {word}; say where srun's own"
-            " words end by --after N"
-        )
-    for place, letter in enumerate(word[1:], 1):
-        if letter in _SRUN_SHORT_WITH_VALUE:
-            return place == len(word) - 1
-        if letter in "IK":  # an optional value, in the same word
-            return False
-        if letter not in _SRUN_SHORT_ALONE:
-            break
-    else:
-        return False
-    raise CannotPlace(
-        f"ipr-spec does not know the srun option {word}; say where srun's own"
-        " words end by --after N"
     )
 
 

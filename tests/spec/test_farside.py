@@ -38,6 +38,9 @@ def test_where_the_words_of_srun_end(words: str) -> None:
         ("srun -n1 a : -n1 b {connection_file}", "more than one"),
         ("srun -n1", "nothing is left"),
         ("python -m ipykernel", "no launcher that"),
+        ("salloc -n1 python {connection_file}", "on this machine"),
+        ("salloc -n1", "on this machine"),
+        ("qrsh -frob python {connection_file}", "qrsh option -frob"),
     ],
 )
 def test_what_is_not_known_about_srun(words: str, why: str) -> None:
