@@ -127,7 +127,8 @@ def _daemon_options(
     if own:
         raise Usage(f"{own.pop()} cannot be written into a kernelspec")
     try:
-        values, command = options.parse(words, __version__)
+        checked = _without_file(words, far=args.inside)
+        values, command = options.parse(checked, __version__)
     except options.BadOption as error:
         raise Usage(f"not an option of the daemon: {error}") from None
     taken = [
@@ -137,6 +138,26 @@ def _daemon_options(
         name = "--" + taken[0].replace("_", "-") if taken else "a command after --"
         raise Usage(f"{name} is written by install itself")
     return tuple(words)
+
+
+def _without_file(words: Sequence[str], *, far: bool) -> list[str]:
+    """Return the words without ``--preload`` where its file is on the far side.
+
+    :raises Usage: its path would mean another file in each folder.
+    """
+    checked = list(words)
+    for at, word in enumerate(words):
+        name, equals, path = word.partition("=")
+        if name != "--preload":
+            continue
+        count = 1 if equals else 2
+        path = path if equals else "".join(words[at + 1 : at + 2])
+        if path and not path.startswith(("/", "~")):
+            raise Usage("--preload needs an absolute path: kernels start in any folder")
+        if far:
+            checked[at : at + count] = []
+            return _without_file(checked, far=far)
+    return checked
 
 
 def remove(args: argparse.Namespace) -> int:
