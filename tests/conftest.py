@@ -40,6 +40,8 @@ NIGHTLY = {
     "browser/test_button.py",
     "e2e/test_button.py",
     "e2e/test_fingerprint.py",
+    # What guards the main job in it is core.
+    "e2e/test_last_line.py",
     "e2e/test_owner.py",
     "e2e/test_preload.py",
     "e2e/test_provisioner.py",

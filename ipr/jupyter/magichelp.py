@@ -25,6 +25,8 @@ allocation are kept. Variables are lost.
                         kernel
     %restart now        do not wait
 
+In the last line of a cell it comes after the lines before it, if these succeed.
+
 To end the wait, interrupt the kernel.
 
 Options change what the new kernel starts with, and stay in force for later restarts.

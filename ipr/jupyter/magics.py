@@ -2,8 +2,9 @@
 
 Knows the language of ``%restart`` and ``%ipr``. Must not know how anything
 of it is done. A cell is ours when its first line, blank lines and comment
-lines aside, begins with one of the two words; every other cell is none of
-our business, and :func:`suspicious` says so from its bytes, without JSON.
+lines aside, begins with one of the two words, or when its last one is a ``%restart``
+(:mod:`ipr.jupyter.placement`); every other cell is none of our business, and
+:func:`suspicious` says so from its bytes, without JSON.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections.abc import Iterator
 
 import attrs
 
+from ipr.jupyter import placement
+from ipr.jupyter.placement import COMMENTS
 from ipr.jupyter.shellwords import shell_words
 
 #: Characters that a line of ours may have; a program takes no longer words.
 LONGEST_LINE = 1 << 17
-
-COMMENTS = ("#", "//", "--", ";")
 
 RESTART_USAGE = (
     "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
@@ -61,11 +62,13 @@ class Restart:
 
     :ivar now: do not wait for the cells before it.
     :ivar rest: the lines after it, for the new kernel; ``""`` if blank.
+    :ivar before: the lines before it, for the old one; ``""``: it is in the first line.
     """
 
     now: bool = False
     changes: Changes = NO_CHANGES
     rest: str = ""
+    before: str = ""
 
     @property
     def plain(self) -> bool:
@@ -128,8 +131,18 @@ def parse(code: str) -> Magic | None:
             return _restart(argument, rest)
         if word == "%ipr":
             return _ipr(argument, rest)
-        return None
+        return _at_the_end(code)
     return None
+
+
+def _at_the_end(code: str) -> Magic | None:
+    found = placement.last_line(code)
+    if found is None:
+        return None
+    magic = _restart(found.argument, "")
+    if isinstance(magic, Restart):
+        return attrs.evolve(magic, before=found.before)
+    return magic if isinstance(magic, Mistake) else None
 
 
 def lines(code: str) -> Iterator[tuple[int, str]]:

@@ -7,14 +7,15 @@ what becomes of the requests that are the kernel's.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import ClassVar
 
 from twisted.logger import Logger
 
-from ipr.jupyter import magics, messages, ownership, remote
+from ipr.jupyter import magics, messages, ownership, placement, remote
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import CONTENT, Envelope, Malformed
-from ipr.relay import completion
+from ipr.relay import completion, lines
 from ipr.relay.answers import Publish, Reply
 from ipr.relay.cells import Cell
 from ipr.relay.gate import Gate, Open, Refusing
@@ -97,9 +98,14 @@ class Business:
         except Malformed:
             return False
         magic = magics.parse(code) if isinstance(code, str) else None
-        if magic is None or self._is_final():
+        if magic is None:
+            return placement.misplaced(str(code)) and self._help(channel, envelope)
+        if self._is_final():
             return False
         if isinstance(magic, magics.Restart):
+            if magic.before and (channel != "shell" or self._gate.clear is None):
+                # Lines for a kernel wait for one, and for their turn, as all do.
+                return False
             self._restarts.ask(channel, envelope, magic)
             return True
         request = Request.of(channel, envelope)
@@ -113,6 +119,20 @@ class Business:
         except Exception:
             _log.failure("%ipr failed")
             cell.fail(INTERNAL)
+        return True
+
+    def _help(self, channel: str, envelope: Envelope) -> bool:
+        """Pass a cell on that may need a line of help, once the kernel takes cells."""
+        conversation = self._gate.clear
+        if conversation is None or channel != "shell":
+            return False
+        if envelope.content.get("silent"):
+            return False
+        conversation.send(
+            channel,
+            envelope,
+            partial(lines.helped, conversation=conversation, text=placement.MISPLACED),
+        )
         return True
 
     def _is_final(self) -> bool:

@@ -19,9 +19,11 @@ from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import JSON, SIGNATURE, Envelope, Frame, Malformed
 from ipr.lifecycle.causes import Cause, Ending, failure
 from ipr.lifecycle.ports import Kernel
+from ipr.relay.answers import Publish
 from ipr.relay.completion import Merging
 from ipr.relay.errands import Errands
 from ipr.relay.greetings import Info
+from ipr.relay.kept import Kept, Whole
 from ipr.relay.ledger import Ledger
 from ipr.relay.questions import Questions
 from ipr.relay.request import Request
@@ -71,7 +73,12 @@ class Conversation:
 
     # --- to the kernel ------------------------------------------------------
 
-    def send(self, channel: str, envelope: Envelope) -> None:
+    def send(
+        self,
+        channel: str,
+        envelope: Envelope,
+        kept: Callable[[Request], Kept] | None = None,
+    ) -> None:
         """Pass on a client's request.
 
         Send first, record afterwards: the kernel can start, and no reply can be
@@ -84,7 +91,9 @@ class Conversation:
         try:
             self.kernel.send(channel, body)
         finally:
-            self.ledger.enter(Request.of(channel, envelope))
+            request = Request.of(channel, envelope)
+            request.progress.kept = kept(request) if kept is not None else None
+            self.ledger.enter(request)
 
     def send_rest(self, request: Request, body: list[Frame], code: str) -> None:
         """Run a rest of a cell under the very request that ipr began to answer.
@@ -98,6 +107,25 @@ class Conversation:
         request.progress.adopted = True
         self.ledger.enter(request)
         self.kernel.send(request.channel, body)
+
+    def send_lines(self, request: Request, body: list[Frame], code: str) -> None:
+        """Run the first lines of a cell; the request keeps its reply and its idle.
+
+        Parameters and errors as of :meth:`send_rest`.
+        """
+        header = self.subshells.addressed(request.header)
+        content = {**request.content, "code": code}
+        body = self._resigned(body, header=header, content=content)
+        self.ledger.enter(request)
+        self.kernel.send(request.channel, body)
+
+    def deliver(self, request: Request, whole: Whole, *shown: Draft) -> None:
+        """Give the clients what was kept for them; ``shown`` comes before it."""
+        front = self._voice.front
+        self._voice.post(request, tuple(map(Publish, shown)))
+        front.send(request.channel, request.identities + whole.reply.body)
+        front.publish(whole.idle)
+        self.progressed(request, failed=whole.failed)
 
     def send_answer(self, envelope: Envelope) -> None:
         """Pass on what comes on stdin, whatever it is.
@@ -161,6 +189,8 @@ class Conversation:
             except Exception:
                 _log.failure("A request could not be answered")
             self.ledger.close(request)
+            if request.progress.kept is not None:
+                request.progress.kept.lost()
 
     def stop(self) -> None:
         """Do nothing more by itself."""

@@ -26,6 +26,7 @@ from ipr.jupyter.wire import (
 )
 from ipr.relay import completion
 from ipr.relay.conversation import Conversation
+from ipr.relay.kept import Kept
 from ipr.relay.readiness import Readiness
 from ipr.relay.request import Request
 from ipr.relay.trace import Trace
@@ -171,6 +172,9 @@ class Hearing:
                 count = envelope.content.get("execution_count")
             if isinstance(count, int):
                 request.progress.execution_count = self._voice.count = count
+                if request.progress.kept and request.progress.kept.numbered:
+                    request.progress.kept.numbered(count)
+                    return False
             return not request.progress.adopted
         if kind == "error":
             request.progress.code = "failed"
@@ -189,6 +193,11 @@ class Hearing:
             if self._ledger.busy(request) and not request.progress.adopted:
                 self._front.publish(frames)
         elif b'"idle"' in content:
+            kept = request.progress.kept
+            if kept is not None and not request.finished:
+                kept.keep_idle(frames)
+                self._look_at_kept(request, kept)
+                return
             if self._ledger.idled(request):
                 self._front.publish(frames)
             self.conversation.progressed(request)
@@ -213,11 +222,24 @@ class Hearing:
         if request.progress.reply == "sent":
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
+        kept = request.progress.kept
+        if kept is not None:
+            kept.keep_reply(envelope, failed=aborts(request, envelope))
+            self._look_at_kept(request, kept)
+            return
         if self.conversation.merging:
             completion.merge(envelope, self.conversation.merging, self._signer)
         self._front.send(request.channel, request.identities + envelope.body)
         self._ledger.replied(request)
         self.conversation.progressed(request, failed=failed)
+
+    def _look_at_kept(self, request: Request, kept: Kept) -> None:
+        """Until both are there the request is as open as before, should it be lost."""
+        whole = kept.whole
+        if whole is not None:
+            self._ledger.idled(request)
+            self._ledger.replied(request)
+            kept.over(whole)
 
     def _note_subshell(self, request: Request, envelope: Envelope) -> None:
         subshells = self.conversation.subshells

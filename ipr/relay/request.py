@@ -23,6 +23,7 @@ from ipr.jupyter.wire import (
     id_of,
     parse_object,
 )
+from ipr.relay.kept import Kept
 
 Field = TypeVar("Field")
 
@@ -46,6 +47,8 @@ class Progress:
     :ivar execution_count: as far as known from execute_input.
     :ivar number: in the order of arrival, once it is in a ledger.
     :ivar adopted: drop the inner kernel's own busy and execute_input: ipr sent them.
+    :ivar said: what the kernel has replied to a part of it.
+    :ivar kept: where its reply and its idle go; None: to the clients, as they come.
     """
 
     status: Status = "none"
@@ -54,6 +57,8 @@ class Progress:
     execution_count: int | None = None
     number: int = 0
     adopted: bool = False
+    said: JSON = attrs.field(factory=dict)
+    kept: Kept | None = None
 
     def begin(self) -> None:
         """Its busy is published."""

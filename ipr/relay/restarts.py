@@ -19,6 +19,7 @@ from ipr.relay import turns
 from ipr.relay.cells import Begun, Ordered, Post, Prepared, RestartCell, Wanted
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
+from ipr.relay.lines import cell_of, run_lines
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
 from ipr.relay.timer import CallLater, Timer
@@ -70,7 +71,7 @@ class Restarts:
     # --- from the clients ---------------------------------------------------
 
     def ask(self, channel: str, envelope: Envelope, magic: magics.Restart) -> None:
-        """Take a cell that begins with ``%restart``."""
+        """Take a cell that begins with ``%restart``, or ends with it."""
         request = Request.of(channel, envelope)
         turn = Turn(
             self._voice.author.new_id(),
@@ -78,19 +79,13 @@ class Restarts:
             urgent=magic.now or channel == "control",
             settled=magic.plain,
         )
-        event = turns.Asked(turn, self._before())
+        event = turns.Asked(turn, self._before(), lines=bool(magic.before))
         if step(self.turns, event)[1] == (turns.Keep(turn.cell),):
             self._gate.keep(channel, envelope)
             return
-        cell = RestartCell(
-            self._voice.post,
-            request,
-            self._voice.restart_number(request),
-            Wanted(magic, envelope.body),
-            turn.cell,
-            self._changer.unchanged(),
-        )
-        self._begin(cell, event)
+        wanted = Wanted(magic, envelope.body)
+        unchanged = self._changer.unchanged()
+        self._begin(cell_of(self._voice, request, wanted, turn.cell, unchanged), event)
 
     def order(self, post: Post, request: Request, magic: magics.Restart) -> None:
         """Take a restart that no cell asks for.
@@ -202,7 +197,8 @@ class Restarts:
             case turns.Go():
                 self._go(effect)
             case turns.Join():
-                self._join(effect)
+                # Whatever the limits say of deaths.
+                self._go(turns.Go(effect.cell))
             case turns.Along():
                 cell = self._cells.pop(effect.cell)
                 cell.goes(waited=False)
@@ -223,6 +219,11 @@ class Restarts:
                 self._gate.abort_held(effect.subshell)
             case turns.Resume():
                 self._gate.resume()
+            case turns.Run():
+                cell = self._cells[effect.cell]
+                run_lines(cell, self._current(), partial(self._lines_ended, cell))
+            case turns.Leave():
+                del self._cells[effect.cell]
             case turns.GiveUp():
                 self._give_up()
             case turns.After():
@@ -242,13 +243,11 @@ class Restarts:
         self.under_way.add(cell)
         self._decider.restart(urgent=effect.urgent)
 
-    def _join(self, effect: turns.Join) -> None:
-        cell = self._cells.pop(effect.cell)
-        cell.prepared.apply()
-        cell.goes(waited=False)
-        self.under_way.add(cell)
-        # Whatever the limits say of deaths.
-        self._decider.restart(urgent=False)
+    def _lines_ended(self, cell: RestartCell, well: bool, stops: bool) -> None:
+        if well:
+            self.begun.begin(cell)
+        before = self._before()
+        self._step(turns.LinesEnded(cell.id, before, well, stops))
 
     def _prepare(self, effect: turns.Prepare) -> None:
         cell = self._cells[effect.cell]

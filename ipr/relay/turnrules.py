@@ -48,7 +48,7 @@ Outcome = tuple[Turns, Effects]
 _FREE = (Before.NOTHING, Before.NO_KERNEL)
 
 
-def _next(turns: Turns) -> Turns:
+def following(turns: Turns) -> Turns:
     """Without its head: the oldest beside it takes the place."""
     if not turns.beside:
         return Turns()
@@ -66,11 +66,11 @@ def ask(turns: Turns, event: Asked) -> Outcome:
     if turn.urgent or event.before is Before.NO_KERNEL:
         return turns, (Go(turn.cell, turn.urgent),)
     if event.before is Before.NOTHING:
-        return _check(turns, turn)
-    return attrs.evolve(turns, head=turn), _waits(turn, event.before)
+        return check(turns, turn)
+    return attrs.evolve(turns, head=turn), waits(turn, event.before)
 
 
-def _check(turns: Turns, turn: Turn) -> Outcome:
+def check(turns: Turns, turn: Turn) -> Outcome:
     """Its turn has come; the kernel is touched when another one can be started."""
     head = attrs.evolve(turn, checking=True)
     return attrs.evolve(turns, head=head), (Check(turn.cell),)
@@ -81,7 +81,8 @@ def _keep(turn: Turn) -> Keep | Fail:
     return Fail(turn.cell) if turn.firm else Keep(turn.cell)
 
 
-def _waits(turn: Turn, before: Before) -> Effects:
+def waits(turn: Turn, before: Before) -> Effects:
+    """It waits for its turn."""
     show = Show(turn.cell)
     if before is Before.SILENT:
         return (After(REPLY_TIME, ReplyDue), show)
@@ -107,13 +108,13 @@ def settle(turns: Turns, event: Settled) -> Outcome:
     if head is None or head.cell != event.cell:
         return settle_beside(turns, event)
     if head.urgent or event.before in _FREE:
-        return _go(turns, attrs.evolve(head, waited=True))
+        return go(turns, attrs.evolve(head, waited=True))
     head = attrs.evolve(head, settled=True)
     if event.before is Before.RESTART:
         return _wait_again(turns, head)
     if head.overdue:
-        return _go(turns, attrs.evolve(head, waited=True))
-    return attrs.evolve(turns, head=head), _waits(head, event.before)
+        return go(turns, attrs.evolve(head, waited=True))
+    return attrs.evolve(turns, head=head), waits(head, event.before)
 
 
 def _wait_again(turns: Turns, head: Turn) -> Outcome:
@@ -122,7 +123,7 @@ def _wait_again(turns: Turns, head: Turn) -> Outcome:
     What was interrupted was not of the kernel that it will wait for.
     """
     after = attrs.evolve(head, checking=False, failed=False, urged=False, overdue=False)
-    return attrs.evolve(turns, head=after), _behind(head)
+    return attrs.evolve(turns, head=after), aborted_behind(head)
 
 
 def startable(turns: Turns, event: Startable) -> Outcome:
@@ -132,23 +133,24 @@ def startable(turns: Turns, event: Startable) -> Outcome:
         return turns, ()  # it rides along with another one, or the daemon goes
     if event.before is Before.RESTART:
         return _wait_again(turns, head)
-    return _go(turns, head)
+    return go(turns, head)
 
 
-def _go(turns: Turns, head: Turn) -> Outcome:
+def go(turns: Turns, head: Turn) -> Outcome:
+    """The head goes."""
     go = Go(head.cell, head.urgent or head.overdue, head.waited)
-    left, along = _along(attrs.evolve(turns, head=None))
-    return left, (*_behind(head), go, *along)
+    left, along = take_along(attrs.evolve(turns, head=None))
+    return left, (*aborted_behind(head), go, *along)
 
 
-def _along(turns: Turns) -> Outcome:
+def take_along(turns: Turns) -> Outcome:
     """Those beside the head that wait for nothing of their own go with a restart."""
     left = tuple(turn for turn in turns.beside if not turn.settled)
     gone = tuple(Along(turn.cell) for turn in turns.beside if turn.settled)
     return attrs.evolve(turns, beside=left), gone
 
 
-def _behind(head: Turn) -> Effects:
+def aborted_behind(head: Turn) -> Effects:
     """With an interrupted cell those after it are aborted, and the %restart is not."""
     return (AbortBehind(head.subshell),) if head.failed else ()
 
@@ -165,9 +167,9 @@ def settle_beside(turns: Turns, event: Settled) -> Outcome:
 def wrong(turns: Turns, event: Wrong) -> Outcome:
     """The head fails; the next one takes its place."""
     if turns.head is not None and turns.head.cell == event.cell:
-        after = _next(turns)
+        after = following(turns)
         resume: Effects = () if after.head is not None else (Resume(),)
-        return after, (Fail(event.cell), *_behind(turns.head), *resume)
+        return after, (Fail(event.cell), *aborted_behind(turns.head), *resume)
     return wrong_beside(turns, event)
 
 
@@ -183,15 +185,15 @@ def moved(turns: Turns, event: Moved) -> Outcome:
     """Perhaps its turn has come."""
     head = turns.head
     assert head is not None
-    if event.before in _FREE and _aborts(head):
-        return _abort(turns)
+    if event.before in _FREE and aborts(head):
+        return abort(turns)
     if event.before is Before.NO_KERNEL:
-        return _go(turns, attrs.evolve(head, waited=True))
+        return go(turns, attrs.evolve(head, waited=True))
     if event.before is Before.NOTHING:
-        return _check(turns, attrs.evolve(head, waited=True))
+        return check(turns, attrs.evolve(head, waited=True))
     if event.before is Before.RESTART:
         return turns, ()
-    return turns, _waits(head, event.before)
+    return turns, waits(head, event.before)
 
 
 def moved_checking(turns: Turns, event: Moved) -> Outcome:
@@ -203,8 +205,8 @@ def moved_checking(turns: Turns, event: Moved) -> Outcome:
 def moved_settling(turns: Turns, event: Moved) -> Outcome:
     """It waits for its options, unless a cell before it has failed."""
     assert turns.head is not None
-    if event.before in _FREE and _aborts(turns.head):
-        return _abort(turns)
+    if event.before in _FREE and aborts(turns.head):
+        return abort(turns)
     return turns, ()
 
 
@@ -221,15 +223,16 @@ def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
     return attrs.evolve(turns, head=attrs.evolve(head, failed=True)), ()
 
 
-def _aborts(head: Turn) -> bool:
+def aborts(head: Turn) -> bool:
+    """Whether it is aborted with the cell that failed before it."""
     return head.failed and not head.urged and not head.firm
 
 
-def _abort(turns: Turns) -> Outcome:
+def abort(turns: Turns) -> Outcome:
     """The head and those held after it are aborted; the next one takes its place."""
     head = turns.head
     assert head is not None
-    after = _next(turns)
+    after = following(turns)
     resume: Effects = () if after.head is not None else (Resume(),)
     return after, (Abort(head.cell), AbortBehind(head.subshell), *resume)
 
@@ -238,7 +241,7 @@ def interrupted(turns: Turns, event: Interrupted) -> Outcome:
     """Somebody is tired of waiting."""
     head = turns.head
     assert head is not None
-    if head.urged or head.urgent or _aborts(head):
+    if head.urged or head.urgent or aborts(head):
         return turns, ()
     urged = attrs.evolve(head, urged=True)
     return attrs.evolve(turns, head=urged), (After(URGED_TIME, UrgedDue),)
@@ -250,7 +253,7 @@ def urged_due(turns: Turns, event: UrgedDue) -> Outcome:
     assert head is not None
     if event.before is Before.RESTART:
         return attrs.evolve(turns, head=attrs.evolve(head, urged=False)), ()
-    return _check(turns, attrs.evolve(head, overdue=True, waited=True))
+    return check(turns, attrs.evolve(head, overdue=True, waited=True))
 
 
 def urged_settling(turns: Turns, event: UrgedDue) -> Outcome:
@@ -267,26 +270,14 @@ def reply_due(turns: Turns, event: ReplyDue) -> Outcome:
 
 def join(turns: Turns, event: KernelGone) -> Outcome:
     """It is a restart, whatever the limits say of deaths."""
-    turns, along = _along(turns)
+    turns, along = take_along(turns)
     head = turns.head
     assert head is not None
-    if _aborts(head):
-        after, effects = _abort(turns)
+    if aborts(head):
+        after, effects = abort(turns)
         return after, (*effects, *along)
-    effects = (*_behind(head), Join(head.cell), *along)
+    effects = (*aborted_behind(head), Join(head.cell), *along)
     return attrs.evolve(turns, head=None), effects
-
-
-def gone_settling(turns: Turns, event: KernelGone) -> Outcome:
-    """What failed in that kernel concerns nobody in the next one."""
-    turns, along = _along(turns)
-    head = turns.head
-    assert head is not None
-    if _aborts(head):
-        after, effects = _abort(turns)
-        return after, (*effects, *along)
-    after = attrs.evolve(turns, head=attrs.evolve(head, failed=False))
-    return after, (*_behind(head), *along)
 
 
 def end(turns: Turns, event: Ended) -> Outcome:

@@ -9,6 +9,9 @@ from enum import Enum
 
 import attrs
 
+from ipr.relay.linewords import Leave as Leave
+from ipr.relay.linewords import Run as Run
+
 #: Seconds that a cell has to end once an interrupt urged a waiting restart.
 URGED_TIME = 2.0
 #: Seconds that a reply may come after the idle that ends its cell.
@@ -63,10 +66,12 @@ class Turns:
     :ivar head: cells after it are held.
     :ivar beside: urgent ones whose options are being worked out; and firm ones
         without options, which go along with the head.
+    :ivar lines: whether lines before the head, in its cell, have to go well first.
     """
 
     head: Turn | None = None
     beside: tuple[Turn, ...] = ()
+    lines: bool = False
 
 
 # --- events -----------------------------------------------------------------
@@ -74,10 +79,11 @@ class Turns:
 
 @attrs.frozen
 class Asked:
-    """A client asked for a %restart."""
+    """A client asked for a %restart; with lines before it in its cell, or without."""
 
     turn: Turn
     before: Before
+    lines: bool = False
 
 
 @attrs.frozen
@@ -101,6 +107,20 @@ class Wrong:
     """Its options cannot be had, or no kernel could be started."""
 
     cell: str
+
+
+@attrs.frozen
+class LinesEnded:
+    """The lines before it in its cell have ended.
+
+    :ivar well: it is to happen. Otherwise its cell is answered already.
+    :ivar stops: and the cells after it are not to run.
+    """
+
+    cell: str
+    before: Before
+    well: bool
+    stops: bool = False
 
 
 @attrs.frozen
@@ -149,6 +169,7 @@ Event = (
     | Settled
     | Startable
     | Wrong
+    | LinesEnded
     | Moved
     | CellFailed
     | Interrupted
@@ -265,6 +286,8 @@ Effect = (
     | Show
     | Prepare
     | Check
+    | Run
+    | Leave
     | Keep
     | Fail
     | Abort

@@ -18,6 +18,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TypeVar, cast
 
+from ipr.relay import linerules as lines
 from ipr.relay import turnrules as do
 from ipr.relay.turnrules import Outcome
 from ipr.relay.turns import (
@@ -27,6 +28,7 @@ from ipr.relay.turns import (
     Event,
     Interrupted,
     KernelGone,
+    LinesEnded,
     Moved,
     ReplyDue,
     Settled,
@@ -46,6 +48,7 @@ class Head(Enum):
 
     NONE = "there is none"
     SETTLING = "its options"
+    LINES = "the lines before it in its cell"
     WAITING = "its turn"
     CHECKING = "whether a kernel can be started"
 
@@ -56,7 +59,9 @@ def head_of(turns: Turns) -> Head:
         return Head.NONE
     if turns.head.checking:
         return Head.CHECKING
-    return Head.WAITING if turns.head.settled else Head.SETTLING
+    if not turns.head.settled:
+        return Head.SETTLING
+    return Head.LINES if turns.lines else Head.WAITING
 
 
 _E = TypeVar("_E", bound=Event)
@@ -75,11 +80,12 @@ def _row(
 # fmt: off
 TABLE: dict[_Pair, _Transition] = dict((
     #    head            event        what it does         -> head
-    _row(Head.NONE,     Asked,       do.ask),             # -> none, settling, waiting,
-                                                          #    checking
+    _row(Head.NONE,     Asked,       lines.ask),          # -> none, settling, lines,
+                                                          #    waiting, checking
     _row(Head.NONE,     Settled,     do.settle_beside),   # -> none; one beside goes
     _row(Head.NONE,     Startable,   do.same),
     _row(Head.NONE,     Wrong,       do.wrong_beside),    # -> none
+    _row(Head.NONE,     LinesEnded,  do.same),            # the daemon goes
     _row(Head.NONE,     Moved,       do.same),
     _row(Head.NONE,     CellFailed,  do.same),
     _row(Head.NONE,     Interrupted, do.same),
@@ -88,22 +94,36 @@ TABLE: dict[_Pair, _Transition] = dict((
 
     _row(Head.SETTLING, Asked,       do.ask_behind),      # -> settling; an urgent one
                                                           #    goes, or beside it
-    _row(Head.SETTLING, Settled,     do.settle),          # -> none, waiting
+    _row(Head.SETTLING, Settled,     lines.settle),       # -> none, lines, waiting
     _row(Head.SETTLING, Startable,   do.same),            # of one that rode along
     _row(Head.SETTLING, Wrong,       do.wrong),           # -> the next one, none
+    _row(Head.SETTLING, LinesEnded,  do.same),            # of one before, overtaken
     _row(Head.SETTLING, Moved,       do.moved_settling),  # -> settling; aborted: the
                                                           #    next one, none
-    _row(Head.SETTLING, CellFailed,  do.cell_failed),     # -> settling, failed
-    _row(Head.SETTLING, Interrupted, do.interrupted),     # -> settling, urged
+    _row(Head.SETTLING, CellFailed,  lines.cell_failed),  # -> settling, failed
+    _row(Head.SETTLING, Interrupted, lines.interrupted),  # -> settling, urged
     _row(Head.SETTLING, UrgedDue,    do.urged_settling),  # -> settling, overdue
-    _row(Head.SETTLING, KernelGone,  do.gone_settling),   # -> settling; aborted: the
+    _row(Head.SETTLING, KernelGone,  lines.gone_settling),# -> settling; aborted: the
                                                           #    next one, none
     _row(Head.SETTLING, Ended,       do.end),             # -> none
+
+    _row(Head.LINES,    Asked,       do.ask_behind),      # -> lines; an urgent one goes
+    _row(Head.LINES,    Settled,     do.settle_beside),   # -> lines; one beside goes
+    _row(Head.LINES,    Startable,   do.same),            # of one that rode along
+    _row(Head.LINES,    Wrong,       do.wrong_beside),    # -> lines
+    _row(Head.LINES,    LinesEnded,  lines.ended),        # -> checking, waiting, none;
+                                                          # badly: the next one, none
+    _row(Head.LINES,    Moved,       do.same),
+    _row(Head.LINES,    CellFailed,  do.same),            # the kernel aborts the lines
+    _row(Head.LINES,    Interrupted, do.same),            # they fail, and so does it
+    _row(Head.LINES,    KernelGone,  lines.gone_running), # -> lines; they end with it
+    _row(Head.LINES,    Ended,       do.end),             # -> none
 
     _row(Head.WAITING,  Asked,       do.ask_behind),      # -> waiting
     _row(Head.WAITING,  Settled,     do.settle_beside),   # -> waiting; one beside goes
     _row(Head.WAITING,  Startable,   do.same),            # of one that rode along
     _row(Head.WAITING,  Wrong,       do.wrong_beside),    # -> waiting
+    _row(Head.WAITING,  LinesEnded,  do.same),            # of one before, overtaken
     _row(Head.WAITING,  Moved,       do.moved),           # -> waiting, checking, none;
                                                           # aborted: the next one, none
     _row(Head.WAITING,  CellFailed,  do.cell_failed),     # -> waiting, failed
@@ -117,6 +137,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Head.CHECKING, Settled,     do.settle_beside),   # -> checking; one beside goes
     _row(Head.CHECKING, Startable,   do.startable),       # -> none, waiting
     _row(Head.CHECKING, Wrong,       do.wrong),           # -> the next one, none
+    _row(Head.CHECKING, LinesEnded,  do.same),            # of one before, overtaken
     _row(Head.CHECKING, Moved,       do.moved_checking),  # -> checking
     _row(Head.CHECKING, CellFailed,  do.same),            # none that it waits for
     _row(Head.CHECKING, Interrupted, do.same),            # it is about to go

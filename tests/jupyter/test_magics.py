@@ -38,7 +38,7 @@ class OursTests(Case):
             "",
             "   \n",
             "# only a comment",
-            "x = 1\n%restart",
+            "x = 1\n%restart\ny = 2",
             "%restarts",
             "%restart_all",
             "%iprs",

@@ -111,7 +111,7 @@ class PassingTests(RelayCase):
     def test_cell_that_is_none_of_ours(self) -> None:
         """Our words in the middle of a cell, or in a text, are not ours."""
         for number, code in enumerate(
-            ("x = 1\n%restart", 'print("%restart")', "%restarts", "%%ipr")
+            ("x = 1\n%restart\ny = 2", 'print("%restart")', "%restarts", "%%ipr")
         ):
             frames = self.execute(f"m{number}", code)
             self.assertEqual(self.inner.bodies[-1], frames[1:], code)

@@ -30,6 +30,8 @@ from ipr.relay.turns import (
     Join,
     Keep,
     KernelGone,
+    Leave,
+    LinesEnded,
     Moved,
     Prepare,
     ReplyDue,
@@ -428,7 +430,7 @@ def cells(turns: Turns) -> set[str]:
     return {turn.cell for turn in (*head, *turns.beside)}
 
 
-ENDS = (Go, Join, Along, Fail, Abort, Keep)
+ENDS = (Go, Join, Along, Fail, Abort, Keep, Leave)
 
 
 class EveryRowTests(Case):
@@ -442,7 +444,8 @@ class EveryRowTests(Case):
         # Timers stop with the head that they were for.
         self.assertEqual(
             {(head.name, kind.__name__) for head, kind in missing},
-            {("NONE", "UrgedDue"), ("NONE", "ReplyDue"), ("SETTLING", "ReplyDue")},
+            {("NONE", "UrgedDue"), ("NONE", "ReplyDue"), ("SETTLING", "ReplyDue")}
+            | {("LINES", "UrgedDue"), ("LINES", "ReplyDue")},
         )
         self.raised(NoTransition, step, NONE, ReplyDue())
 
@@ -507,6 +510,7 @@ class EveryRowTests(Case):
         )
         found: list[st.SearchStrategy[Event]] = [
             st.builds(Asked, turn, BEFORE),
+            *self.lines(waiting, turn),
             st.builds(Moved, BEFORE),
             st.builds(CellFailed, SUBSHELL),
             st.just(Interrupted()),
@@ -524,6 +528,21 @@ class EveryRowTests(Case):
         if ReplyDue in timers:
             found.append(st.just(ReplyDue()))
         return st.one_of(found)
+
+    def lines(
+        self, waiting: Turns, turn: st.SearchStrategy[Turn]
+    ) -> list[st.SearchStrategy[Event]]:
+        """Return the events of cells with lines before their %restart."""
+        head = waiting.head
+        if head is None:
+            # They are asked for only while a kernel takes cells; no firm one has lines.
+            lax = turn.map(lambda turn: attrs.evolve(turn, firm=False))
+            before = st.sampled_from([NOTHING, CELLS, SILENT])
+            return [st.builds(Asked, lax, before, st.just(True))]
+        if head_of(waiting) is not Head.LINES:
+            return []
+        cell, any_way = st.just(head.cell), st.booleans()
+        return [st.builds(LinesEnded, cell, BEFORE, any_way, any_way)]
 
     def check_timers(
         self, before: Turns, after: Turns, effects: Effects, timers: set[type]
