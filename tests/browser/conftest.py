@@ -12,6 +12,7 @@ import pytest
 
 from tests.browser import lab as labs
 from tests.browser.lab import Lab, Notebook, Server
+from tests.browser.seven import Seven
 from tests.e2e import harness
 
 #: Where the screenshots go; git ignores it.
@@ -34,7 +35,7 @@ def pytest_runtest_makereport(
 
 def missing() -> list[str]:
     """:return: what these tests need and this machine does not have."""
-    modules = ("playwright", "jupyterlab", "ipykernel", "ipywidgets")
+    modules = ("playwright", "jupyterlab", "notebook", "ipykernel", "ipywidgets")
     found = [name for name in modules if importlib.util.find_spec(name) is None]
     if chromium() is None:
         found.append("a Chromium (" + ", ".join(labs.BROWSERS) + ")")
@@ -74,12 +75,25 @@ def lab() -> Iterator[Lab]:
         )
 
 
+@pytest.fixture(scope="package")
+def seven(lab: Lab) -> Seven:
+    """Jupyter Notebook 7, of the same server and in the same browser."""
+    return Seven.beside(lab)
+
+
 @pytest.fixture
-def open_notebook(lab: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
+def front_end(lab: Lab) -> Lab:
+    """The front end that a test uses: a test file may have another one, or two."""
+    return lab
+
+
+@pytest.fixture
+def open_notebook(front_end: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens a notebook; keeps a picture of it when the test is over.
 
     A dialog that the test did not ask for (:meth:`Lab.dialogs`) is a failure.
     """
+    lab = front_end
     name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
 
     def opened(cells: Sequence[str], spec: str = labs.SPEC) -> Notebook:

@@ -82,6 +82,7 @@ class Server:
                     # Nothing on the screen tells when a kernel is attached: the
                     # indicator says idle before it is, and what is run then is lost.
                     "--LabApp.expose_app_in_browser=True",
+                    "--JupyterNotebookApp.expose_app_in_browser=True",
                 ],
                 env=place.environment(
                     JUPYTERLAB_SETTINGS_DIR=self._settings,
@@ -304,13 +305,12 @@ class Lab:
         self._attach(server, browser.new_page(viewport=VIEWPORT))
         self.load()
 
-    @classmethod
-    def second(cls, first: Lab, page: Any, name: str) -> Notebook:
+    def second(self, page: Any, name: str) -> Notebook:
         """Open a notebook that is open already, in another tab."""
-        other = cls.__new__(cls)
-        other._attach(first.server, page)
+        other = type(self).__new__(type(self))
+        other._attach(self.server, page)
         other.load()
-        other.page.evaluate(OPEN, name)
+        other.show(name)
         notebook = Notebook(other)
         notebook.wait_until_idle("the notebook in the other tab to be idle")
         return notebook
@@ -348,10 +348,14 @@ class Lab:
         :param spec: the name of its kernelspec.
         """
         self.server.write_notebook(name, cells, spec)
-        self.page.evaluate(OPEN, name)
+        self.show(name)
         notebook = Notebook(self)
         notebook.wait_until_idle("the kernel of the notebook just opened to be idle")
         return notebook
+
+    def show(self, name: str) -> None:
+        """Open a file that is there."""
+        self.page.evaluate(OPEN, name)
 
     def close_notebooks(self) -> None:
         """Shut all kernels down and close everything."""

@@ -1,5 +1,6 @@
-"""The Restart button as a person presses it in JupyterLab: everywhere it stands, and
-whatever the kernel is doing.  No dialog but those that a plain kernel shows.
+"""The Restart button as a person presses it in JupyterLab and in Jupyter Notebook 7:
+everywhere it stands, and whatever the kernel is doing.  No dialog but those that a
+plain kernel shows.
 """
 
 from __future__ import annotations
@@ -10,13 +11,19 @@ import pytest
 
 from tests.browser.conftest import Open
 from tests.browser.lab import PLAIN_SPEC, SPEC, VIEWPORT, Lab, Notebook
-from tests.browser.test_notebook import DIE, SLIDER, slide
+from tests.browser.test_notebook import DIE, SLIDER
 
 pytestmark = pytest.mark.browser
 
 RESTART, RUN_ALL = "notebook:restart-kernel", "notebook:restart-run-all"
 #: Of the new kernel: its process, and whether it knows what the old one knew.
 LOOK = "import os; print(os.getpid(), 'x' in globals())"
+
+
+@pytest.fixture(params=["lab", "seven"])
+def front_end(request: pytest.FixtureRequest) -> Lab:
+    found: Lab = request.getfixturevalue(request.param)
+    return found
 
 
 def by_menu(notebook: Notebook) -> None:
@@ -73,6 +80,28 @@ def test_button_restarts(open_notebook: Open, way: str, spec: str) -> None:
     assert_asked(notebook.lab)
 
 
+def complaints(open_notebook: Open, spec: str) -> set[str]:
+    """:return: the errors in the browser's console, without what is by chance."""
+    notebook = open_notebook(["x = 1", LOOK], spec)
+    console = notebook.lab.console
+    notebook.run(0)
+    console.clear()
+    for way in WAYS:
+        restart(notebook, way)
+        notebook.wait_until_idle()
+    assert notebook.run(1).text.endswith("False")
+    notebook.wait_until_still()
+    assert_asked(notebook.lab, len(WAYS))
+    errors = [line for line in console if line.startswith("error")]
+    notebook.lab.close_notebooks()
+    return {re.sub(r"[0-9a-f]{4,}|\d+", "#", line) for line in errors}
+
+
+def test_console_has_no_errors_but_a_plain_kernels(open_notebook: Open) -> None:
+    plain = complaints(open_notebook, PLAIN_SPEC)
+    assert complaints(open_notebook, SPEC) <= plain
+
+
 def test_restart_and_run_all_runs_every_cell(open_notebook: Open) -> None:
     notebook = open_notebook(
         [LOOK + "; x = 1", "import time; time.sleep(0.5)", "print(x + 1)"]
@@ -123,18 +152,29 @@ def test_button_frees_a_cell_that_asks(open_notebook: Open) -> None:
     assert_asked(notebook.lab)
 
 
+def slide(notebook: Notebook) -> None:
+    """Click one step beside the slider's handle: Notebook 7 takes the arrow keys."""
+    handle = notebook.locate(0).locator(".noUi-handle")
+    handle.wait_for()
+    value = float(handle.get_attribute("aria-valuenow"))
+    box = notebook.locate(0).locator(".noUi-base").bounding_box()
+    notebook.page.mouse.click(
+        box["x"] + box["width"] * (value + 1) / 10, box["y"] + box["height"] / 2
+    )
+
+
 def test_widgets_work_again_after_their_cell(open_notebook: Open) -> None:
     notebook = open_notebook([SLIDER, LOOK])
     notebook.run(0)
-    slide(notebook, 0)
+    slide(notebook)
     notebook.wait_for_text(0, "kernel saw 4")
-    slide(notebook, 0)
+    slide(notebook)
     pid = outer(notebook)
     restart(notebook)
     assert notebook.run(1).text.endswith("False")
     notebook.start(0)
     notebook.until(lambda: notebook.prompts()[0] == "2", "its cell to run again")
-    slide(notebook, 0)
+    slide(notebook)
     notebook.wait_for_text(0, "kernel saw 4")
     assert outer(notebook) == pid
     assert_asked(notebook.lab)
@@ -190,7 +230,7 @@ def test_second_tab_goes_on(open_notebook: Open) -> None:
     pid = outer(notebook)
     page = notebook.page.context.browser.new_page(viewport=VIEWPORT)
     try:
-        other = Lab.second(notebook.lab, page, name)
+        other = notebook.lab.second(page, name)
         assert other.kernel_id == notebook.kernel_id
         restart(notebook)
         assert notebook.run(1).text.endswith("False")
