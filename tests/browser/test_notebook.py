@@ -89,6 +89,32 @@ def test_run_all_with_a_restart_in_the_middle(open_notebook: Open) -> None:
     assert notebook.lab.dialogs() == []
 
 
+def test_run_all_with_an_installation_and_a_restart_after_it(
+    open_notebook: Open,
+) -> None:
+    """What the lines before it have shown stays, with one line below it."""
+    notebook = open_notebook(
+        [
+            "import os; x = 1; print(os.getpid())",
+            "!echo installed\n%restart",
+            "import os; print(os.getpid())",
+            "print('after', 'x' in globals())",
+            "y = 2\n1 / 0\n%restart",
+        ]
+    )
+    notebook.run_all()
+    cells = notebook.wait_until_done()
+    assert cells[1].outputs[0] == "installed"
+    assert re.fullmatch(r"restarted in place, \d+\.\d\d s", cells[1].outputs[-1])
+    assert len(cells[1].outputs) == 2
+    assert cells[0].text != cells[2].text
+    assert cells[3].text == "after False"
+    assert "ZeroDivisionError" in cells[4].text
+    assert notebook.prompts() == ["1", "2", "1", "2", "3"]
+    notebook.wait_until_still()
+    assert notebook.lab.dialogs() == []
+
+
 def test_a_restart_says_so_in_one_line(open_notebook: Open) -> None:
     notebook = open_notebook(["%restart"])
     cell = notebook.run(0)

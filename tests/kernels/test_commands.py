@@ -22,13 +22,45 @@ CODE = {
 }
 
 
-@pytest.mark.parametrize("name", CODE, indirect=True)
-def test_cell_of_another_language_restarts_its_kernel(name: str, place: Place) -> None:
+#: Lines of another language that go well, and some that fail.
+LINES = {
+    "ir": ("cat('went on')", "stop('no')"),
+    "bash": ("echo went on", "false"),
+}
+
+
+def started(name: str, place: Place) -> Kernel:
+    """Start a kernel of another language, wrapped."""
     subject = BY_NAME[name]
     with open(subject.lay(place.specs, name)) as file:
         argv = json.load(file)["argv"]
-    spec = place.wrapped_spec(argv, metadata={})
-    kernel = Kernel(place, spec, subject.environment)
+    return Kernel(place, place.wrapped_spec(argv, metadata={}), subject.environment)
+
+
+@pytest.mark.parametrize("name", LINES, indirect=True)
+def test_last_line_of_another_language_restarts_its_kernel(
+    name: str, place: Place
+) -> None:
+    """When the lines before it have succeeded; otherwise the kernel stays."""
+    subject = BY_NAME[name]
+    client = started(name, place).client()
+    client.run(subject.cells.keep)
+    well, badly = LINES[name]
+    cell = client.run(f"{badly}\n%restart")
+    assert client.replies(cell)[0].content["status"] == "error"
+    assert "secret41" in client.shown(client.run(subject.cells.recall))
+    cell = client.run(f"{well}\n%restart")
+    assert client.replies(cell)[0].content["status"] == "ok"
+    assert "went on" in client.shown(cell)
+    assert "secret41" not in client.shown(client.run(subject.cells.recall))
+    client.fence()
+    client.assert_once()
+
+
+@pytest.mark.parametrize("name", CODE, indirect=True)
+def test_cell_of_another_language_restarts_its_kernel(name: str, place: Place) -> None:
+    subject = BY_NAME[name]
+    kernel = started(name, place)
     client = kernel.client()
     client.run(subject.cells.keep)
     cell = client.run(subject.cells.recall)
