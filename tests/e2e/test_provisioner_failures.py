@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from jupyter_client.manager import AsyncKernelManager, KernelManager
@@ -107,6 +108,26 @@ def test_other_arguments_need_another_process(
     assert old.returncode is not None
     kernel.adopt()
     assert_usable(kernel.client())
+
+
+@pytest.mark.parametrize("now", [False, True])
+def test_other_ports_need_another_process(place: Place, now: bool) -> None:
+    class Fresh(AsyncKernelManager):
+        def __init__(self, **traits: Any) -> None:
+            super().__init__(cache_ports=False, **traits)
+
+    kernel = Pressed(place, kind=Fresh)
+    before = kernel.manager.ports
+    kernel.restart(now=now, newports=True)
+    assert not set(before) & set(kernel.manager.ports)
+    assert kernel.provisioner.pid != kernel.pid
+    harness.until(lambda: not harness.is_alive(kernel.pid), "the end of the daemon")
+    kernel.adopt()
+    kernel.wait_until_agreed()
+    client = kernel.client()
+    kernel.restart(now=now)
+    assert_usable(client)
+    assert kernel.provisioner.pid == kernel.pid
 
 
 def test_plain_provisioner_ends_the_process_as_ever(place: Place) -> None:

@@ -4,12 +4,16 @@ provisioner is not: all that the two have in common is the control channel.
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
 
+import psutil
 import pytest
 
 from tests import provisioning
+from tests.e2e import harness
 from tests.e2e.button import Pressed, assert_usable
 from tests.e2e.harness import Place
 from tests.places import kernels, recipes
@@ -57,3 +61,24 @@ def test_button_keeps_the_job_while_another_one_waits(
     assert max(took) < SOON, took
     client.fence()
     client.assert_once()
+
+
+def test_job_whose_daemon_hangs_gives_way_to_a_new_one(
+    slurm: Slurm, place: Place
+) -> None:
+    """SIGTERM first, also for an urgent restart: a killed srun leaves its job."""
+    kernels.srun_spec(place)
+    recipes.ipr_spec(place, "install", kernels.NAME, *kernels.INSIDE)
+    configuration = slurm.environment()["SLURM_CONF"]
+    kernel = Pressed(place, kernels.NAME, SLURM_CONF=configuration)
+    client = kernel.client()
+    number, inner = kernels.job_of(client), client.inner_pid()
+    guardian = psutil.Process(inner).parent()
+    assert guardian is not None
+    os.kill(guardian.ppid(), signal.SIGSTOP)
+    kernel.restart(now=True)
+    assert kernel.provisioner.pid != kernel.pid
+    kernel.adopt()
+    assert kernels.job_of(kernel.client()) != number
+    assert [job.name for job in slurm.jobs()] == ["jupyter"]
+    assert not harness.is_alive(inner)
