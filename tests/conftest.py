@@ -52,6 +52,7 @@ NIGHTLY = {
     "e2e/test_standby_faults.py",
     "e2e/test_terminal.py",
     "kernels/test_standby.py",
+    "places/test_slurm_clock.py",
 }
 
 

@@ -117,7 +117,6 @@ ONE_FILE = {"boot.guardian"}
 TESTED_IN: dict[str, str | None] = {
     "daemon.inside": "daemon/test_commands.py",
     "daemon.ports": None,
-    "daemon.slurm": "daemon/test_report.py",
     "jupyter.remote": "relay/test_remote.py",
     "kernel.reactor": None,
     "kernel.startable": "kernel/test_surroundings.py",

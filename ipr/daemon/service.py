@@ -280,7 +280,8 @@ def _front(factory: Factory, outer: Outer, lost: Callable[[str], None]) -> Front
         factory.shutdown()
         raise CannotListen(
             f"cannot listen where {outer.path or 'the connection file'}"
-            f" says: {error.strerror}; does another kernel use it?"
+            f" says: {error.strerror};"
+            f" {slurm.one_too_many(os.environ) or 'does another kernel use it?'}"
         ) from None
 
 

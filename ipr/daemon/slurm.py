@@ -19,6 +19,23 @@ from ipr.kernel.reactor import Asking
 ASKING_TIME = 5.0
 
 
+def one_too_many(environ: Mapping[str, str]) -> str:
+    """Return what is wrong when this is one task of several; else ``""``.
+
+    Each task of ``srun -n 2`` starts the kernel's command, with the same addresses;
+    whichever comes first has them. The variable is a step's: a batch script with
+    several tasks is one process itself.
+    """
+    task = environ.get("SLURM_PROCID", "0")
+    tasks = environ.get("SLURM_STEP_NUM_TASKS", "1")
+    if tasks == "1":
+        return ""
+    return (
+        f"this is task {task} of the {tasks} that srun started, and another one has"
+        " the kernel: start one task (-n 1), and give it CPUs by --cpus-per-task"
+    )
+
+
 def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:
     """End the job, if nothing else of it runs; fires in any case.
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Place
-from tests.places import cluster, kernels
+from tests.places import cluster, kernels, recipes
 from tests.places.cluster import Slurm
 
 pytestmark = pytest.mark.slurm
@@ -103,3 +103,15 @@ def test_extended_job_is_not_warned_of_the_end_that_it_had(
     )
     client.run("1")
     assert "ends in" not in "".join(str(message) for message in client.received)
+
+
+def test_second_task_says_what_is_wrong(slurm: Slurm, place: Place) -> None:
+    """The kernel of the other one works meanwhile."""
+    argv = recipes.kernel_json(kernels.PAGE, "slurm-kernel.json")["argv"]
+    two = ["--ntasks=2" if word == "--ntasks=1" else word for word in argv]
+    two.insert(1, "--overcommit")
+    kernel = kernels.start(slurm, place, argv=two)
+    client = kernel.client()
+    assert client.value("1 + 1") == "2"
+    said = "of the 2 that srun started"
+    harness.until(lambda: said in kernel.stderr(), "what the second task says")
