@@ -12,7 +12,8 @@ from typing import Any
 
 import attrs
 
-from ipr.jupyter.magics import lines, parse
+from ipr.jupyter.magics import parse
+from ipr.jupyter.placement import lines
 
 RESTART_HELP = """\
 %restart: replace the kernel with a fresh one, in place.

@@ -9,13 +9,10 @@ lines aside, begins with one of the two words, or when its last one is a ``%rest
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-
 import attrs
 
 from ipr.jupyter import placement
-from ipr.jupyter.placement import COMMENTS
+from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
 
 #: Characters that a line of ours may have; a program takes no longer words.
@@ -143,19 +140,6 @@ def _at_the_end(code: str) -> Magic | None:
     if isinstance(magic, Restart):
         return attrs.evolve(magic, before=found.before)
     return magic if isinstance(magic, Mistake) else None
-
-
-def lines(code: str) -> Iterator[tuple[int, str]]:
-    """Go through the lines of a cell, each with the place where it ends.
-
-    Not :meth:`str.splitlines`: that takes a form feed for an end, and U+2028,
-    which may stand in a string.
-    """
-    for found in _LINE.finditer(code):
-        yield found.end(), found.group()
-
-
-_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
 def _cut(line: str) -> tuple[str, str]:

@@ -8,6 +8,9 @@ body of a cell magic (``%%writefile``), and with no quote that was opened before
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
 import attrs
 
 from ipr.jupyter.shellwords import shell_words
@@ -41,7 +44,7 @@ def last_line(code: str) -> LastLine | None:
 
     :param code: a cell that does not begin with a magic of ours.
     """
-    rows = code.splitlines(keepends=True)
+    rows = [row for _, row in lines(code)]
     while rows and _says_nothing(rows[-1]):
         rows.pop()
     if len(rows) < 2 or not _is_restart(rows[-1]) or rows[-1][0].isspace():
@@ -56,7 +59,20 @@ def last_line(code: str) -> LastLine | None:
 
 def misplaced(code: str) -> bool:
     """Whether a line after the first begins with ``%restart``."""
-    return any(map(_is_restart, code.splitlines()))
+    return any(_is_restart(row) for _, row in lines(code))
+
+
+def lines(code: str) -> Iterator[tuple[int, str]]:
+    """Go through the lines of a cell, each with the place where it ends.
+
+    Not :meth:`str.splitlines`: that takes a form feed for an end, and U+2028,
+    which may stand in a string.
+    """
+    for found in _LINE.finditer(code):
+        yield found.end(), found.group()
+
+
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+")
 
 
 def _is_restart(row: str) -> bool:

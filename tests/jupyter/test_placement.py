@@ -40,6 +40,8 @@ class LastLineTests(Case):
             "x\n%restart?",
             "x\n%restarted",
             "x\n%restart\ny",
+            "x\n# a\u2028%restart",
+            "x = 1 # \f%restart",
             "%restart",
             "\n# a\n%restart",
         ):
