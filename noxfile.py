@@ -24,6 +24,13 @@ UNIT = (
     *("--ignore=tests/kernels", "--ignore=tests/benchmarks"),
 )
 
+#: The tests of pure rooms, and nothing that waits for a process, which it slows down.
+PURE = (
+    *("tests/daemon", "tests/jupyter", "tests/kernel", "tests/lifecycle"),
+    *("tests/relay", "tests/spec", "tests/terminal", "tests/test_properties.py"),
+    *("tests/server/test_changes.py", "--ignore=tests/kernel/test_generation.py"),
+)
+
 
 @nox.session
 def lint(session: nox.Session) -> None:
@@ -69,7 +76,7 @@ def coverage(session: nox.Session) -> None:
     assert isinstance(pure, str)
     session.run(
         *("coverage", "run", "--branch", "--include", pure.strip()),
-        *("-m", "pytest", "-q", *UNIT),
+        *("-m", "pytest", "-q", "-m", "core", *PURE),
     )
     session.run("coverage", "report", "--show-missing", "--fail-under=100")
 

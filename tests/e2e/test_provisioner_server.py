@@ -13,7 +13,15 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Place
-from tests.e2e.serving import START_WITHOUT_IPR, Socket, serving
+from tests.e2e.serving import START_WITHOUT_IPR, Server, Socket, serving
+
+
+async def connected(server: Server, kernel: str) -> tuple[Socket, int]:
+    """Connect a front end, and run ``x = 1``; :return: it, and the daemon's pid."""
+    one = Socket(server, kernel)
+    await one.connect()
+    await one.run("x = 1")
+    return one, server.daemon()
 
 
 @pytest.mark.parametrize("pending", [False, True])
@@ -66,10 +74,7 @@ def test_several_posts_at_once_keep_the_process(place: Place) -> None:
         kernel = server.start(place.wrapped_spec())
 
         async def work() -> None:
-            one = Socket(server, kernel)
-            await one.connect()
-            await one.run("x = 1")
-            pid = server.daemon()
+            one, pid = await connected(server, kernel)
 
             def press() -> int:
                 try:
@@ -95,10 +100,7 @@ def test_kernel_is_restarted_by_the_server_and_then_by_the_button(place: Place) 
         kernel = server.start(place.wrapped_spec())
 
         async def work() -> None:
-            one = Socket(server, kernel)
-            await one.connect()
-            await one.run("x = 1")
-            pid = server.daemon()
+            _, pid = await connected(server, kernel)
             os.kill(pid, signal.SIGKILL)
             await asyncio.to_thread(
                 harness.until,
@@ -151,10 +153,7 @@ def test_without_the_extension_the_process_goes_as_ever(place: Place) -> None:
         kernel = server.start(place.wrapped_spec())
 
         async def work() -> None:
-            one = Socket(server, kernel)
-            await one.connect()
-            await one.run("x = 1")
-            pid = server.daemon()
+            _, pid = await connected(server, kernel)
             await asyncio.to_thread(server.restart, kernel)
             assert server.daemon() != pid
             new = Socket(server, kernel)
@@ -195,10 +194,7 @@ def test_plain_kernel_is_left_to_the_plain_provisioner(place: Place) -> None:
         kernel = server.start(place.plain_spec())
 
         async def work() -> None:
-            one = Socket(server, kernel)
-            await one.connect()
-            await one.run("x = 1")
-            pid = server.daemon()
+            _, pid = await connected(server, kernel)
             await asyncio.to_thread(server.restart, kernel)
             assert server.daemon() != pid
 

@@ -220,6 +220,8 @@ class IprTests(Case):
             ("%ipr status", Ipr("status")),
             ("%ipr  debug   INFO ", Ipr("debug", "INFO")),
             ("%ipr\tdebug\toff", Ipr("debug", "off")),
+            ("%ipr standby on", Ipr("standby", "on")),
+            ("%ipr standby off", Ipr("standby", "off")),
             ("%ipr exec self.state", Ipr("exec", "self.state")),
             ("%ipr exec\na = 1\nb", Ipr("exec", "", "a = 1\nb")),
             ("%ipr exec a = 1\nb", Ipr("exec", "a = 1", "b")),
@@ -239,6 +241,8 @@ class IprTests(Case):
             ("%ipr exec", f"%ipr exec needs code. {usage}"),
             ("%ipr exec\n  \n", f"%ipr exec needs code. {usage}"),
             ("%ipr fly", f"%ipr: unknown command 'fly'. {usage}"),
+            ("%ipr standby", f"%ipr standby is followed by on or off. {usage}"),
+            ("%ipr standby now", f"%ipr standby is followed by on or off. {usage}"),
             ("%ipr status now", f"%ipr status takes no arguments. {usage}"),
         ):
             self.assertEqual(parse(code), Mistake(text), code)

@@ -17,7 +17,13 @@ from ipr.spec.around import patched
 from ipr.spec.errors import SpecError
 from ipr.spec.fields import PROTOCOL_VERSION, decoded, fault_of
 from ipr.spec.folders import Kernelspec
-from ipr.spec.restoring import replaced, restored, rewritten
+from ipr.spec.restoring import (
+    names_our_provisioner,
+    replaced,
+    restored,
+    rewritten,
+    with_provisioner,
+)
 from ipr.spec.wish import Wish, trial
 from ipr.spec.wrapping import obstacle_to, wrapping_of
 from tests.spec import shapes
@@ -276,10 +282,9 @@ def older(data: bytes) -> bytes:
     return jsontext.spliced(text, new, moved).encode()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @example(shapes.IPYKERNEL)
 @given(files())
-@pytest.mark.slow
 def test_whatever_an_older_ipr_wrapped_comes_back(before: bytes) -> None:
     """Taken off at once, and after it was brought up to date."""
     try:
@@ -351,3 +356,17 @@ def test_the_owner_of_the_interpreter_is_noted_and_goes_again() -> None:
     assert isinstance(new["metadata"], dict)
     assert new["metadata"]["interpreter"] == {"path": "/env/python"}
     assert restored(new) == spec
+
+
+def test_provisioner_is_named_once_and_not_instead_of_another() -> None:
+    plain: dict[str, object] = {"argv": ["k"], "metadata": {"a": 1}}
+    named = with_provisioner(replaced(plain, ["ipr"]))
+    assert names_our_provisioner(named)
+    metadata = named["metadata"]
+    assert isinstance(metadata, dict)
+    stanza = {"provisioner_name": "ipr-provisioner"}
+    assert (metadata["a"], metadata["kernel_provisioner"]) == (1, stanza)
+    assert with_provisioner(named) == named
+    other = {"kernel_provisioner": {"provisioner_name": "slurm"}}
+    theirs = replaced({**plain, "metadata": other}, ["ipr"])
+    assert with_provisioner(theirs) == theirs

@@ -47,6 +47,9 @@ class KernelsTests(Case):
         head, line = kernels([dead], width=80, colour=True).splitlines()
         self.assertTrue(head.startswith("\x1b[1m"))
         self.assertIn("\x1b[31mdead\x1b[0m", line)
+        odd = {**ONE, "state": "odd"}
+        line = kernels([odd], width=80, colour=True).splitlines()[1]
+        self.assertFalse("\x1b" in line)
 
     def test_what_another_program_answers_does_nothing_to_the_terminal(self) -> None:
         evil = {
