@@ -32,7 +32,9 @@ ORDER: tuple[tuple[str, ...], ...] = (
     ("relay",),
     ("lifecycle",),
     ("kernel",),
-    ("spec", "sockets", "terminal"),
+    # terminal: it asks whose port it is.
+    ("spec", "terminal"),
+    ("sockets",),
     # boot: before attrs and Twisted are imported, so that it knows no pure room.
     ("boot", "jupyter"),
 )

@@ -1,7 +1,7 @@
 """A line to a daemon, as any client's: its control channel, and the key.
 
-Knows ZeroMQ, and that an answer comes in time, is signed, and is to what was asked, or
-is none. Must not know what is asked.
+Knows ZeroMQ, that nothing goes to another user's program, and that an answer comes in
+time, is signed, and is to what was asked, or is none. Must not know what is asked.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import attrs
 import zmq
@@ -19,10 +19,15 @@ from ipr.jupyter import messages, remote
 from ipr.jupyter.author import Author
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import JSON, Malformed, split
+from ipr.sockets import owners
 from ipr.terminal.problem import Problem
 
 #: Seconds that a daemon has for an answer, unless it has to look at files.
 ANSWER_TIME = 2.0
+#: Whose program listens on some ports, as :func:`ipr.sockets.owners.ours`.
+Owners = Callable[[Collection[int]], dict[int, bool] | None]
+#: Addresses of this machine, where Linux can be asked.
+_HERE = frozenset({"127.0.0.1", "0.0.0.0", "localhost"})
 #: Bytes that an answer may have: another program may listen there.
 LARGEST_ANSWER = 16 << 20
 
@@ -45,11 +50,19 @@ class Answer:
 class Line:
     """Open until it is closed; a context manager.
 
-    :raises Problem: where the connection file says something impossible.
+    :param who: says whose program listens on some ports of this machine.
+    :raises Problem: where the connection file says something impossible, or another
+        user has taken the daemon's port. A stale file is no reason to tell him.
     """
 
-    def __init__(self, outer: Outer) -> None:
+    def __init__(self, outer: Outer, who: Owners = owners.ours) -> None:
         self._path = outer.path
+        if _is_taken(outer, who):
+            raise Problem(
+                f"another user's program listens on port {outer.ports['control']},"
+                f" where {outer.path} has its daemon; nothing was sent there. Its"
+                " daemon is probably gone: remove the file"
+            )
         try:
             self._signer = Signer(outer.key.encode(), outer.signature_scheme)
         except ValueError as error:
@@ -135,6 +148,14 @@ def ask_all(lines: Sequence[Line | None], content: JSON) -> list[JSON | None]:
                 del places[socket]
                 poller.unregister(socket)
     return answers
+
+
+def _is_taken(outer: Outer, who: Owners) -> bool:
+    """Whether it is known that somebody else listens; CurveZMQ tells by itself."""
+    if outer.transport != "tcp" or outer.ip not in _HERE or outer.curve_publickey:
+        return False
+    port = outer.ports["control"]
+    return (who({port}) or {}).get(port) is False
 
 
 def _connected(

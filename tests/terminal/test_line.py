@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
+from unittest.mock import Mock
 
 import zmq
 
@@ -75,6 +76,41 @@ def outer(port: int) -> Outer:
     ports = {f"{name}_port": 60_000 + at for at, name in enumerate(names)}
     raw = {**ports, "control_port": port, "key": KEY, "ip": "127.0.0.1"}
     return parsed(raw, "/run/kernel-a.json")
+
+
+class OwnerTests(LineCase):
+    """Who listens where the connection file says is looked at before he is told."""
+
+    def test_nothing_is_sent_to_another_user(self) -> None:
+        heard: list[Frames] = []
+
+        def answers(frames: Frames) -> list[Frames]:
+            heard.append(frames)
+            return []
+
+        peer = Peer(answers)
+        self.addCleanup(peer.close)
+        asked: list[int] = []
+
+        def who(ports: Collection[int]) -> dict[int, bool]:
+            asked.extend(ports)
+            return {peer.port: False}
+
+        why = self.raised(Problem, Line, outer(peer.port), who)
+        self.assertIn(f"another user's program listens on port {peer.port}", str(why))
+        self.assertEqual((asked, heard), ([peer.port], []))
+
+    def test_nobody_or_nothing_known_is_no_reason(self) -> None:
+        """Where Linux does not tell, there are the signatures only."""
+        answers: tuple[dict[int, bool] | None, ...] = ({}, None, {1: False})
+        for found in answers:
+            looked = Mock(return_value=found)
+            Line(outer(1000), looked).close()
+            looked.assert_called_once_with({1000})
+
+    def test_address_elsewhere_is_not_looked_at(self) -> None:
+        far = outer(1000)._replace(ip="192.0.2.1")
+        Line(far, lambda ports: dict.fromkeys(ports, False)).close()
 
 
 class AskTests(LineCase):
