@@ -64,7 +64,10 @@ class Wrapped:
         self._earlier.add(self.pid)
 
         def found() -> int:
-            others = self.kernels() - self._earlier
+            there = self.kernels()
+            # The system uses the numbers of those that have gone again.
+            self._earlier &= there
+            others = there - self._earlier
             return others.pop() if len(others) == 1 else 0
 
         pid = until(found, "a standby")
