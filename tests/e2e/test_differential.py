@@ -177,7 +177,6 @@ def not_our_magics(script: Script) -> None:
     """Cells that only look like ipr's."""
     script.run("a = '''\n%restart\n'''; a")
     script.run("%restarted")
-    script.run("a = 1\n%restart")
     script.run("print('%restart now')")
     script.run("%iprx status")
     script.run("# %restart")
