@@ -22,8 +22,8 @@ WORD = "%restart"
 
 #: What a cell is told whose ``%restart`` the kernel did not understand.
 MISPLACED = (
-    "%restart has to stand in the first or in the last line of its cell, and there"
-    " without indentation: ipr left this one to the kernel.\n"
+    "%restart must be the first or the last line of its cell, unindented: ipr left"
+    " this one to the kernel.\n"
 )
 
 

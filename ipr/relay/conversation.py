@@ -32,7 +32,8 @@ from ipr.relay.timer import CallLater, Timer
 from ipr.relay.voice import Voice
 
 #: Seconds that a kernel has to finish what was interrupted, before it is told to end.
-NOTICE_TIME = 0.3
+#: An ipykernel's first traceback imports a good deal: 0.1 s, on a busy node over 0.3.
+NOTICE_TIME = 0.6
 
 
 class Conversation:
