@@ -79,3 +79,12 @@ ALL: tuple[Prepare, ...] = (
     starting,
     restarting,
 )
+
+
+def standby_status(client: Client) -> str:
+    """:return: what ``%ipr status`` says of the standby."""
+    cell = client.execute("%ipr status")
+    client.finish(cell)
+    lines = client.shown(cell).splitlines()
+    (line,) = [line for line in lines if line.startswith("standby")]
+    return line.removeprefix("standby").strip()

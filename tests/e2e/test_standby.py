@@ -14,6 +14,7 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.situations import standby_status
 
 #: Seconds until there is one: the kernel has to be idle, and it has to boot.
 SOON = 60.0
@@ -24,22 +25,13 @@ def kernel(place: Place) -> Kernel:
     return place.start("wrapped", options=["--standby", "full"])
 
 
-def status(client: Client) -> str:
-    """What ``%ipr status`` says of it."""
-    cell = client.execute("%ipr status")
-    client.finish(cell)
-    lines = client.shown(cell).splitlines()
-    (line,) = [line for line in lines if line.startswith("standby")]
-    return line.removeprefix("standby").strip()
-
-
 def waiting(client: Client) -> int:
     """Wait until there is one; its pid."""
     said = ""
 
     def ready() -> bool:
         nonlocal said
-        said = status(client)
+        said = standby_status(client)
         return said.startswith("ready")
 
     harness.until(ready, f"a standby; {said!r}", SOON, every=0.5)
@@ -81,7 +73,7 @@ def test_takes_over_after_a_crash(client: Client) -> None:
 
 def test_one_that_still_starts_is_adopted(client: Client) -> None:
     def starts() -> bool:
-        return status(client).startswith("it has been starting")
+        return standby_status(client).startswith("it has been starting")
 
     harness.until(starts, "a standby that starts", SOON, every=0.05)
     restart(client)
@@ -158,7 +150,7 @@ def test_switched_off_nothing_is_left(
     harness.until(
         lambda: counted() == before, f"{before}, and it stays at {counted()}", 10
     )
-    assert "switched off" in status(client)
+    assert "switched off" in standby_status(client)
 
 
 @pytest.mark.parametrize("whom", ["the daemon", "its guardian", "the standby"])

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.situations import standby_status
 from tests.kernels.subjects import BY_NAME, Subject
 
 pytestmark = [pytest.mark.kernels, pytest.mark.slow]
@@ -43,22 +44,13 @@ def start(place: Place, subject: Subject) -> Client:
     return client
 
 
-def status(client: Client) -> str:
-    """:return: what ``%ipr status`` says of the standby."""
-    cell = client.execute("%ipr status")
-    client.finish(cell)
-    lines = client.shown(cell).splitlines()
-    (line,) = [line for line in lines if line.startswith("standby")]
-    return line.removeprefix("standby").strip()
-
-
 def waiting(client: Client) -> bool:
     """Wait until one waits, or there will be none; :return: whether one waits."""
     said = ""
 
     def settled() -> bool:
         nonlocal said
-        said = status(client)
+        said = standby_status(client)
         return said.startswith(("ready", "none: it takes"))
 
     try:

@@ -110,6 +110,15 @@ class RelayCase(Case):
     def synthetic(self, reason: str) -> Draft:
         return messages.kernel_info(version="0", language="x", banner=reason)
 
+    def turn_over(self, generation: int = 2) -> None:
+        """Do to the relay what the restarter does in a restart."""
+        self.relay.hold(coming=True)
+        self.relay.finish(generation - 1, ASKED)
+        self.open(generation)
+        self.answer_probe()
+        self.took()
+        self.relay.release(generation)
+
     def took(self) -> Done:
         """Return what was done since the last time."""
         found, self.done[:] = list(self.done), []

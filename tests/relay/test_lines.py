@@ -28,15 +28,6 @@ class LinesCase(RelayCase):
         super().setUp()
         self.run_kernel()
 
-    def turn_over(self, generation: int = 2) -> None:
-        """Do to the relay what the restarter does in a restart."""
-        self.relay.hold(coming=True)
-        self.relay.finish(generation - 1, ASKED)
-        self.open(generation)
-        self.answer_probe()
-        self.took()
-        self.relay.release(generation)
-
     def ran(self) -> list[Any]:
         """Return the code of each cell that the kernel has been given."""
         return [split([b"", *body]).content.get("code") for body in self.inner.bodies]

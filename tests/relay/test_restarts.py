@@ -33,15 +33,6 @@ class RestartTests(RelayCase):
         super().setUp()
         self.run_kernel()
 
-    def turn_over(self, generation: int = 2) -> None:
-        """Do to the relay what the restarter does in a restart."""
-        self.relay.hold(coming=True)
-        self.relay.finish(generation - 1, ASKED)
-        self.open(generation)
-        self.answer_probe()
-        self.took()
-        self.relay.release(generation)
-
     def test_whole_restart_is_one_line_reply_and_idle(self) -> None:
         """Busy, what runs; then one line, the reply, idle."""
         self.clock.advance(100)
