@@ -133,7 +133,6 @@ TESTED_IN: dict[str, str | None] = {
     "relay.interrupts": "relay/test_owner.py",
     "relay.listening": "relay/test_standby.py",
     "relay.kept": "relay/test_lines.py",
-    "relay.linerules": "relay/test_lines.py",
     "relay.linewords": None,
     "relay.ports": None,
     "relay.questions": "relay/test_conversation.py",
