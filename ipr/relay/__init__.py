@@ -9,5 +9,6 @@ is worked out as steps (publish, reply) and spoken by the *voice*.
 
 Must not know how a kernel is started or stopped, files, or the global reactor.
 
-Pure: answers, ledger, obituary, request, subshells, turnrules, turns, turntable.
+Pure: answers, ledger, linerules, obituary, request, subshells, turneffects, turnevents,
+turnrules, turns, turntable.
 """

@@ -9,22 +9,26 @@ from __future__ import annotations
 import attrs
 
 from ipr.relay import turnrules as do
-from ipr.relay.turnrules import Outcome
-from ipr.relay.turns import (
+from ipr.relay.turneffects import (
     AbortBehind,
-    Asked,
-    Before,
-    CellFailed,
     Effects,
     Fail,
-    Interrupted,
-    KernelGone,
     Leave,
-    LinesEnded,
     Prepare,
     Resume,
     Run,
+)
+from ipr.relay.turnevents import (
+    Asked,
+    CellFailed,
+    Interrupted,
+    KernelGone,
+    LinesEnded,
     Settled,
+)
+from ipr.relay.turnrules import Outcome
+from ipr.relay.turns import (
+    Before,
     Turns,
 )
 

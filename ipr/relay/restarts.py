@@ -15,7 +15,8 @@ from twisted.python.failure import Failure as Reason
 from ipr.jupyter import magics
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
-from ipr.relay import turns
+from ipr.relay import turneffects as fx
+from ipr.relay import turnevents as events
 from ipr.relay.cells import Begun, Ordered, Post, Prepared, RestartCell, Wanted
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
@@ -23,7 +24,7 @@ from ipr.relay.lines import cell_of, run_lines
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
 from ipr.relay.timer import CallLater, Timer
-from ipr.relay.turns import Before, Effect, Event, Turn, Turns
+from ipr.relay.turns import Before, Turn, Turns
 from ipr.relay.turntable import step
 from ipr.relay.underway import UnderWay
 from ipr.relay.voice import Voice
@@ -58,8 +59,8 @@ class Restarts:
         #: Those that wait, and those beside them, by their ids.
         self._cells: dict[str, RestartCell] = {}
         self._timers: dict[type, Timer] = {
-            turns.UrgedDue: Timer(call_later),
-            turns.ReplyDue: Timer(call_later),
+            events.UrgedDue: Timer(call_later),
+            events.ReplyDue: Timer(call_later),
         }
 
     @property
@@ -79,8 +80,8 @@ class Restarts:
             urgent=magic.now or channel == "control",
             settled=magic.plain,
         )
-        event = turns.Asked(turn, self._before(), lines=bool(magic.before))
-        if step(self.turns, event)[1] == (turns.Keep(turn.cell),):
+        event = events.Asked(turn, self._before(), lines=bool(magic.before))
+        if step(self.turns, event)[1] == (fx.Keep(turn.cell),):
             self._gate.keep(channel, envelope)
             return
         wanted = Wanted(magic, envelope.body)
@@ -95,16 +96,16 @@ class Restarts:
         turn_id, unchanged = self._voice.author.new_id(), self._changer.unchanged()
         turn = Turn(turn_id, urgent=magic.now, settled=magic.plain, firm=True)
         cell = Ordered(post, request, magic, turn_id, unchanged)
-        self._begin(cell, turns.Asked(turn, self._before()))
+        self._begin(cell, events.Asked(turn, self._before()))
 
-    def _begin(self, cell: RestartCell, event: turns.Asked) -> None:
+    def _begin(self, cell: RestartCell, event: events.Asked) -> None:
         self._cells[cell.id] = cell
         self.begun.begin(cell)
         self._step(event)
 
     def urge(self) -> None:
         """Somebody interrupts: whoever waits will not wait much longer."""
-        self._step(turns.Interrupted())
+        self._step(events.Interrupted())
 
     def overtake(self, why: Failure, *, urgent: bool, announced: bool) -> None:
         """Restart for somebody who has forgotten all that clients wait for.
@@ -114,7 +115,7 @@ class Restarts:
 
         :param announced: whether the clients have heard that a restart comes.
         """
-        self._step(turns.Ended())
+        self._step(events.Ended())
         cells, self._cells = list(self._cells.values()), {}
         for cell in (*self.under_way.over(), *cells):
             cell.fail(why)
@@ -130,7 +131,7 @@ class Restarts:
 
         The one whose cells it waited for takes part.
         """
-        self._step(turns.KernelGone())
+        self._step(events.KernelGone())
         return bool(self.under_way.cells) or self.under_way.unheard
 
     def kernel_ready(self, conversation: Conversation) -> bool:
@@ -146,11 +147,11 @@ class Restarts:
 
     def look(self) -> None:
         """See whether the one that waits can go."""
-        self._step(turns.Moved(self._before()))
+        self._step(events.Moved(self._before()))
 
     def end(self) -> None:
         """The daemon goes: nobody waits any more."""
-        self._step(turns.Ended())
+        self._step(events.Ended())
         self._cells.clear()
 
     # --- whose turn it is ---------------------------------------------------
@@ -170,10 +171,10 @@ class Restarts:
         """A request of the current kernel got on."""
         # One that fails because its kernel is being ended takes nobody along.
         if failed and self._before() is not Before.RESTART:
-            self._step(turns.CellFailed(request.header.get("subshell_id") or ""))
+            self._step(events.CellFailed(request.header.get("subshell_id") or ""))
         self.look()
 
-    def _step(self, event: Event) -> None:
+    def _step(self, event: events.Event) -> None:
         before = self.turns.head
         self.turns, effects = step(self.turns, event)
         head = self.turns.head
@@ -192,48 +193,48 @@ class Restarts:
 
     # --- effects ------------------------------------------------------------
 
-    def _perform(self, effect: Effect) -> None:
+    def _perform(self, effect: fx.Effect) -> None:
         match effect:
-            case turns.Go():
+            case fx.Go():
                 self._go(effect)
-            case turns.Join():
+            case fx.Join():
                 # Whatever the limits say of deaths.
-                self._go(turns.Go(effect.cell))
-            case turns.Along():
+                self._go(fx.Go(effect.cell))
+            case fx.Along():
                 cell = self._cells.pop(effect.cell)
                 cell.goes(waited=False)
                 self.under_way.add(cell)
-            case turns.Show():
+            case fx.Show():
                 self._cells[effect.cell].wait_shown()
-            case turns.Prepare():
+            case fx.Prepare():
                 self._prepare(effect)
-            case turns.Check():
+            case fx.Check():
                 self._check(effect)
-            case turns.Fail():
+            case fx.Fail():
                 cell = self._cells.pop(effect.cell)
                 cell.stay(self._voice.count)
                 cell.fail(cell.problem)
-            case turns.Abort():
+            case fx.Abort():
                 self._cells.pop(effect.cell).abort()
-            case turns.AbortBehind():
+            case fx.AbortBehind():
                 self._gate.abort_held(effect.subshell)
-            case turns.Resume():
+            case fx.Resume():
                 self._gate.resume()
-            case turns.Run():
+            case fx.Run():
                 cell = self._cells[effect.cell]
                 run_lines(cell, self._current(), partial(self._lines_ended, cell))
-            case turns.Leave():
+            case fx.Leave():
                 del self._cells[effect.cell]
-            case turns.GiveUp():
+            case fx.GiveUp():
                 self._give_up()
-            case turns.After():
+            case fx.After():
                 self._after(effect)
-            case turns.Keep():
+            case fx.Keep():
                 raise AssertionError("ask() looks before the cell begins")
             case _:
                 assert_never(effect)
 
-    def _go(self, effect: turns.Go) -> None:
+    def _go(self, effect: fx.Go) -> None:
         cell = self._cells.pop(effect.cell)
         cell.prepared.apply()
         # What is held after it must not slip through to the old kernel: the
@@ -247,29 +248,29 @@ class Restarts:
         if well:
             self.begun.begin(cell)
         before = self._before()
-        self._step(turns.LinesEnded(cell.id, before, well, stops))
+        self._step(events.LinesEnded(cell.id, before, well, stops))
 
-    def _prepare(self, effect: turns.Prepare) -> None:
+    def _prepare(self, effect: fx.Prepare) -> None:
         cell = self._cells[effect.cell]
 
         def settled(prepared: Prepared) -> None:
             cell.prepared = prepared
-            self._step(turns.Settled(effect.cell, self._before()))
+            self._step(events.Settled(effect.cell, self._before()))
 
         preparing = self._changer.prepare(cell.wanted.restart.changes)
         wrong = partial(self._wrong, cell, "WrongChange")
         cell.working = preparing.addCallbacks(settled, wrong)
 
-    def _check(self, effect: turns.Check) -> None:
+    def _check(self, effect: fx.Check) -> None:
         cell = self._cells[effect.cell]
         cell.working = cell.prepared.check().addCallbacks(
-            lambda _: self._step(turns.Startable(cell.id, self._before())),
+            lambda _: self._step(events.Startable(cell.id, self._before())),
             partial(self._wrong, cell, "KernelStartError"),
         )
 
     def _wrong(self, cell: RestartCell, name: str, reason: Reason) -> None:
         cell.problem = Failure(name, reason.getErrorMessage())
-        self._step(turns.Wrong(cell.id))
+        self._step(events.Wrong(cell.id))
 
     def _give_up(self) -> None:
         conversation = self._current()
@@ -278,13 +279,13 @@ class Restarts:
                 conversation.ledger.give_up(request)
         self.look()
 
-    def _after(self, effect: turns.After) -> None:
+    def _after(self, effect: fx.After) -> None:
         timer = self._timers[effect.kind]
         if not timer.running:
             timer.start(effect.seconds, partial(self._due, effect.kind))
 
     def _due(self, kind: type) -> None:
-        if kind is turns.UrgedDue:
-            self._step(turns.UrgedDue(self._before()))
+        if kind is events.UrgedDue:
+            self._step(events.UrgedDue(self._before()))
         else:
-            self._step(turns.ReplyDue())
+            self._step(events.ReplyDue())

@@ -8,38 +8,42 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.relay.turns import (
-    REPLY_TIME,
-    URGED_TIME,
+from ipr.relay.turneffects import (
     Abort,
     AbortBehind,
     After,
     Along,
-    Asked,
-    Before,
-    CellFailed,
     Check,
     Effects,
-    Ended,
-    Event,
     Fail,
     GiveUp,
     Go,
-    Interrupted,
     Join,
     Keep,
+    Prepare,
+    Resume,
+    Show,
+)
+from ipr.relay.turnevents import (
+    Asked,
+    CellFailed,
+    Ended,
+    Event,
+    Interrupted,
     KernelGone,
     Moved,
-    Prepare,
     ReplyDue,
-    Resume,
     Settled,
-    Show,
     Startable,
-    Turn,
-    Turns,
     UrgedDue,
     Wrong,
+)
+from ipr.relay.turns import (
+    REPLY_TIME,
+    URGED_TIME,
+    Before,
+    Turn,
+    Turns,
 )
 
 Outcome = tuple[Turns, Effects]

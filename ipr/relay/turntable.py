@@ -20,8 +20,7 @@ from typing import TypeVar, cast
 
 from ipr.relay import linerules as lines
 from ipr.relay import turnrules as do
-from ipr.relay.turnrules import Outcome
-from ipr.relay.turns import (
+from ipr.relay.turnevents import (
     Asked,
     CellFailed,
     Ended,
@@ -33,9 +32,12 @@ from ipr.relay.turns import (
     ReplyDue,
     Settled,
     Startable,
-    Turns,
     UrgedDue,
     Wrong,
+)
+from ipr.relay.turnrules import Outcome
+from ipr.relay.turns import (
+    Turns,
 )
 
 

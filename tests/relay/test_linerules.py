@@ -1,7 +1,13 @@
 from __future__ import annotations
 
 from ipr.relay import linerules
-from ipr.relay.turns import Interrupted, Turn, Turns
+from ipr.relay.turnevents import (
+    Interrupted,
+)
+from ipr.relay.turns import (
+    Turn,
+    Turns,
+)
 from tests.case import Case
 
 

@@ -8,41 +8,45 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ipr.relay.turns import (
-    REPLY_TIME,
-    URGED_TIME,
+from ipr.relay.turneffects import (
     Abort,
     AbortBehind,
     After,
     Along,
-    Asked,
-    Before,
-    CellFailed,
     Check,
     Effect,
     Effects,
-    Ended,
-    Event,
     Fail,
     GiveUp,
     Go,
-    Interrupted,
     Join,
     Keep,
-    KernelGone,
     Leave,
+    Prepare,
+    Resume,
+    Show,
+)
+from ipr.relay.turnevents import (
+    Asked,
+    CellFailed,
+    Ended,
+    Event,
+    Interrupted,
+    KernelGone,
     LinesEnded,
     Moved,
-    Prepare,
     ReplyDue,
-    Resume,
     Settled,
-    Show,
     Startable,
-    Turn,
-    Turns,
     UrgedDue,
     Wrong,
+)
+from ipr.relay.turns import (
+    REPLY_TIME,
+    URGED_TIME,
+    Before,
+    Turn,
+    Turns,
 )
 from ipr.relay.turntable import TABLE, Head, NoTransition, head_of, step
 from tests.case import Case
