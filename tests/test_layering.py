@@ -140,6 +140,7 @@ TESTED_IN: dict[str, str | None] = {
     "relay.turnevents": None,
     "relay.turns": None,
     "relay.underway": "relay/test_restarts.py",
+    "relay.waiting": "relay/test_restarts.py",
     "sockets.monitor": "sockets/test_inner.py",
     "sockets.reactor": None,
     "spec.errors": "spec/test_files.py",

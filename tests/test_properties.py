@@ -666,7 +666,7 @@ class WholeShell(RuleBasedStateMachine):
             assert self.relay.restarts.waiting or not self.relay.gate.held
         if isinstance(state, states.Running):
             assert self.relay.restarts.waiting or not self.relay.gate.held
-            waiting = self.relay.restarts.turns.head
+            waiting = self.relay.restarts._waiting.turns.head
             if waiting and waiting.settled and not waiting.checking:
                 assert self.relay.ledger.executing, "a %restart that waits for nobody"
 
@@ -676,8 +676,9 @@ class WholeShell(RuleBasedStateMachine):
         if not hasattr(self, "relay"):
             return
         restarts = self.relay.restarts
-        for kind, timer in restarts._timers.items():
-            assert not timer.running or restarts.turns.head, f"{kind} without a head"
+        waiting = restarts._waiting
+        for kind, timer in waiting._timers.items():
+            assert not timer.running or waiting.turns.head, f"{kind} without a head"
         assert not restarts.under_way._quiet.running or restarts.under_way.cells
 
     @invariant()
@@ -761,7 +762,7 @@ class LiveShell(WholeShell):
     @invariant()
     def nobody_waits_in_a_dead_kernel(self) -> None:
         if isinstance(self.restarter.state, states.Dead) and self.relay.refusing:
-            waiting = self.relay.restarts.turns.head
+            waiting = self.relay.restarts._waiting.turns.head
             assert waiting is None or not waiting.settled or waiting.checking
 
     @invariant()

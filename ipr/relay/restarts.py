@@ -1,33 +1,31 @@
 """Every %restart, from its cell's first line to its last.
 
-Knows how to carry out what :mod:`ipr.relay.turntable` says, and what the cells show
-meanwhile. Must not know when the turn of one is, nor how a kernel is started.
+Knows who asks for one, and that it waits (:mod:`ipr.relay.waiting`) before it is under
+way (:mod:`ipr.relay.underway`). Must not know when its turn is, nor how a kernel is
+started.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import assert_never
-
-from twisted.python.failure import Failure as Reason
 
 from ipr.jupyter import magics
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
 from ipr.relay import turneffects as fx
 from ipr.relay import turnevents as events
-from ipr.relay.cells import Begun, Ordered, Post, Prepared, RestartCell, Wanted
+from ipr.relay.cells import Begun, Ordered, Post, RestartCell, Wanted
 from ipr.relay.conversation import Conversation
-from ipr.relay.gate import Gate, Holding, Open
-from ipr.relay.lines import cell_of, run_lines
+from ipr.relay.gate import Gate, Holding
+from ipr.relay.lines import cell_of
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
-from ipr.relay.timer import CallLater, Timer
-from ipr.relay.turns import Before, Turn, Turns
-from ipr.relay.turntable import step
+from ipr.relay.timer import CallLater
+from ipr.relay.turns import Turn
 from ipr.relay.underway import UnderWay
 from ipr.relay.voice import Voice
+from ipr.relay.waiting import Waiting
 
 
 class Restarts:
@@ -35,7 +33,7 @@ class Restarts:
 
     :param current: returns the conversation with the current kernel.
     :param begun: cells that must end when the daemon does.
-    :ivar turns: those that wait.
+    :ivar under_way: those that have had their turn.
     """
 
     def __init__(
@@ -52,22 +50,16 @@ class Restarts:
         self._gate = gate
         self._decider = decider
         self._changer = changer
-        self._current = current
         self.begun = begun
-        self.turns = Turns()
+        self._waiting = Waiting(
+            voice, gate, changer, call_later, current, begun, self._goes
+        )
         self.under_way = UnderWay(call_later, decider.now)
-        #: Those that wait, and those beside them, by their ids.
-        self._cells: dict[str, RestartCell] = {}
-        self._timers: dict[type, Timer] = {
-            events.UrgedDue: Timer(call_later),
-            events.ReplyDue: Timer(call_later),
-        }
 
     @property
     def waiting(self) -> RestartCell | None:
         """The one that waits for its turn or for its options."""
-        head = self.turns.head
-        return self._cells[head.cell] if head is not None else None
+        return self._waiting.head
 
     # --- from the clients ---------------------------------------------------
 
@@ -80,13 +72,14 @@ class Restarts:
             urgent=magic.now or channel == "control",
             settled=magic.plain,
         )
-        event = events.Asked(turn, self._before(), lines=bool(magic.before))
-        if step(self.turns, event)[1] == (fx.Keep(turn.cell),):
+        event = events.Asked(turn, self._waiting.before(), lines=bool(magic.before))
+        if self._waiting.keeps(event):
             self._gate.keep(channel, envelope)
             return
         wanted = Wanted(magic, envelope.body)
         unchanged = self._changer.unchanged()
-        self._begin(cell_of(self._voice, request, wanted, turn.cell, unchanged), event)
+        cell = cell_of(self._voice, request, wanted, turn.cell, unchanged)
+        self._waiting.add(cell, event)
 
     def order(self, post: Post, request: Request, magic: magics.Restart) -> None:
         """Take a restart that no cell asks for.
@@ -96,16 +89,11 @@ class Restarts:
         turn_id, unchanged = self._voice.author.new_id(), self._changer.unchanged()
         turn = Turn(turn_id, urgent=magic.now, settled=magic.plain, firm=True)
         cell = Ordered(post, request, magic, turn_id, unchanged)
-        self._begin(cell, events.Asked(turn, self._before()))
-
-    def _begin(self, cell: RestartCell, event: events.Asked) -> None:
-        self._cells[cell.id] = cell
-        self.begun.begin(cell)
-        self._step(event)
+        self._waiting.add(cell, events.Asked(turn, self._waiting.before()))
 
     def urge(self) -> None:
         """Somebody interrupts: whoever waits will not wait much longer."""
-        self._step(events.Interrupted())
+        self._waiting.take(events.Interrupted())
 
     def overtake(self, why: Failure, *, urgent: bool, announced: bool) -> None:
         """Restart for somebody who has forgotten all that clients wait for.
@@ -115,9 +103,8 @@ class Restarts:
 
         :param announced: whether the clients have heard that a restart comes.
         """
-        self._step(events.Ended())
-        cells, self._cells = list(self._cells.values()), {}
-        for cell in (*self.under_way.over(), *cells):
+        waiting = self._waiting.end()
+        for cell in (*self.under_way.over(), *waiting):
             cell.fail(why)
         self._gate.set(Holding())
         self._gate.refuse_held(why, failed=True)
@@ -131,7 +118,7 @@ class Restarts:
 
         The one whose cells it waited for takes part.
         """
-        self._step(events.KernelGone())
+        self._waiting.take(events.KernelGone())
         return bool(self.under_way.cells) or self.under_way.unheard
 
     def kernel_ready(self, conversation: Conversation) -> bool:
@@ -147,145 +134,32 @@ class Restarts:
 
     def look(self) -> None:
         """See whether the one that waits can go."""
-        self._step(events.Moved(self._before()))
+        self._waiting.look()
 
     def end(self) -> None:
         """The daemon goes: nobody waits any more."""
-        self._step(events.Ended())
-        self._cells.clear()
+        self._waiting.end()
 
-    # --- whose turn it is ---------------------------------------------------
+    # --- their turn ---------------------------------------------------------
 
-    def _before(self) -> Before:
-        state = self._gate.state
-        if isinstance(state, Holding):
-            return Before.RESTART
-        if not isinstance(state, Open):
-            return Before.NO_KERNEL
-        ledger = state.conversation.ledger
-        if not ledger.executing:
-            return Before.NOTHING
-        return Before.SILENT if ledger.silent else Before.CELLS
-
-    def _moved(self, request: Request, failed: bool) -> None:
-        """A request of the current kernel got on."""
-        # One that fails because its kernel is being ended takes nobody along.
-        if failed and self._before() is not Before.RESTART:
-            self._step(events.CellFailed(request.header.get("subshell_id") or ""))
-        self.look()
-
-    def _step(self, event: events.Event) -> None:
-        before = self.turns.head
-        self.turns, effects = step(self.turns, event)
-        head = self.turns.head
-        if before is not None and (head is None or head.cell != before.cell):
-            for timer in self._timers.values():
-                timer.stop()
-        self._gate.queue_cells(head is not None)
-        conversation = self._current()
-        if conversation is not None:
-            conversation.moved = self._moved if head is not None else None
-        for effect in effects:
-            self._perform(effect)
-        if before is not None and head is not None and head.cell != before.cell:
-            # The next one may be one that waits for nothing else.
-            self.look()
-
-    # --- effects ------------------------------------------------------------
-
-    def _perform(self, effect: fx.Effect) -> None:
+    def _goes(self, cell: RestartCell, effect: fx.Go | fx.Join | fx.Along) -> None:
         match effect:
             case fx.Go():
-                self._go(effect)
+                self._restart(cell, urgent=effect.urgent, waited=effect.waited)
             case fx.Join():
                 # Whatever the limits say of deaths.
-                self._go(fx.Go(effect.cell))
+                self._restart(cell, urgent=False, waited=False)
             case fx.Along():
-                cell = self._cells.pop(effect.cell)
                 cell.goes(waited=False)
                 self.under_way.add(cell)
-            case fx.Show():
-                self._cells[effect.cell].wait_shown()
-            case fx.Prepare():
-                self._prepare(effect)
-            case fx.Check():
-                self._check(effect)
-            case fx.Fail():
-                cell = self._cells.pop(effect.cell)
-                cell.stay(self._voice.count)
-                cell.fail(cell.problem)
-            case fx.Abort():
-                self._cells.pop(effect.cell).abort()
-            case fx.AbortBehind():
-                self._gate.abort_held(effect.subshell)
-            case fx.Resume():
-                self._gate.resume()
-            case fx.Run():
-                cell = self._cells[effect.cell]
-                run_lines(cell, self._current(), partial(self._lines_ended, cell))
-            case fx.Leave():
-                del self._cells[effect.cell]
-            case fx.GiveUp():
-                self._give_up()
-            case fx.After():
-                self._after(effect)
-            case fx.Keep():
-                raise AssertionError("ask() looks before the cell begins")
             case _:
                 assert_never(effect)
 
-    def _go(self, effect: fx.Go) -> None:
-        cell = self._cells.pop(effect.cell)
+    def _restart(self, cell: RestartCell, *, urgent: bool, waited: bool) -> None:
         cell.prepared.apply()
         # What is held after it must not slip through to the old kernel: the
         # restarter may be busy, and hold() come a moment later.
         self._gate.set(Holding())
-        cell.goes(waited=effect.waited)
+        cell.goes(waited=waited)
         self.under_way.add(cell)
-        self._decider.restart(urgent=effect.urgent)
-
-    def _lines_ended(self, cell: RestartCell, well: bool, stops: bool) -> None:
-        if well:
-            self.begun.begin(cell)
-        before = self._before()
-        self._step(events.LinesEnded(cell.id, before, well, stops))
-
-    def _prepare(self, effect: fx.Prepare) -> None:
-        cell = self._cells[effect.cell]
-
-        def settled(prepared: Prepared) -> None:
-            cell.prepared = prepared
-            self._step(events.Settled(effect.cell, self._before()))
-
-        preparing = self._changer.prepare(cell.wanted.restart.changes)
-        wrong = partial(self._wrong, cell, "WrongChange")
-        cell.working = preparing.addCallbacks(settled, wrong)
-
-    def _check(self, effect: fx.Check) -> None:
-        cell = self._cells[effect.cell]
-        cell.working = cell.prepared.check().addCallbacks(
-            lambda _: self._step(events.Startable(cell.id, self._before())),
-            partial(self._wrong, cell, "KernelStartError"),
-        )
-
-    def _wrong(self, cell: RestartCell, name: str, reason: Reason) -> None:
-        cell.problem = Failure(name, reason.getErrorMessage())
-        self._step(events.Wrong(cell.id))
-
-    def _give_up(self) -> None:
-        conversation = self._current()
-        if conversation is not None:
-            for request in conversation.ledger.replies_overdue():
-                conversation.ledger.give_up(request)
-        self.look()
-
-    def _after(self, effect: fx.After) -> None:
-        timer = self._timers[effect.kind]
-        if not timer.running:
-            timer.start(effect.seconds, partial(self._due, effect.kind))
-
-    def _due(self, kind: type) -> None:
-        if kind is events.UrgedDue:
-            self._step(events.UrgedDue(self._before()))
-        else:
-            self._step(events.ReplyDue())
+        self._decider.restart(urgent=urgent)
