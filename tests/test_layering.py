@@ -126,6 +126,7 @@ TESTED_IN: dict[str, str | None] = {
     "lifecycle.effects": None,
     "lifecycle.endings": "lifecycle/test_transitions.py",
     "lifecycle.events": None,
+    "lifecycle.performing": "lifecycle/test_restarter.py",
     "lifecycle.ports": None,
     "lifecycle.retired": "lifecycle/test_current.py",
     "lifecycle.standby": "lifecycle/test_standbytable.py",

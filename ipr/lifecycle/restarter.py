@@ -1,32 +1,29 @@
-"""The imperative shell around the machine.
+"""The shell around the machine: its state, its timers, one event after another.
 
-Knows how to perform each effect that :mod:`ipr.lifecycle.machine` returns. Must not
-decide anything itself, and must not know files, argv or the global reactor.
+Knows who feeds it, and in which order events and effects are taken. Must not decide
+anything itself, nor know how an effect is performed (:mod:`ipr.lifecycle.performing`).
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from functools import partial
-from typing import assert_never
 
-import attrs
 from twisted.logger import Logger
 
 from ipr.lifecycle import effects as fx
 from ipr.lifecycle import events, machine, wording
-from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
+from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
 from ipr.lifecycle.limits import CLEAN, Leave, Limits
+from ipr.lifecycle.performing import Performing
 from ipr.lifecycle.ports import Kernel, Messenger, Start, Supply
 from ipr.lifecycle.reserve import Reserve, patience
 from ipr.lifecycle.retired import Retired
 from ipr.lifecycle.states import (
     PUBLIC_NAMES,
     Aim,
-    Dead,
     Draining,
     Halting,
     Running,
@@ -39,7 +36,7 @@ from ipr.sockets.reactor import Clock
 
 
 class Restarter:
-    """Feeds the machine and performs its effects.
+    """Feeds the machine, and has its effects performed.
 
     :param clock: for the timers.
     :param limits: the machine's numbers.
@@ -66,8 +63,6 @@ class Restarter:
         self.history = History()
         self._limits = limits
         self._messenger = messenger
-        self._leave = leave
-        self._remedy = remedy
         self._current = Current(
             start,
             oom_kills,
@@ -75,6 +70,17 @@ class Restarter:
             Reserve(clock, supply, messenger, self._quiet, patience(limits)),
         )
         self._timers = Timers(clock, self.feed)
+        self._performing = Performing(
+            self._current,
+            messenger,
+            self._timers,
+            self.history,
+            leave,
+            remedy,
+            limits.overlap,
+            lambda: self.state,
+            self.feed,
+        )
         self._events: deque[events.Event] = deque()
         self._stepping = False
 
@@ -161,78 +167,13 @@ class Restarter:
         finally:
             self._stepping = False
 
-    # --- effects ------------------------------------------------------------
-
     def _perform_all(self, effects: fx.Effects) -> None:
         for effect in effects:
             try:
-                self._perform(effect)
+                self._performing.perform(effect)
             except Exception:
                 # The effects after it are what keeps clients from hanging.
                 _log.failure("Could not perform {effect}", effect=effect)
-
-    def _perform(self, effect: fx.Effect) -> None:
-        kernel = self.kernel
-        match effect:
-            case fx.After():
-                self._timers.set(effect)
-            case fx.Cancel():
-                self._timers.cancel(effect.kind)
-            case fx.Spawn():
-                self._spawn(effect.generation)
-            case fx.AskToGo():
-                self._ask_to_go(effect.generation)
-            case fx.Terminate():
-                if kernel is not None:
-                    kernel.terminate(effect.because)
-                else:
-                    self._current.give_up()
-            case fx.Kill():
-                if kernel is not None:
-                    kernel.kill()
-            case fx.Retire():
-                self._current.retire()
-            case fx.Drain():
-                self._drain(events.Drained(effect.generation))
-            case fx.Finish():
-                self._finish(effect)
-            case fx.Hold():
-                self._messenger.hold(coming=effect.coming)
-            case fx.Release():
-                if kernel is not None:
-                    kernel.settle()
-                self._messenger.release(effect.generation)
-            case fx.Refuse():
-                remedy = self._remedy(effect.cause)
-                self._messenger.refuse(attrs.evolve(effect.cause, remedy=remedy))
-            case fx.Exit():
-                try:
-                    self._messenger.end(SHUT_DOWN)
-                finally:
-                    self.reserve.close()
-                    self._current.retired.when_gone(self._leave)
-            case _:
-                assert_never(effect)
-
-    def _spawn(self, generation: int) -> None:
-        self._messenger.phase("starting a new kernel ...")
-        self.history.began(self.now(), generation)
-
-        def lost(channel: str) -> None:
-            self.feed(events.ChannelLost(generation, channel))
-
-        def started(pid: int) -> None:
-            _log.info(
-                "Inner kernel {generation} runs, pid {pid}",
-                generation=generation,
-                pid=pid,
-            )
-            self._messenger.phase(f"starting a new kernel, pid {pid} ...")
-
-        def ended(cause: Cause) -> None:
-            self.feed(events.Exited(generation, cause))
-
-        self._current.start(generation, lost, started, ended, self._messenger.opened)
 
     def _quiet(self) -> tuple[float, bool]:
         """Return for how long nobody needs the CPU, and whether a cell has run."""
@@ -245,55 +186,6 @@ class Restarter:
         ):
             return -1.0, False
         return self._messenger.quiet()
-
-    def _ask_to_go(self, generation: int) -> None:
-        kernel = self.kernel
-        pid = kernel.pid if kernel is not None else 0
-        self._messenger.phase(f"stopping the kernel, pid {pid} ...")
-        self._messenger.ask_to_go()
-        if kernel is not None and self._limits.overlap:
-            kernel.when_parted(partial(self._parted, kernel))
-
-    def _parted(self, kernel: Kernel, why: str) -> None:
-        """Tell the machine, unless the next kernel should not meet this one."""
-        if kernel is not self.kernel or not isinstance(self.state, Halting):
-            return
-        if len(self._current.retired):
-            why = "the kernel before it has not ended yet"
-        if why:
-            _log.debug("The next kernel waits for the end of this one: {why}", why=why)
-        else:
-            self.feed(events.Parted(kernel.generation))
-
-    def _drain(self, drained: events.Drained) -> None:
-        if self.kernel is None:
-            self.feed(drained)
-        else:
-            self.kernel.drain(lambda: self.feed(drained))
-
-    def _finish(self, effect: fx.Finish) -> None:
-        cause = effect.cause
-        self.history.ended(cause.text)
-        if cause.ending in (Ending.DIED, Ending.NEVER_STARTED):
-            _log.warn(
-                "Inner kernel {generation}: {cause}",
-                generation=effect.generation,
-                cause="; ".join((cause.text, *cause.details)),
-            )
-            self.reserve.died()
-        kernel = self._current.take()
-        # The state is the next one already.
-        state = self.state
-        if isinstance(state, Dead):
-            remedy = self._remedy(state.cause)
-            cause = attrs.evolve(state.cause, followed=False, remedy=remedy)
-        elif not isinstance(state, Stopped):
-            cause = attrs.evolve(cause, followed=True)
-        try:
-            self._messenger.finish(effect.generation, cause)
-        finally:
-            if kernel is not None:
-                kernel.close()
 
 
 _log = Logger()

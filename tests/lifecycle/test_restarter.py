@@ -443,7 +443,7 @@ class RestartTests(RestarterCase):
                     self.restarter.restart(urgent=False)
                     self.done.append(("asked",))
 
-        self.restarter._messenger = Asking(self.done)
+        self.restarter._performing._messenger = Asking(self.done)
         self.restarter.restart(urgent=False)
         self.kernel.ended(Ended(0))
         self.drain()
