@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from ipr.boot import output
+from ipr.boot.options import OPTIONS
 from ipr.spec import changing, config, listing
 from ipr.spec.errors import SpecError, why
 from ipr.spec.parser import Usage, parser
@@ -32,7 +33,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace(command=None)
     try:
         whole = parser()
-        whole.parse_args(words, args)
+        _, unknown = whole.parse_known_args(words, args)
+        if unknown:
+            _check_whose(args.command, unknown)
+            whole.error(f"unrecognized arguments: {' '.join(unknown)}")
         if args.command is None:
             whole.print_help(sys.stderr)
             return 2
@@ -74,6 +78,22 @@ def _run(args: argparse.Namespace, after: list[str] | None) -> int:
     from ipr.spec import wizard
 
     return wizard.run()
+
+
+def _check_whose(command: str, unknown: Sequence[str]) -> None:
+    """Look for options of the daemon that stand among those of ``install``.
+
+    :raises Usage: there is one.
+    """
+    options = {f"--{option.name}": option for option in OPTIONS}
+    for word in unknown:
+        found = options.get(word.partition("=")[0])
+        if command == "install" and found is not None:
+            words = f"--{found.name} {found.metavar}".rstrip()
+            raise Usage(
+                f"--{found.name} is an option of the daemon; those go after --, as in"
+                f" ipr-spec install NAME -- {words}"
+            )
 
 
 def _report(error: OSError) -> None:

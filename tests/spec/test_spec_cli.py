@@ -50,6 +50,31 @@ def test_wrong_usage_exits_with_2(home: Home, args: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("args", "example"),
+    [
+        (["python3", "--standby", "full"], "--standby WHICH"),
+        (["--log-level=DEBUG", "python3"], "--log-level LEVEL"),
+        (["--all", "--no-exec", "--user"], "--no-exec"),
+    ],
+)
+def test_option_of_the_daemon_among_those_of_install_is_explained(
+    home: Home, args: list[str], example: str
+) -> None:
+    ran = home.run("install", *args)
+    assert ran.code == 2
+    (line,) = ran.err.splitlines()
+    assert "is an option of the daemon" in line
+    assert line.endswith(f"ipr-spec install NAME -- {example}")
+
+
+def test_option_that_nobody_knows_is_named(home: Home) -> None:
+    for command in ("install", "list"):
+        ran = home.run(command, "--frobnicate", "--standby-in")
+        assert ran.code == 2
+        assert "unrecognized arguments: --frobnicate --standby-in" in ran.err
+
+
+@pytest.mark.parametrize(
     "args",
     [
         ["--help"],
