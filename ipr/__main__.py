@@ -143,7 +143,8 @@ def _run(
     from ipr.boot import signals
     from ipr.daemon import clock
     from ipr.daemon.log import to_stderr
-    from ipr.daemon.service import CannotListen, Daemon
+    from ipr.daemon.parts import CannotListen
+    from ipr.daemon.service import Daemon
     from ipr.kernel.stderr import Stderr
 
     reactor = clock.monotonic(installed)

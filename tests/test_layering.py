@@ -62,7 +62,7 @@ FOREIGN: dict[str, set[str]] = {
 #: Modules that may import what their room may not, and what for.
 ALSO: dict[str, set[str]] = {
     # It says which front address is taken.
-    "daemon.service": {"zmq"},
+    "daemon.parts": {"zmq"},
     # It names the versions of pyzmq and libzmq.
     "daemon.report": {"zmq"},
     # A pair of keys, where a kernel declares CurveZMQ.
@@ -118,6 +118,7 @@ ONE_FILE = {"boot.guardian"}
 #: names and types, for mypy.
 TESTED_IN: dict[str, str | None] = {
     "daemon.inside": "daemon/test_commands.py",
+    "daemon.parts": "e2e/test_restart.py",
     "daemon.ports": None,
     "jupyter.remote": "relay/test_remote.py",
     "kernel.reactor": None,

@@ -60,7 +60,8 @@ class ByHand(Service):
         """Open the front, start the inner kernel, say how to connect."""
         from twisted.internet import reactor as installed
 
-        from ipr.daemon.service import CannotListen, Daemon
+        from ipr.daemon.parts import CannotListen
+        from ipr.daemon.service import Daemon
 
         reactor = clock.monotonic(installed)
         Service.startService(self)

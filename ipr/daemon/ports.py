@@ -1,4 +1,4 @@
-"""What the daemon needs of who starts it.
+"""What the daemon needs of who starts it, and its parts of it.
 
 Knows names and types only. Must not know who is behind them.
 """
@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from ipr.kernel.reactor import Reactor
+from ipr.lifecycle.limits import Leave
 
 
 class EntryReactor(Reactor, Protocol):
@@ -27,3 +28,13 @@ class EntryReactor(Reactor, Protocol):
 
     def stop(self) -> None:
         """Stop it."""
+
+
+class Lifetime(Protocol):
+    """Who ends when its parts say so: the daemon."""
+
+    def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
+        """End the inner kernel, then everything."""
+
+    def leave(self) -> None:
+        """End everything: the inner kernel is gone."""

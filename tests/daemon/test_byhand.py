@@ -18,7 +18,7 @@ from ipr.daemon import byhand, service
 from ipr.daemon.byhand import ByHand
 from ipr.daemon.log import Log
 from ipr.daemon.ownfile import OwnFile
-from ipr.daemon.service import CannotListen
+from ipr.daemon.parts import CannotListen
 from ipr.lifecycle.limits import Leave
 from tests.case import Case
 from tests.fakes import FakeReactor

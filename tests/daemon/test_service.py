@@ -6,6 +6,7 @@ import os
 from typing import Any
 from unittest import mock
 
+import attrs
 from twisted.internet.defer import succeed
 
 from ipr.boot.first import Plan
@@ -35,6 +36,14 @@ class FakeRelay:
     working = False
 
 
+@attrs.frozen
+class FakeParts:
+    """What the daemon was started with."""
+
+    relay: FakeRelay
+    restarter: FakeRestarter
+
+
 class EndTests(Case):
     def setUp(self) -> None:
         self.reactor: Any = FakeReactor()
@@ -52,8 +61,8 @@ class EndTests(Case):
             lambda: None,
             os.getppid(),
         )
-        relay: Any = FakeRelay()
-        made._relay, made._restarter = relay, self.restarter
+        parts: Any = FakeParts(FakeRelay(), self.restarter)
+        made._parts = parts
         return made
 
     def test_an_abandoned_kernel_has_time_for_its_exit_handlers(self) -> None:
@@ -67,7 +76,7 @@ class EndTests(Case):
 
     def test_who_works_is_not_abandoned(self) -> None:
         daemon = self.daemon(abandoned_timeout=5.0)
-        relay: Any = daemon._relay
+        relay: Any = daemon._parts.relay
         relay.working = True
         daemon._watch.start()
         self.addCleanup(daemon._watch.stop)
@@ -83,7 +92,7 @@ class EndTests(Case):
         ended: list[object] = []
         daemon.stop().addCallback(ended.append)
         self.assertEqual((self.restarter.asked, ended), ([Leave.QUICKLY], []))
-        daemon._leave()
+        daemon.leave()
         self.assertEqual(ended, [None])
         self.assertTrue(daemon.ended)
         daemon.stop().addCallback(ended.append)

@@ -1,0 +1,179 @@
+"""The parts that a daemon consists of, and how they are wired.
+
+Knows all of them, and which of them needs which. Must not know when a daemon begins or
+ends, nor decide anything that the machine decides.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import zmq
+from twisted.logger import Logger
+
+from ipr.boot.connection import Outer
+from ipr.boot.first import Plan
+from ipr.daemon import preloading, slurm
+from ipr.daemon.commands import IprCommands
+from ipr.daemon.desk import Desk
+from ipr.daemon.inside import Inside
+from ipr.daemon.limits import limits
+from ipr.daemon.log import Log
+from ipr.daemon.nextkernel import NextKernel
+from ipr.daemon.ports import Lifetime
+from ipr.daemon.report import Report
+from ipr.daemon.status import Row
+from ipr.daemon.supply import Supply
+from ipr.jupyter.author import Author
+from ipr.jupyter.signing import Signer
+from ipr.kernel import memory
+from ipr.kernel.generation import Starter
+from ipr.kernel.reactor import Reactor
+from ipr.kernel.stderr import Stderr
+from ipr.lifecycle.restarter import Restarter
+from ipr.relay.cells import Cell
+from ipr.relay.relay import Relay
+from ipr.sockets.factory import Factory
+from ipr.sockets.front import Front
+
+#: Milliseconds that the last replies get to leave.
+LINGER = 600
+
+
+class CannotListen(Exception):
+    """A front address cannot be bound; the text says which and why."""
+
+
+class Parts:
+    """The parts of one daemon, from its first socket to its last.
+
+    :param row: returns the row of the scheduler's job, if there is one.
+    :param daemon: is told when it is over.
+    :raises CannotListen: when a front address is taken.
+    """
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        planned: Plan,
+        options: Mapping[str, Any],
+        log: Log,
+        row: Callable[[], Row | None],
+        daemon: Lifetime,
+    ) -> None:
+        self._reactor = reactor
+        self._planned = planned
+        self._options = options
+        self._log = log
+        self._daemon = daemon
+        self.restarter: Restarter
+        outer = planned.outer
+        self._factory = factory = Factory(reactor)
+        signer = Signer(outer.key.encode(), outer.signature_scheme)
+        self._front = front = _front(factory, outer, self._front_lost)
+        next_kernel = self._next_kernel()
+        report = Report(reactor, next_kernel, log, outer.path, row)
+        self.relay = Relay(
+            front,
+            signer,
+            Author(signer, _new_id, _now),
+            reactor.callLater,
+            next_kernel.info,
+            options["max_held"] << 20,
+            decider=partial(self._make_restarter, next_kernel),
+            commands=partial(self._commands, report),
+            changer=next_kernel,
+            desk=Desk(next_kernel, report, log, lambda: (self.relay, self.restarter)),
+            preload=next_kernel.preload,
+        )
+        front.listen(self.relay.inbound.received)
+        log.debugging_changed = self._debugging
+        self._debugging(log.debugging)
+
+    def close(self) -> None:
+        """Close the sockets.
+
+        Each client still gets an answer: by the time that the front is read to the end,
+        the relay refuses.
+        """
+        self._front.read_rest()
+        self._front.close(LINGER)
+        self._factory.shutdown()
+
+    def _next_kernel(self) -> NextKernel:
+        starter = Starter(
+            self._reactor,
+            self._factory,
+            self._planned.outer,
+            self._options["inner_transport"],
+            Stderr(),
+            self._planned.prepared,
+        )
+        return NextKernel(
+            self._reactor,
+            self._planned,
+            starter,
+            lambda: self.relay.greetings.info.forget(),
+            preloading.made(self._reactor, self._options["preload"]),
+        )
+
+    def _make_restarter(self, next_kernel: NextKernel, relay: Relay) -> Restarter:
+        self.restarter = Restarter(
+            self._reactor,
+            limits(self._options, may_queue=next_kernel.may_queue),
+            relay,
+            next_kernel.start,
+            Supply(self._reactor, next_kernel),
+            memory.oom_kills,
+            self._daemon.leave,
+            next_kernel.remedy,
+        )
+        return self.restarter
+
+    def _commands(self, report: Report, relay: Relay) -> IprCommands:
+        def look_inside(cell: Cell) -> Inside:
+            return Inside(cell, self._log, relay, self.restarter, self._daemon)
+
+        return IprCommands(
+            self._log,
+            lambda: relay.ledger.unfinished(),
+            relay.voice.whisper,
+            lambda: report.rows(relay, self.restarter),
+            self.restarter.reserve,
+            None if self._options["no_exec"] else look_inside,
+        )
+
+    def _debugging(self, wanted: bool) -> None:
+        self.relay.inbound.trace.on = wanted
+
+    def _front_lost(self, sentence: str) -> None:
+        _log.critical("A front socket failed: {sentence}", sentence=sentence)
+        self._daemon.shut_down("a front socket failed")
+
+
+def _front(factory: Factory, outer: Outer, lost: Callable[[str], None]) -> Front:
+    try:
+        return Front(factory, outer, lost)
+    except zmq.ZMQError as error:
+        factory.shutdown()
+        raise CannotListen(
+            f"cannot listen where {outer.path or 'the connection file'}"
+            f" says: {error.strerror};"
+            f" {slurm.one_too_many(os.environ) or 'does another kernel use it?'}"
+        ) from None
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat()
+
+
+_log = Logger()
