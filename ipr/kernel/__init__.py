@@ -7,5 +7,5 @@ of its own, because a file system may not answer.
 
 Must not know messages, clients, or when a kernel is wanted.
 
-Pure: loaded.
+Pure: loaded, pasthistory.
 """

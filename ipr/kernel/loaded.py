@@ -18,6 +18,7 @@ import attrs
 
 from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
+from ipr.kernel import pasthistory
 
 #: Files, folders and names that an answer may hold. A kernel that has imported torch,
 #: sklearn and pandas has 4000 files.
@@ -31,7 +32,8 @@ _NAME = "ipr"
 
 # Runs in a dictionary of its own, and leaves nothing in the kernel; for any Python that
 # has an ipykernel. Modules that ipykernel itself needs are there already.
-_PROGRAM = r"""
+_PROGRAM = (
+    r"""
 import json, os, site, sys
 def text(found):
     return sorted({each for each in found if isinstance(each, str) and each})
@@ -66,6 +68,8 @@ answer = {"cwd": cwd, "folders": text(folders), "startup": text(startup),
           "tops": text(tops), "files": groups}
 answer = json.dumps(answer, sort_keys=True).encode("ascii").hex()
 """
+    + pasthistory.PROGRAM
+)
 
 #: What the kernel evaluates. Hexadecimal digits pass every formatter as they are.
 EXPRESSION = (
@@ -108,7 +112,10 @@ class Loaded:
 
 
 def question() -> Draft:
-    """Return the request that asks for it; nobody sees it, and it counts no cell."""
+    """Return the request that asks for it; nobody sees it, and it counts no cell.
+
+    A kernel that answers it keeps out of IPython's history until its first cell.
+    """
     return messages.silent("", {_NAME: EXPRESSION})
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -316,6 +317,29 @@ def test_counts_and_history_begin_anew(wrapped: Wrapped) -> None:
     history = wrapped.client.value(text)
     assert "ipr" not in history
     assert "1 + 1" in history
+
+
+def sessions(place: Place) -> list[int]:
+    """:return: the numbers of those in IPython's history."""
+    (path,) = Path(place.root).rglob("history.sqlite")
+    with contextlib.closing(sqlite3.connect(path, timeout=30)) as past:
+        return [number for (number,) in past.execute("SELECT session FROM sessions")]
+
+
+@pytest.mark.parametrize("thrown_away", [True, False])
+def test_standby_wastes_no_session_of_ipythons_history(
+    wrapped: Wrapped, thrown_away: bool
+) -> None:
+    """``%history ~1/`` is what ran before the restart."""
+    wrapped.waiting()
+    until(lambda: sessions(wrapped.place) == [1], "one session")
+    if thrown_away:
+        wrapped.client.run("%ipr standby off")
+        until(lambda: len(wrapped.kernels()) == 1, "one kernel")
+    wrapped.client.run("%restart")
+    history = wrapped.client.run("%history ~1/")
+    assert "x = 1" in wrapped.client.text(history)
+    assert sessions(wrapped.place) == [1, 2]
 
 
 @pytest.mark.parametrize("moment", ["booting", "waiting"])
