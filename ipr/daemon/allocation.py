@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ipr.boot import plainfile
 from ipr.daemon import schedulers
-from ipr.daemon.jobend import SLACK, JobEnd
+from ipr.daemon.jobend import SLACK, JobEnd, Point
 from ipr.daemon.memorywatch import MemoryWatch
 from ipr.daemon.schedulers import Job
 from ipr.daemon.status import Row, size, span
@@ -53,7 +53,9 @@ class Allocation:
         self._say = say
         asked = TimeLeft(reactor, environ, self._job, deadline, time.time)
         self._known = asked.known
-        self._end = JobEnd(reactor, asked.ask, points, self._near)
+        self._end = JobEnd(
+            reactor, asked.ask, [Point(point, self._near) for point in points]
+        )
         self._interrupt = interrupt
         self._memory = MemoryWatch(
             reactor, memory.job, self._full, most, self._too_full
@@ -108,7 +110,7 @@ class Allocation:
         self._say(lambda: words)
         self._interrupt()
 
-    def _near(self, _left: float) -> None:
+    def _near(self) -> None:
         self._say(self._warning)
 
     def _warning(self) -> str:

@@ -1,18 +1,20 @@
 """When the job ends, and who is told before it does.
 
-Knows the time that is left, and at which points of it something is to be said. Must not
-know how a scheduler is asked, nor where what is said appears. A scheduler is asked at
-the start and once before each thing that is said: a job can be extended, and a query
-each minute and kernel is what sites dislike.
+Knows the time that is left, and at which points of it something is due. Must not
+know how a scheduler is asked, nor what is due. A scheduler is asked at the start and
+once before each thing that is due: a job can be extended, and a query each minute and
+kernel is what sites dislike. However many signals come, it is asked no more often than
+:data:`MOST_ASKED` times for each end that the job has had.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from functools import partial
 
-from twisted.internet.defer import Deferred
+import attrs
+from twisted.internet.defer import Deferred, succeed
 from twisted.python.failure import Failure
 
 from ipr.daemon.schedulers import NO_LIMIT
@@ -21,6 +23,23 @@ from ipr.sockets.reactor import Clock
 
 #: Seconds that a job may have been extended by without being asked about once more.
 SLACK = 30.0
+#: Questions for each end that a job has had; more where more points were asked for.
+MOST_ASKED = 3
+
+
+@attrs.frozen
+class Point:
+    """Something that is due before the end.
+
+    :ivar before: so many seconds.
+    :ivar reached: called then.
+    :ivar halves: in a job that is shorter than that it is due after half of its time.
+        Otherwise it is due at once there, unless it is also due later.
+    """
+
+    before: float
+    reached: Callable[[], None]
+    halves: bool = False
 
 
 class JobEnd:
@@ -28,21 +47,20 @@ class JobEnd:
 
     :param ask: asks for the seconds that are left; fires with ``inf`` where there is no
         limit, with None when nobody knows.
-    :param points: seconds before the end at which something is said.
-    :param say: says it, called with the seconds that are left.
     """
 
     def __init__(
         self,
         clock: Clock,
         ask: Callable[[], Deferred[float | None]],
-        points: Sequence[float],
-        say: Callable[[float], None],
+        points: Iterable[Point],
     ) -> None:
         self._clock = clock
         self._ask = ask
-        self._points = sorted(points, reverse=True)
-        self._say = say
+        self._points = sorted(points, key=_before, reverse=True)
+        #: Those that are not reached yet.
+        self._ahead = self._points
+        self._questions = 0
         self._timer = Timer(clock.callLater)
         self._ends: float | None = None
         self._stopped = False
@@ -54,55 +72,89 @@ class JobEnd:
 
     def start(self) -> None:
         """Ask for the first time."""
-        self._ask().addCallbacks(self._began, _unknown)
+        self._questions = max(MOST_ASKED, 1 + len({p.before for p in self._points}))
+        self._question(0.0).addCallback(lambda _result: self._began())
 
     def stop(self) -> None:
-        """Say nothing more."""
+        """Nothing is due any more."""
         self._stopped = True
         self._timer.stop()
 
     def look(self) -> None:
-        """Something suggests that the end is near: ask, and say so if it is."""
+        """Something suggests that the end is near: see whether something is due."""
         if self._points:
-            self._asked_at(self._points[0])
+            first = self._ahead[0].before if self._ahead else 0.0
+            self._question(math.inf).addCallback(lambda _result: self._see(first))
 
-    def _began(self, left: float | None) -> None:
-        self._learned(left)
-        if self._points and self._near(self._points[-1]):
+    def spend(self) -> bool:
+        """Return whether somebody else may ask the scheduler something; once."""
+        self._questions -= 1
+        return self._questions >= 0
+
+    def _began(self) -> None:
+        left = self.left
+        if left is not None:
+            late = [p for p in self._points if left <= p.before and not p.halves]
+            self._ahead = [
+                attrs.evolve(point, before=left / 2) if left <= point.before else point
+                for point in self._points
+                if point not in late
+            ]
+            coming = [point.reached for point in self._ahead]
             # A short job: that is all the warning that there can be.
-            self._speak()
+            self._reach(point for point in late if point.reached not in coming)
+            # A signal may come before what is due later.
+            late = [point for point in late if point.reached in coming]
+            self._ahead = sorted(late + self._ahead, key=_before, reverse=True)
         self._plan()
 
-    def _learned(self, left: float | None) -> None:
-        if left is not None:
-            self._ends = self._clock.seconds() + (left if left < NO_LIMIT else math.inf)
-
-    def _near(self, point: float) -> bool:
+    def _question(self, point: float) -> Deferred[None]:
+        """Ask, unless that would take the question from what is due last."""
         left = self.left
-        return left is not None and left <= point
+        later = (p.before < point for p in self._ahead if left and left > p.before)
+        if self._questions <= any(later) or not self.spend():
+            return succeed(None)
+        return self._ask().addCallbacks(self._learned, _unknown)
+
+    def _learned(self, left: float | None) -> None:
+        if left is None:
+            return
+        before = self.left
+        self._ends = self._clock.seconds() + (left if left < NO_LIMIT else math.inf)
+        if before is not None and left > before + SLACK:
+            # Another end: all is due once more that comes before it.
+            self._questions = max(MOST_ASKED, 1 + len(self._points)) - 1
+            self._ahead = [point for point in self._points if point.before < left]
 
     def _plan(self) -> None:
         left = self.left
         if self._stopped or left is None or left == math.inf:
             return
-        for point in self._points:
-            if left > point:
-                self._timer.start(left - point, partial(self._asked_at, point))
+        for point in self._ahead:
+            if left > point.before:
+                wait = partial(self._asked_at, point.before)
+                self._timer.start(left - point.before, wait)
                 return
 
     def _asked_at(self, point: float) -> None:
-        def answered(_result: None) -> None:
-            if self._near(point + SLACK):
-                self._points = [other for other in self._points if other < point]
-                self._speak()
-            self._plan()
+        self._question(point).addCallback(lambda _result: self._see(point))
 
-        self._ask().addCallbacks(self._learned, _unknown).addCallback(answered)
-
-    def _speak(self) -> None:
+    def _see(self, point: float) -> None:
         left = self.left
-        if left is not None and not self._stopped:
-            self._say(max(left, 0.0))
+        if left is not None and left <= point + SLACK:
+            due = [one for one in self._ahead if one.before >= min(point, left)]
+            self._ahead = [one for one in self._ahead if one not in due]
+            self._reach(due)
+        self._plan()
+
+    def _reach(self, points: Iterable[Point]) -> None:
+        for reached in dict.fromkeys(point.reached for point in points):
+            if not self._stopped:
+                reached()
+
+
+def _before(point: Point) -> float:
+    return point.before
 
 
 def _unknown(_reason: Failure) -> None:

@@ -6,7 +6,7 @@ import math
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from ipr.daemon.jobend import JobEnd
+from ipr.daemon.jobend import MOST_ASKED, JobEnd, Point
 from ipr.kernel.asking import NoAnswer
 from tests.case import Case
 
@@ -18,6 +18,7 @@ class JobEndTests(Case):
         self.broken = False
         self.asked = 0
         self.said: list[float] = []
+        self.saved: list[float] = []
 
     def ask(self) -> Deferred[float | None]:
         self.asked += 1
@@ -25,12 +26,31 @@ class JobEndTests(Case):
             return fail(NoAnswer("no squeue"))
         return succeed(None if self.ends is None else self.ends - self.clock.seconds())
 
-    def job(self, ends: float | None, *points: float) -> JobEnd:
+    def job(self, ends: float | None, *points: float, hook: float = 0.0) -> JobEnd:
+        """Be in a job that is told at some points, and saves something at another."""
         self.ends = None if ends is None else self.clock.seconds() + ends
-        made = JobEnd(self.clock, self.ask, points, self.said.append)
+
+        def say() -> None:
+            self.said.append(made.left or 0.0)
+
+        def save() -> None:
+            self.saved.append(made.left or 0.0)
+
+        asked_for = [Point(point, say) for point in points]
+        if hook:
+            asked_for.append(Point(hook, save, halves=True))
+        made = JobEnd(self.clock, self.ask, asked_for)
         made.start()
         self.addCleanup(made.stop)
         return made
+
+    def go_on(self, seconds: int) -> None:
+        """Advance as time does."""
+        self.clock.pump([10] * (seconds // 10) + [seconds % 10])
+
+    def extend(self, seconds: float) -> None:
+        assert self.ends is not None
+        self.ends += seconds
 
     def test_told_at_each_point_and_asked_once_for_each(self) -> None:
         """Three questions for a job, with that of the start."""
@@ -49,8 +69,7 @@ class JobEndTests(Case):
     def test_an_extended_job_is_told_later(self) -> None:
         """The question before it is said finds out."""
         self.job(3600, 600)
-        assert self.ends is not None
-        self.ends += 1800
+        self.extend(1800)
         self.clock.advance(3000)
         self.assertEqual(self.said, [])
         self.clock.advance(1800)
@@ -97,6 +116,81 @@ class JobEndTests(Case):
         self.assertEqual(self.said, [620.0])
         self.clock.advance(470)
         self.assertEqual(self.said, [620.0, 120.0])
+
+    def test_two_things_at_one_point_are_one_question(self) -> None:
+        self.job(3600, 600, 120, hook=120)
+        self.go_on(3480)
+        self.assertEqual((self.said, self.saved), ([600.0, 120.0], [120.0]))
+        self.assertEqual(self.asked, MOST_ASKED)
+
+    def test_what_is_to_be_saved_waits_for_half_of_a_short_job(self) -> None:
+        """At its start there is nothing to be saved."""
+        self.job(90, 600, 120, hook=120)
+        self.assertEqual((self.said, self.saved), ([90.0], []))
+        self.go_on(45)
+        self.assertEqual((self.said, self.saved), ([90.0], [45.0]))
+        self.go_on(100)
+        self.assertEqual((self.said, self.saved), ([90.0], [45.0]))
+
+    def test_an_extended_job_has_everything_once_more(self) -> None:
+        """And as many questions as before: somebody has asked for it."""
+        job = self.job(3600, 600, 120, hook=300)
+        self.go_on(3350)
+        self.assertEqual((self.said, self.saved), ([600.0], [300.0]))
+        self.extend(7200)
+        self.go_on(130)
+        self.assertEqual((self.said, self.saved), ([600.0], [300.0]))
+        self.assertEqual(job.left, 7320.0)
+        self.go_on(8000)
+        self.assertEqual(self.said, [600.0, 600.0, 120.0])
+        self.assertEqual(self.saved, [300.0, 300.0])
+        self.assertEqual(self.asked, 4 + 3)
+
+    def test_a_signal_finds_out_that_a_short_job_was_extended(self) -> None:
+        """All that it was told at its start is due once more."""
+        job = self.job(60, 600, 120)
+        self.assertEqual((self.said, self.asked), ([60.0], 1))
+        self.extend(1740)
+        job.look()
+        self.assertEqual((self.said, self.asked), ([60.0], 2))
+        self.assertEqual(job.left, 1800.0)
+        self.go_on(1700)
+        self.assertEqual(self.said, [60.0, 600.0, 120.0])
+
+    def test_a_shortened_job_has_what_it_missed_at_once(self) -> None:
+        """Everything at the same moment is said once."""
+        self.job(3600, 600, 120, hook=300)
+        self.extend(-540)
+        self.go_on(3000)
+        self.assertEqual((self.said, self.saved), ([60.0], [60.0]))
+
+    def test_many_signals_ask_the_scheduler_no_more_than_three_times(self) -> None:
+        """The last warning still has its question."""
+        job = self.job(3600, 600, 120)
+        for _ in range(10):
+            self.go_on(100)
+            job.look()
+        self.assertEqual(self.asked, 2)
+        self.go_on(1990)
+        self.assertEqual(self.said, [])
+        job.look()
+        self.assertEqual((self.said, self.asked), ([610.0], 2))
+        for _ in range(10):
+            job.look()
+        self.go_on(200)
+        self.assertEqual((self.said, self.asked), ([610.0], 2))
+        self.go_on(1000)
+        self.assertEqual((self.said, self.asked), ([610.0, 120.0], MOST_ASKED))
+        job.look()
+        self.assertFalse(job.spend())
+        self.assertEqual(self.asked, MOST_ASKED)
+
+    def test_a_signal_tells_of_an_end_that_has_come_nearer(self) -> None:
+        """As where Slurm preempts a job and sends it the signal that it asked for."""
+        job = self.job(36000, 600, 120)
+        self.extend(-35700)
+        job.look()
+        self.assertEqual(self.said, [300.0])
 
     def test_nothing_is_said_after_the_end(self) -> None:
         """Nor is a timer left."""

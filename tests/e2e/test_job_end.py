@@ -13,11 +13,13 @@ from tests.e2e.harness import Place
 WARNING = "Slurm job 1234 ends in "
 
 
-def test_first_cell_of_a_short_job_says_when_it_ends(place: Place) -> None:
+def test_short_job_says_under_a_cell_when_it_ends(place: Place) -> None:
+    """Under the cell that runs when squeue answers, or ran last; once."""
     kernel = place.start("wrapped", **fake_job(place, "echo 1:29"))
     client = kernel.client()
     harness.until(
-        lambda: WARNING in client.shown(client.run("1")), "the warning under a cell"
+        lambda: client.run("1") and WARNING in str(client.received),
+        "the warning under a cell",
     )
     assert WARNING not in client.shown(client.run("2"))
     client.assert_once()
@@ -62,3 +64,27 @@ def test_deadline_is_said_without_any_scheduler(place: Place) -> None:
         lambda: "The deadline of this kernel is in" in client.shown(client.run("1")),
         "the warning",
     )
+
+
+def test_many_warning_signals_are_few_questions_to_the_scheduler(place: Place) -> None:
+    """The kernel gets each of them, and the last warning still has its question."""
+    asked = os.path.join(place.work, "asked")
+    job = fake_job(place, f"echo one >> {asked}\necho 9:30")
+    kernel = place.start("wrapped", **job)
+    client = kernel.client()
+    client.run(
+        "import signal\n"
+        "came = []\n"
+        "_ = signal.signal(signal.SIGUSR1, lambda *_: came.append(1))"
+    )
+    for number in ("1", "2", "3", "4", "5"):
+        # Two that come at once are one.
+        os.kill(kernel.pid, signal.SIGUSR1)
+        while client.value("len(came)") != number:
+            assert harness.is_alive(kernel.pid)
+    harness.until(
+        lambda: client.run("1") and str(client.received).count(WARNING) == 1,
+        "the warning, once",
+    )
+    with open(asked, encoding="utf-8") as file:
+        assert len(file.readlines()) <= 2
