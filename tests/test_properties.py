@@ -37,6 +37,7 @@ from ipr.lifecycle.limits import Limits
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
+from ipr.relay.cellhistory import CellHistory
 from ipr.relay.gate import HELD_BESIDES
 from ipr.relay.ledger import Ledger
 from ipr.relay.relay import Relay
@@ -396,6 +397,7 @@ class WholeShell(RuleBasedStateMachine):
             commands=lambda _relay: FakeCommands(self.done),
             changer=self.changer,
             desk=FakeDesk(),
+            history=CellHistory(1 << 20),
         )
         self.start.mode = mode
         self.restarter.begin()

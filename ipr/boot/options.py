@@ -89,6 +89,9 @@ OPTIONS = (
     Option("max-held", "", "MIB", 256, count,
            "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),
+    Option("replay-limit", "", "MIB", 16, count,
+           "mebibytes of cells to remember for %%restart --replay and %%ipr history;"
+           " the oldest are forgotten first; 0: none (default: 16)"),
     Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
            "shut down after this time without a connected client or a running"
            " cell; 0: never (default: 0)"),

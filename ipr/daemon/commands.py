@@ -7,7 +7,7 @@ failing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from ipr.boot.values import level
 from ipr.daemon import inside, standing
@@ -15,6 +15,7 @@ from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import magics, messages
+from ipr.jupyter.howmany import HowMany, how_many
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.messages import Draft, Failure
 from ipr.lifecycle.reserve import Reserve
@@ -29,6 +30,7 @@ class IprCommands:
     :param unfinished: returns the requests that the kernel works on.
     :param whisper: publishes a log record under one of them.
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
+    :param history: returns the table of cells that ran, by MIME type.
     :param reserve: has the standby.
     :param look_inside: makes ``self`` of ``%ipr exec``; None where that is not allowed.
     """
@@ -39,6 +41,7 @@ class IprCommands:
         unfinished: Callable[[], Iterable[Request]],
         whisper: Callable[[Request, Draft], None],
         status: Callable[[], list[Row]],
+        history: Callable[[HowMany], Mapping[str, str]],
         reserve: Reserve,
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
@@ -46,6 +49,7 @@ class IprCommands:
         self._unfinished = unfinished
         self._whisper = whisper
         self._status = status
+        self._history = history
         self._reserve = reserve
         self._look_inside = look_inside
         #: The cell that asked for the log: records are shown under it, or under
@@ -60,6 +64,9 @@ class IprCommands:
             _end(cell, HELP[magic.topic])
         elif magic.verb == "status":
             self._show_status(cell)
+        elif magic.verb == "history":
+            data = self._history(how_many(magic.argument.split()))
+            _show(cell, data)
         elif magic.verb == "debug":
             self._debug(cell, magic)
         elif magic.verb == "standby":
@@ -69,10 +76,7 @@ class IprCommands:
 
     def _show_status(self, cell: Cell) -> None:
         rows = self._status()
-        data = {"text/plain": as_text(rows), "text/html": as_html(rows)}
-        content = {"data": data, "metadata": {}, "transient": {}}
-        cell.show(Draft("display_data", content))
-        cell.succeed()
+        _show(cell, {"text/plain": as_text(rows), "text/html": as_html(rows)})
 
     def _standby(self, cell: Cell, *, wanted: bool) -> None:
         if wanted:
@@ -128,6 +132,12 @@ class IprCommands:
             cell.fail(error.failure)
             return
         _end(cell, text)
+
+
+def _show(cell: Cell, data: Mapping[str, str]) -> None:
+    content = {"data": dict(data), "metadata": {}, "transient": {}}
+    cell.show(Draft("display_data", content))
+    cell.succeed()
 
 
 def _end(cell: Cell, text: str) -> None:

@@ -19,6 +19,7 @@ from twisted.logger import Logger
 from ipr.boot.connection import Outer
 from ipr.boot.first import Plan
 from ipr.daemon import preloading, slurm
+from ipr.daemon.cellhistory import displayed
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.desk import Desk
 from ipr.daemon.inside import Inside
@@ -36,6 +37,7 @@ from ipr.kernel.generation import Starter
 from ipr.kernel.reactor import Reactor
 from ipr.kernel.stderr import Stderr
 from ipr.lifecycle.restarter import Restarter
+from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Cell
 from ipr.relay.relay import Relay
 from ipr.sockets.factory import Factory
@@ -78,6 +80,7 @@ class Parts:
         self._front = front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel()
         report = Report(reactor, next_kernel, log, outer.path, row)
+        history = CellHistory(options["replay_limit"] << 20)
         self.relay = Relay(
             front,
             signer,
@@ -86,9 +89,10 @@ class Parts:
             next_kernel.info,
             options["max_held"] << 20,
             decider=partial(self._make_restarter, next_kernel),
-            commands=partial(self._commands, report),
+            commands=partial(self._commands, report, history),
             changer=next_kernel,
             desk=Desk(next_kernel, report, log, lambda: (self.relay, self.restarter)),
+            history=history,
             preload=next_kernel.preload,
         )
         front.listen(self.relay.inbound.received)
@@ -135,7 +139,9 @@ class Parts:
         )
         return self.restarter
 
-    def _commands(self, report: Report, relay: Relay) -> IprCommands:
+    def _commands(
+        self, report: Report, history: CellHistory, relay: Relay
+    ) -> IprCommands:
         def look_inside(cell: Cell) -> Inside:
             return Inside(cell, self._log, relay, self.restarter, self._daemon)
 
@@ -144,6 +150,7 @@ class Parts:
             lambda: relay.ledger.unfinished(),
             relay.voice.whisper,
             lambda: report.rows(relay, self.restarter),
+            partial(displayed, history, self.restarter),
             self.restarter.reserve,
             None if self._options["no_exec"] else look_inside,
         )

@@ -47,6 +47,9 @@ IPR_HELP = """\
 
     %ipr status         show its state, memory and requests, and why and when
                         kernels were restarted
+    %ipr history        show what ran since the kernel started, when, for how long,
+                        and how it ended; N: the last N cells; --all: those of the
+                        kernels before, too
     %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
                         DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
     %ipr debug off      stop showing the log here, restore its level
@@ -78,7 +81,8 @@ _WORDS = {
         "--kernel",
         "--reset",
     ),
-    "%ipr": ("status", "debug", "standby", "exec", "help"),
+    "%ipr": ("status", "history", "debug", "standby", "exec", "help"),
+    "%ipr history": ("--all",),
     "%ipr standby": ("on", "off"),
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }

@@ -12,6 +12,7 @@ from __future__ import annotations
 import attrs
 
 from ipr.jupyter import placement
+from ipr.jupyter.howmany import how_many
 from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
 
@@ -23,8 +24,8 @@ RESTART_USAGE = (
     " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
 )
 IPR_USAGE = (
-    "usage: %ipr status | help | debug LEVEL | debug off | standby on | standby off |"
-    " exec CODE"
+    "usage: %ipr status | history [N] [--all] | help | debug LEVEL | debug off |"
+    " standby on | standby off | exec CODE"
 )
 
 
@@ -169,6 +170,12 @@ def _ipr(argument: str, rest: str) -> Magic:
         if argument:
             return Mistake(f"%ipr status takes no arguments. {IPR_USAGE}")
         return Ipr(verb)
+    if verb == "history":
+        try:
+            how_many(argument.split())
+        except ValueError as error:
+            return Mistake(f"%ipr history: {error}. {IPR_USAGE}")
+        return Ipr(verb, argument)
     if verb == "debug":
         if not argument:
             return Mistake(f"%ipr debug needs a level. {IPR_USAGE}")

@@ -16,7 +16,7 @@ from twisted.logger import Logger
 
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Replays, Signer
-from ipr.jupyter.wire import JSON, SIGNATURE, Envelope, Frame, Malformed
+from ipr.jupyter.wire import CONTENT, JSON, SIGNATURE, Envelope, Frame, Malformed
 from ipr.lifecycle.causes import Cause, Ending, failure
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.answers import Publish
@@ -42,6 +42,7 @@ class Conversation:
     :param info: the kernel_info as far as known.
     :param earlier: subshells of the kernels before that clients may still name.
     :param errands: what ipr has asked this kernel by now.
+    :param ledger: a new one, for this kernel's requests.
     :param replays: is told the signatures of what ipr signs for the kernel.
     :ivar merging: completions that ours are to be put into.
     :ivar moved: called when a request got on, with whether it failed in such a
@@ -58,10 +59,11 @@ class Conversation:
         earlier: tuple[str, ...],
         replays: Replays,
         errands: Errands,
+        ledger: Ledger,
     ) -> None:
         self.kernel = kernel
         self._voice = voice
-        self.ledger = Ledger()
+        self.ledger = ledger
         self._resigned = _resigning(signer, replays)
         self.errands = errands
         self.subshells = Subshells(_creator(self.errands, info), earlier)
@@ -106,7 +108,7 @@ class Conversation:
         content = {**request.content, "code": code}
         body = self._resigned(body, header=header, content=content)
         request.progress.adopted = True
-        self.ledger.enter(request)
+        self.ledger.enter(request, body[CONTENT])
         self.kernel.send(request.channel, body)
 
     def send_lines(self, request: Request, body: list[Frame], code: str) -> None:
@@ -117,7 +119,7 @@ class Conversation:
         header = self.subshells.addressed(request.header)
         content = {**request.content, "code": code}
         body = self._resigned(body, header=header, content=content)
-        self.ledger.enter(request)
+        self.ledger.enter(request, body[CONTENT])
         self.kernel.send(request.channel, body)
 
     def deliver(self, request: Request, whole: Whole, *shown: Draft) -> None:
@@ -179,7 +181,8 @@ class Conversation:
         """Answer what the kernel left unanswered; nothing of it follows."""
         self.stop()
         ran, queued = failure(cause), failure(cause, dead=cause.followed is False)
-        if cause.ending is Ending.DIED:
+        died = cause.ending is Ending.DIED
+        if died:
             self.ledger.presume_started()
         for request in self.ledger.unfinished():
             try:
@@ -189,7 +192,7 @@ class Conversation:
                 )
             except Exception:
                 _log.failure("A request could not be answered")
-            self.ledger.close(request)
+            self.ledger.close(request, died=died)
             if request.progress.kept is not None:
                 request.progress.kept.lost()
 

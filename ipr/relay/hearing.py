@@ -230,7 +230,7 @@ class Hearing:
         if self.conversation.merging:
             completion.merge(envelope, self.conversation.merging, self._signer)
         self._front.send(request.channel, request.identities + envelope.body)
-        self._ledger.replied(request)
+        self._ledger.replied(request, envelope)
         self.conversation.progressed(request, failed=failed)
 
     def _look_at_kept(self, request: Request, kept: Kept) -> None:
@@ -238,7 +238,7 @@ class Hearing:
         whole = kept.whole
         if whole is not None:
             self._ledger.idled(request)
-            self._ledger.replied(request)
+            self._ledger.replied(request, whole.reply)
             kept.over(whole)
 
     def _note_subshell(self, request: Request, envelope: Envelope) -> None:

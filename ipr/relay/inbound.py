@@ -74,7 +74,7 @@ class Inbound:
         greetings: Greetings,
         now: Callable[[], float],
     ) -> None:
-        self._signer = signer
+        self.signer = signer
         self._author = author
         self._gate = gate
         self.business = business
@@ -94,9 +94,9 @@ class Inbound:
             return
         try:
             envelope = split(frames)
-            if not self._signer.verifies(envelope.body):
+            if not self.signer.verifies(envelope.body):
                 raise Malformed("its signature does not fit the connection file's key")
-            if self._signer.signs and not self.replays.fresh(envelope.body[SIGNATURE]):
+            if self.signer.signs and not self.replays.fresh(envelope.body[SIGNATURE]):
                 raise Malformed("it was sent before (the same signature)")
             # Whatever is wrong with it is found here.
             header = envelope.header

@@ -24,12 +24,12 @@ from collections import OrderedDict, deque
 from itertools import chain, islice
 from operator import attrgetter
 
-from ipr.jupyter.wire import Envelope, Malformed
+from ipr.jupyter.wire import Envelope, Frame, Malformed
+from ipr.relay.cellhistory import NOT_RECORDED, Recording
+from ipr.relay.passing import Passing, is_cell, shell_of
 from ipr.relay.request import Request
 
-#: Open requests above which those are looked for that the kernel has passed
-#: over. There are kernels that never answer some types (tslab: history); what
-#: a client polls for must not pile up for ever.
+#: Open requests above which those are looked for that the kernel has passed over.
 MANY_OPEN = 4096
 
 #: Finished requests that are remembered.
@@ -40,9 +40,13 @@ MOST_NAMESAKES = 64
 
 
 class Ledger:
-    """The open requests, in the order in which they arrived."""
+    """The open requests, in the order in which they arrived.
 
-    def __init__(self) -> None:
+    :param recording: is told of each cell, and what becomes of it.
+    """
+
+    def __init__(self, recording: Recording = NOT_RECORDED) -> None:
+        self._recording = recording
         # The first of each id; those after it, of which there are nearly
         # always none, are in _namesakes.
         self._open: OrderedDict[str, Request] = OrderedDict()
@@ -58,21 +62,23 @@ class Ledger:
         #: Open requests whose code waits for ``input()``, by the msg_id of
         #: each input_request.
         self.inputs: dict[str, Request] = {}
-        self._finished_types: set[str] = set()
-        # The newest that was finished, of each shell, while many are open.
-        self._newest_finished: dict[tuple[str, object], int] = {}
+        self._passing = Passing()
 
     def __len__(self) -> int:
         return len(self._open) + sum(map(len, self._namesakes.values()))
 
-    def enter(self, request: Request) -> None:
-        """Note a request that was forwarded."""
+    def enter(self, request: Request, content: Frame | None = None) -> None:
+        """Note a request that was forwarded.
+
+        :param content: what the kernel was sent, if that is not the request's own.
+        """
         self.entered += 1
         request.progress.number = self.entered
         if self._open.setdefault(request.msg_id, request) is not request:
             self._namesakes.setdefault(request.msg_id, deque()).append(request)
-        if _is_cell(request):
+        if is_cell(request):
             self.executing += 1
+            self._recording.sent(request, content or request.content_frame)
         if len(self._open) > MANY_OPEN:
             # Two for each that comes, so that they become fewer.
             self._look_at_oldest()
@@ -102,6 +108,8 @@ class Ledger:
         if request.progress.status != "none":
             return False
         request.progress.begin()
+        if request.progress.ran is not None:
+            self._recording.began(request.progress.ran)
         return True
 
     def idled(self, request: Request) -> bool:
@@ -114,10 +122,15 @@ class Ledger:
         self._settle(request)
         return True
 
-    def replied(self, request: Request) -> bool:
-        """Note its reply; False when it had one before."""
+    def replied(self, request: Request, reply: Envelope | None = None) -> bool:
+        """Note its reply; False when it had one before.
+
+        :param reply: if what it says matters.
+        """
         if request.progress.reply == "sent":
             return False
+        if request.progress.ran is not None:
+            self._recording.answered(request, request.progress.ran, reply)
         self._uncount(request)
         request.progress.reply = "sent"
         self._forget_inputs(request)
@@ -187,13 +200,18 @@ class Ledger:
             replied = request.progress.reply == "sent"
             if request.msg_type != "execute_request" or replied:
                 continue
-            shell = _shell(request)
+            shell = shell_of(request)
             if shell not in seen:
                 seen.add(shell)
                 request.progress.start()
 
-    def close(self, request: Request) -> None:
-        """Note that ipr itself sent all that was missing."""
+    def close(self, request: Request, *, died: bool = False) -> None:
+        """Note that ipr itself sent all that was missing.
+
+        :param died: the kernel has ended by itself.
+        """
+        if request.progress.ran is not None:
+            self._recording.lost(request, request.progress.ran, died=died)
         self._uncount(request)
         request.progress.reply = "sent"
         request.progress.status = "idle"
@@ -203,16 +221,10 @@ class Ledger:
     def _look_at_oldest(self) -> None:
         """Give up the oldest, if the kernel has passed it over.
 
-        That is, one of the same shell that came later is finished, and this one
-        does not run. A kernel that answers does so in order, or has said busy;
-        what is given up is still remembered for a while.
+        What is given up is still remembered for a while.
         """
         msg_id, request = next(iter(self._open.items()))
-        newest = self._newest_finished.get(_shell(request), 0)
-        passed_over = newest > request.progress.number
-        never_finished = request.msg_type not in self._finished_types
-        runs = request.progress.status == "busy"
-        if passed_over and (not runs or (never_finished and not _is_cell(request))):
+        if self._passing.over(request):
             self.give_up(request)
             self._remove(request)
             self._remember(request)
@@ -235,11 +247,7 @@ class Ledger:
         if not request.finished:
             return
         self._forget_inputs(request)
-        self._finished_types.add(request.msg_type)
-        if len(self._open) > MANY_OPEN // 2:
-            shell = _shell(request)
-            newest = self._newest_finished.get(shell, 0)
-            self._newest_finished[shell] = max(newest, request.progress.number)
+        self._passing.finished(request, many=len(self._open) > MANY_OPEN // 2)
         self._remove(request)
         self._remember(request)
 
@@ -265,16 +273,8 @@ class Ledger:
             self._late.popitem(last=False)
 
 
-def _is_cell(request: Request) -> bool:
-    return request.channel == "shell" and request.msg_type == "execute_request"
-
-
 def _awaited(request: Request) -> bool:
-    return _is_cell(request) and request.progress.reply == "due"
-
-
-def _shell(request: Request) -> tuple[str, object]:
-    return request.channel, request.header.get("subshell_id")
+    return is_cell(request) and request.progress.reply == "due"
 
 
 def _meant(namesakes: list[Request], envelope: Envelope, channel: str) -> Request:

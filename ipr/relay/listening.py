@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.signing import Signer
 from ipr.lifecycle.ports import Kernel
+from ipr.relay.cellhistory import CellHistory, Recording
 from ipr.relay.conversation import Conversation
 from ipr.relay.greetings import Greetings
 from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
+from ipr.relay.ledger import Ledger
 from ipr.relay.ports import Decider
 from ipr.relay.preload import Beforehand, Preload
 from ipr.relay.standby import Standby
@@ -26,29 +27,30 @@ from ipr.relay.voice import Voice
 class Listening:
     """Makes what hears a kernel.
 
-    :param inbound: is told the signatures of what ipr signs for a kernel.
+    :param inbound: has the signer, and is told what ipr signs for a kernel.
     :param decider: is told when one is ready, or not to be trusted.
     :param preload: what each runs before anything else.
+    :param history: where the cells of each are taken down.
     :ivar beforehand: that of the kernel that there is.
     """
 
     def __init__(
         self,
         voice: Voice,
-        signer: Signer,
         greetings: Greetings,
         call_later: CallLater,
         inbound: Inbound,
         decider: Decider,
         preload: Preload,
+        history: CellHistory,
     ) -> None:
         self._voice = voice
-        self._signer = signer
         self._greetings = greetings
         self._call_later = call_later
         self._inbound = inbound
         self._decider = decider
         self._preload = preload
+        self._history = history
         self._standbys: dict[Kernel, Standby] = {}
         self.beforehand: Beforehand | None = None
 
@@ -79,18 +81,19 @@ class Listening:
         conversation = Conversation(
             kernel,
             self._voice,
-            self._signer,
+            self._inbound.signer,
             self._greetings.info,
             self._call_later,
             earlier,
             self._inbound.replays,
             standby.errands,
+            Ledger(Recording(self._history, kernel.generation, self._decider.now)),
         )
         hearing = Hearing(
             conversation,
             standby.readiness,
             self._voice,
-            self._signer,
+            self._inbound.signer,
             self._inbound.trace,
             partial(self._decider.distrust, kernel.generation),
         )
@@ -128,7 +131,7 @@ class Listening:
         return Standby(
             kernel,
             self._voice.author,
-            self._signer,
+            self._inbound.signer,
             self._inbound.replays,
             self._call_later,
             self._preload,

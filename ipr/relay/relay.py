@@ -33,6 +33,7 @@ from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.causes import Cause, failure
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.business import Business
+from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Begun
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open, Refusing
@@ -66,6 +67,7 @@ class Relay:
     :param max_held: bytes of requests that are kept.
     :param decider: makes the restarter, which needs the relay.
     :param commands: makes what carries out ``%ipr``, which looks at the relay.
+    :param history: takes down the cells of all kernels.
     :param preload: what each kernel runs before anything else.
     """
 
@@ -82,6 +84,7 @@ class Relay:
         commands: Callable[[Relay], Commands],
         changer: Changer,
         desk: Desk,
+        history: CellHistory,
         preload: Preload = NO_PRELOAD,
     ) -> None:
         self.decider = decider(self)
@@ -110,7 +113,7 @@ class Relay:
             signer, author, self.gate, business, self.greetings, self.decider.now
         )
         self._listening = Listening(
-            voice, signer, greetings, call_later, self.inbound, self.decider, preload
+            voice, greetings, call_later, self.inbound, self.decider, preload, history
         )
         self._quiet = Quiet(self.gate, self.decider.now, self.restarts)
         self._hearing: Hearing | None = None

@@ -24,6 +24,7 @@ from ipr.jupyter.wire import (
     parse_object,
 )
 from ipr.relay.kept import Kept
+from ipr.relay.ran import Ran
 
 Field = TypeVar("Field")
 
@@ -49,6 +50,7 @@ class Progress:
     :ivar adopted: drop the inner kernel's own busy and execute_input: ipr sent them.
     :ivar said: what the kernel has replied to a part of it.
     :ivar kept: where its reply and its idle go; None: to the clients, as they come.
+    :ivar ran: what is taken down of it; None: nothing, or no more.
     """
 
     status: Status = "none"
@@ -59,6 +61,7 @@ class Progress:
     adopted: bool = False
     said: JSON = attrs.field(factory=dict)
     kept: Kept | None = None
+    ran: Ran | None = None
 
     def begin(self) -> None:
         """Its busy is published."""

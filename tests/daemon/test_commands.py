@@ -74,6 +74,7 @@ class CommandsCase(Case):
             lambda: self.notebook.running,
             self.notebook.whisper,
             lambda: [Row("state", "running")],
+            lambda how_many: {"text/plain": f"last {how_many.last}"},
             self.reserve,
             look_inside,
         )
@@ -118,6 +119,11 @@ class HelpAndStatusTests(CommandsCase):
             self.run_magic(Help(topic))
             self.assertEqual(self.texts(), [HELP[topic]])
             self.assertEqual(self.replies(), ["ok "])
+
+    def test_history_is_a_table_of_as_many_cells_as_are_wanted(self) -> None:
+        self.run_magic(Ipr("history", "12 --all"))
+        self.assertEqual(self.said[0].content["data"]["text/plain"], "last 12")
+        self.assertEqual(self.replies(), ["ok "])
 
     def test_status_is_a_table(self) -> None:
         """At once."""

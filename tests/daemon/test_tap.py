@@ -66,6 +66,7 @@ class OptionsTests(Case):
             "--standby=full",
             f"--preload={__file__}",
             "--max-held=1",
+            "--replay-limit=2",
             "--abandoned-timeout=3600",
             "--warn-before=60,5",
             "--deadline=2026-11-29T18:00+01:00",

@@ -23,7 +23,12 @@ class CompleteTests(Case):
             ("%restart n", ("now",), 9, True),
             ("%restart --e", ("--env", "--env-file"), 9, True),
             ("%restart now --c", ("--cwd",), 13, True),
-            ("%ipr ", ("status", "debug", "standby", "exec", "help"), 5, True),
+            (
+                "%ipr ",
+                ("status", "history", "debug", "standby", "exec", "help"),
+                5,
+                True,
+            ),
             ("%ipr e", ("exec",), 5, True),
             ("%ipr debug DE", ("DEBUG",), 11, True),
             ("# c\n\n%re", ("%restart",), 5, False),
@@ -175,5 +180,5 @@ class InspectTests(Case):
         for word in magics.RESTART_USAGE.replace("[", " ").split():
             if word.startswith("--"):
                 self.assertIn(word.rstrip("]"), HELP["restart"])
-        for word in ("status", "debug", "standby", "exec", "help"):
+        for word in ("status", "history", "debug", "standby", "exec", "help"):
             self.assertIn(f"%ipr {word}", HELP["ipr"])

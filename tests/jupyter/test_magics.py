@@ -221,6 +221,8 @@ class IprTests(Case):
             ("%ipr  debug   INFO ", Ipr("debug", "INFO")),
             ("%ipr\tdebug\toff", Ipr("debug", "off")),
             ("%ipr standby on", Ipr("standby", "on")),
+            ("%ipr history", Ipr("history")),
+            ("%ipr history 5 --all", Ipr("history", "5 --all")),
             ("%ipr standby off", Ipr("standby", "off")),
             ("%ipr exec self.state", Ipr("exec", "self.state")),
             ("%ipr exec\na = 1\nb", Ipr("exec", "", "a = 1\nb")),
@@ -241,6 +243,13 @@ class IprTests(Case):
             ("%ipr exec", f"%ipr exec needs code. {usage}"),
             ("%ipr exec\n  \n", f"%ipr exec needs code. {usage}"),
             ("%ipr fly", f"%ipr: unknown command 'fly'. {usage}"),
+            (
+                "%ipr history -3",
+                (
+                    "%ipr history: write how many cells, from 1 on, or all, not '-3'."
+                    f" {usage}"
+                ),
+            ),
             ("%ipr standby", f"%ipr standby is followed by on or off. {usage}"),
             ("%ipr standby now", f"%ipr standby is followed by on or off. {usage}"),
             ("%ipr status now", f"%ipr status takes no arguments. {usage}"),

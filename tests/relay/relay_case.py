@@ -11,6 +11,7 @@ from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import dumps, split
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.cellhistory import CellHistory
 from ipr.relay.preload import NO_PRELOAD
 from ipr.relay.relay import Relay
 from tests.case import Case
@@ -86,6 +87,7 @@ class RelayCase(Case):
         self.commands = FakeCommands(self.done)
         self.changer = FakeChanger(self.done)
         self.desk = FakeDesk()
+        self.history = CellHistory(1 << 20)
         self.decider = FakeDecider(self.done, self.clock)
         self.relay = Relay(
             self.front,
@@ -98,6 +100,7 @@ class RelayCase(Case):
             commands=lambda _relay: self.commands,
             changer=self.changer,
             desk=self.desk,
+            history=self.history,
             preload=self.preload,
         )
         # Who sends cells here is a console, where nothing else is said.
