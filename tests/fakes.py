@@ -21,6 +21,7 @@ from ipr.jupyter.messages import Draft
 from ipr.jupyter.wire import Envelope, Frame, Malformed, split
 from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
+from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.ports import Kernel, Received
 from ipr.relay.cells import Cell, Prepared
 from ipr.sockets.channels import ChannelClosed
@@ -179,8 +180,8 @@ class FakeDecider:
         #: The daemon is on its way out.
         self.leaves = False
 
-    def restart(self, *, urgent: bool) -> None:
-        self._done.append(("restart now" if urgent else "restart",))
+    def restart(self, pace: Pace) -> None:
+        self._done.append(("restart now" if pace is Pace.URGENT else "restart",))
 
     def ready(self, generation: int) -> None:
         self._done.append(("ready", generation))
@@ -519,8 +520,11 @@ class FakeMessenger:
     def opened(self, kernel: Kernel) -> None:
         self._done.append(("opened", kernel.generation))
 
-    def hold(self, *, coming: bool) -> None:
-        self._done.append(("hold", "another is coming" if coming else "none is coming"))
+    def hold(self) -> None:
+        self._done.append(("hold",))
+
+    def hold_until_end(self) -> None:
+        self._done.append(("hold until the end",))
 
     def finish(self, generation: int, cause: Cause) -> None:
         self._done.append(("finish", generation, cause.text))

@@ -33,7 +33,7 @@ from ipr.kernel.process import Ended
 from ipr.lifecycle import effects as fx
 from ipr.lifecycle import events, machine, states
 from ipr.lifecycle.causes import Cause, Ending
-from ipr.lifecycle.limits import Limits
+from ipr.lifecycle.limits import Limits, Pace
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
@@ -757,9 +757,9 @@ class LiveShell(WholeShell):
             frames = body(own, {"value": "x"}, parent)
             self.relay.inbound.received("stdin", [client, *frames])
 
-    @rule(urgent=st.booleans())
-    def restart(self, urgent: bool) -> None:
-        self.restarter.restart(urgent=urgent)
+    @rule(pace=st.sampled_from(Pace))
+    def restart(self, pace: Pace) -> None:
+        self.restarter.restart(pace)
 
     @invariant()
     def nobody_waits_in_a_dead_kernel(self) -> None:

@@ -77,7 +77,7 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
             "no kernel to start: pass --resource-dir, --kernel, or a command after --"
         )
     if os.path.exists(os.path.join(resource_dir, "kernel.json")):
-        return from_folder(resource_dir, wrapped=True)
+        return from_wrapped(resource_dir)
     name = os.path.basename(os.path.normpath(resource_dir))
     try:
         return by_name(name)
@@ -128,7 +128,7 @@ def by_name(name: str) -> Launch:
     there = names()
     for found, folder in there.items():
         if found.lower() == name.lower():
-            launch = from_folder(folder, wrapped=False)
+            launch = from_folder(folder)
             return launch._replace(env=_env(_read(folder)), name=found)
     if name.lower() == "python3":
         # As jupyter_client has it: ipykernel itself is a kernelspec.
@@ -141,19 +141,31 @@ def by_name(name: str) -> Launch:
     raise NoCommand(f"no kernelspec is called {name!r} here; {known}")
 
 
-def from_folder(folder: str, *, wrapped: bool) -> Launch:
-    """Read a kernelspec's folder.
+def from_folder(folder: str) -> Launch:
+    """Read a kernelspec's folder, whether ipr is installed on it or not.
 
-    :param wrapped: its argv is ipr's own, and the original one must be there.
     :raises NoCommand: when it cannot be used.
     """
     spec = _read(folder)
     original = kept(spec).get(ORIGINAL_ARGV)
-    if original is None and not wrapped:
-        original = spec.get("argv")
-        mode = _text(spec, "interrupt_mode").lower()
-    else:
-        mode = _interrupt_mode(spec)
+    if original is not None:
+        return _launch(folder, spec, original, _interrupt_mode(spec))
+    mode = _text(spec, "interrupt_mode").lower()
+    return _launch(folder, spec, spec.get("argv"), mode)
+
+
+def from_wrapped(folder: str) -> Launch:
+    """Read the folder of a kernelspec whose argv is ipr's own.
+
+    :raises NoCommand: when it cannot be used: the original argv must be there.
+    """
+    spec = _read(folder)
+    return _launch(folder, spec, kept(spec).get(ORIGINAL_ARGV), _interrupt_mode(spec))
+
+
+def _launch(
+    folder: str, spec: Mapping[str, object], original: object, mode: str
+) -> Launch:
     path = os.path.join(folder, "kernel.json")
     if (
         not isinstance(original, list)

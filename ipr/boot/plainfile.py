@@ -11,19 +11,34 @@ from __future__ import annotations
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class NotPlain(ValueError):
     """The file cannot be read as asked; the text says why, without its path."""
 
 
-def read(path: str, most: int, *, own: bool = False) -> bytes:
+def read(path: str, most: int) -> bytes:
     """Read a regular file.
 
     :param most: bytes that it may hold.
-    :param own: nobody else may have written it.
     :raises NotPlain: it is none, or is larger.
     :raises OSError: it cannot be opened or read.
     """
+    return _read(path, most, _anybodys)
+
+
+def read_own(path: str, most: int) -> bytes:
+    """Read a regular file that nobody else may have written.
+
+    Parameters and errors as of :func:`read`; it is not plain if it is another's.
+    """
+    return _read(path, most, _check_owner)
+
+
+def _read(path: str, most: int, check: Callable[[os.stat_result], None]) -> bytes:
     # O_NONBLOCK means nothing to a regular file, and everything to a FIFO;
     # O_NOCTTY: a terminal must not become ours.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -38,8 +53,7 @@ def read(path: str, most: int, *, own: bool = False) -> bytes:
     try:
         about = os.fstat(descriptor)
         _check(about.st_mode)
-        if own:
-            _check_owner(about)
+        check(about)
         parts: list[bytes] = []
         left = most + 1
         while left:
@@ -57,6 +71,10 @@ def read(path: str, most: int, *, own: bool = False) -> bytes:
 def _check(mode: int) -> None:
     if not stat.S_ISREG(mode):
         raise NotPlain(f"it is {_kind(mode)}, not a regular file")
+
+
+def _anybodys(_about: os.stat_result) -> None:
+    """Whoever wrote it."""
 
 
 def _check_owner(about: os.stat_result) -> None:

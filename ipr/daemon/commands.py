@@ -70,7 +70,7 @@ class IprCommands:
         elif magic.verb == "debug":
             self._debug(cell, magic)
         elif magic.verb == "standby":
-            self._standby(cell, wanted=magic.argument == "on")
+            self._standby(cell, magic)
         else:
             self._exec(cell, magic)
 
@@ -78,8 +78,8 @@ class IprCommands:
         rows = self._status()
         _show(cell, {"text/plain": as_text(rows), "text/html": as_html(rows)})
 
-    def _standby(self, cell: Cell, *, wanted: bool) -> None:
-        if wanted:
+    def _standby(self, cell: Cell, magic: magics.Ipr) -> None:
+        if magic.argument == "on":
             self._reserve.want()
         else:
             self._reserve.drop("it was switched off (%ipr standby off)")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from ipr.daemon.log import Log
 from ipr.jupyter import messages
 from ipr.jupyter.messages import Failure
+from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay.cells import Cell
 from ipr.relay.relay import Relay
@@ -59,7 +60,7 @@ class Inside:
 
     def restart(self) -> None:
         """Restart the inner kernel at once."""
-        self.restarter.restart(urgent=True)
+        self.restarter.restart(Pace.URGENT)
 
 
 class ExecFailed(Exception):

@@ -171,23 +171,21 @@ def _details(facts: Facts) -> tuple[str, ...]:
     return tuple(details)
 
 
-def failure(cause: Cause, *, dead: bool = False) -> Failure:
-    """Make the error that a cell shows.
-
-    :param dead: of a cell that did not run, while only ``%restart`` starts another
-        kernel; otherwise of one that ran in the kernel that is gone.
-    """
+def not_run(cause: Cause) -> Failure:
+    """Make the error of a cell that did not run, while no kernel follows by itself."""
     text = cause.text
-    name = _NAMES[cause.ending]
-    details = cause.details
-    if dead and cause.deaths:
+    if cause.deaths:
         text = (
             f"this cell did not run: the kernel died {_times(cause.deaths)} in a row;"
-            f" the last time, {text}; {cause.remedy}"
+            f" the last time, {text}"
         )
-    elif dead:
-        text = f"{text}; {cause.remedy}"
-    elif cause.followed is False:
+    return _failure(cause, f"{text}; {cause.remedy}", cause.details)
+
+
+def failure(cause: Cause) -> Failure:
+    """Make the error of a cell that ran in the kernel that is gone."""
+    text, details = cause.text, cause.details
+    if cause.followed is False:
         if cause.deaths:
             text += (
                 f"; it died {_times(cause.deaths)} in a row and is not started again"
@@ -195,7 +193,11 @@ def failure(cause: Cause, *, dead: bool = False) -> Failure:
         text = f"{text}; {cause.remedy}"
     elif cause.ending is Ending.DIED and cause.followed:
         details = ("The kernel is restarting; all variables are gone.", *details)
-    figures = cause.figures
+    return _failure(cause, text, details)
+
+
+def _failure(cause: Cause, text: str, details: tuple[str, ...]) -> Failure:
+    name, figures = _NAMES[cause.ending], cause.figures
     facts = (
         ("cause", cause.text),
         ("signal", figures.signal or None),

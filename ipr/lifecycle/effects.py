@@ -71,14 +71,16 @@ class Finish(_Explained):
     __slots__ = ()
 
 
-@attrs.frozen
 class Hold(_OfKernel):
-    """Keep clients' messages from here on, until Release or Refuse.
+    """Keep clients' messages from here on, until Release or Refuse."""
 
-    :ivar coming: whether another kernel is to follow.
-    """
+    __slots__ = ()
 
-    coming: bool = True
+
+class HoldUntilExit(_OfKernel):
+    """Keep clients' messages from here on: no kernel follows."""
+
+    __slots__ = ()
 
 
 class Release(_OfKernel):
@@ -123,6 +125,7 @@ Effect = (
     | Drain
     | Finish
     | Hold
+    | HoldUntilExit
     | Release
     | Refuse
     | Exit

@@ -38,7 +38,7 @@ from ipr.lifecycle.events import (
     StartDue,
     TerminateDue,
 )
-from ipr.lifecycle.limits import CLEAN, Ladder, Leave, Limits, Tally
+from ipr.lifecycle.limits import CLEAN, Ladder, Leave, Limits, Pace, Tally
 from ipr.lifecycle.states import (
     Aim,
     Dead,
@@ -91,7 +91,7 @@ def kill(state: State, event: Event, limits: Limits) -> Outcome:
 
 def hurry(state: Halting, event: RestartAsked, limits: Limits) -> Outcome:
     """Kill it at once if this is ``%restart now``."""
-    return kill(state, event, limits) if event.urgent else (state, ())
+    return kill(state, event, limits) if event.pace is Pace.URGENT else (state, ())
 
 
 def leave_halting(state: Halting, event: ShutdownAsked, limits: Limits) -> Outcome:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import attrs
 
 from ipr.lifecycle.causes import Cause
-from ipr.lifecycle.limits import Leave
+from ipr.lifecycle.limits import Leave, Pace
 
 
 @attrs.frozen
@@ -50,9 +50,9 @@ class Drained(Event):
 
 @attrs.frozen
 class RestartAsked(Event):
-    """A ``%restart`` has its turn; ``urgent`` is ``%restart now``."""
+    """A ``%restart`` has its turn."""
 
-    urgent: bool = False
+    pace: Pace = Pace.POLITE
 
 
 @attrs.frozen

@@ -30,6 +30,22 @@ class Leave(Enum):
     QUICKLY = 3
 
 
+class Pace(Enum):
+    """How much time a restart leaves to the kernel that runs.
+
+    :cvar POLITE: ``%restart``: it waits for running cells, and asks first.
+    :cvar URGENT: ``%restart now``: it waits for no cell.
+    """
+
+    POLITE = 1
+    URGENT = 2
+
+    @classmethod
+    def of(cls, now: bool) -> Pace:
+        """Return that of ``%restart now``, or of ``%restart``."""
+        return cls.URGENT if now else cls.POLITE
+
+
 @attrs.frozen
 class Ladder:
     """How long a kernel may take to go, in seconds.
@@ -58,6 +74,10 @@ class Ladders:
     requested: Ladder = Ladder(60.0, 20.0)
     terminated: Ladder = Ladder(0.0, 20.0)
     quickly: Ladder = Ladder(1.0, 0.4)
+
+    def restarting(self, pace: Pace) -> Ladder:
+        """Return the one by which the kernel goes when another one follows."""
+        return self.urgent if pace is Pace.URGENT else self.polite
 
     def leaving(self, how: Leave) -> Ladder:
         """Return the one by which the kernel goes when the daemon does."""

@@ -84,7 +84,9 @@ class Performing:
             case fx.Finish():
                 self._finish(effect)
             case fx.Hold():
-                self._messenger.hold(coming=effect.coming)
+                self._messenger.hold()
+            case fx.HoldUntilExit():
+                self._messenger.hold_until_end()
             case fx.Release():
                 if kernel is not None:
                     kernel.settle()

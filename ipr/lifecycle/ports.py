@@ -121,8 +121,11 @@ class Messenger(Listener, Protocol):
     def opened(self, kernel: Kernel) -> None:
         """A new inner kernel is coming up, or one that has waited takes over."""
 
-    def hold(self, *, coming: bool) -> None:
-        """There is none for now; whether another one is coming."""
+    def hold(self) -> None:
+        """There is none for now; another one is coming, or its refusal."""
+
+    def hold_until_end(self) -> None:
+        """There is none any more."""
 
     def finish(self, generation: int, cause: Cause) -> None:
         """Answer its unanswered requests."""

@@ -176,11 +176,11 @@ class Reserve:
                 self._start()
             case sb.Discard():
                 self._discard()
-            case sb.LookWhetherCalm():
+            case sb.LookWhetherQuiet():
                 seconds, ran = self._quiet()
                 over = self.age() >= effect.pause
                 if over and seconds >= self._patience.idle:
-                    self.feed(sb.Calm(ran))
+                    self.feed(sb.Quiet(ran))
             case sb.LookWhetherStale():
                 looked = partial(self._looked, self.kernel)
                 self._supply.check(self._patience.boot, looked)

@@ -16,7 +16,7 @@ from ipr.lifecycle import events, machine, wording
 from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.current import Current
 from ipr.lifecycle.history import History
-from ipr.lifecycle.limits import CLEAN, Leave, Limits
+from ipr.lifecycle.limits import CLEAN, Leave, Limits, Pace
 from ipr.lifecycle.performing import Performing
 from ipr.lifecycle.ports import Kernel, Messenger, Start, Supply
 from ipr.lifecycle.reserve import Reserve, patience
@@ -107,9 +107,9 @@ class Restarter:
             self._stepping = False
         self._take_events()
 
-    def restart(self, *, urgent: bool) -> None:
+    def restart(self, pace: Pace) -> None:
         """A %restart has its turn."""
-        self.feed(events.RestartAsked(self.state.generation, urgent))
+        self.feed(events.RestartAsked(self.state.generation, pace))
 
     def shut_down(self, how: Leave = Leave.REQUESTED) -> None:
         """End the inner kernel, then the daemon."""

@@ -94,7 +94,7 @@ class LookDue:
 
 
 @attrs.frozen
-class Calm:
+class Quiet:
     """The kernel has been idle for long enough.
 
     :ivar ran: a cell has run in it.
@@ -147,7 +147,7 @@ Event = (
     Wanted
     | Unwanted
     | LookDue
-    | Calm
+    | Quiet
     | Settled
     | Stale
     | BootDue
@@ -170,8 +170,8 @@ class Discard:
 
 
 @attrs.frozen
-class LookWhetherCalm:
-    """Feed :class:`Calm` if it is so.
+class LookWhetherQuiet:
+    """Feed :class:`Quiet` if it is so.
 
     :ivar pause: seconds since the end of the last standby that have to be over.
     """
@@ -199,7 +199,7 @@ class After:
     event: Event
 
 
-Effect = Start | Discard | LookWhetherCalm | LookWhetherStale | Log | After
+Effect = Start | Discard | LookWhetherQuiet | LookWhetherStale | Log | After
 Effects = tuple[Effect, ...]
 
 

@@ -18,7 +18,6 @@ from ipr.lifecycle.standby import (
     After,
     BootDue,
     Booting,
-    Calm,
     Died,
     Discard,
     Effects,
@@ -27,10 +26,11 @@ from ipr.lifecycle.standby import (
     Going,
     Log,
     LookDue,
-    LookWhetherCalm,
+    LookWhetherQuiet,
     LookWhetherStale,
     Off,
     Patience,
+    Quiet,
     Settled,
     Stale,
     Start,
@@ -75,11 +75,11 @@ def _some_after(state: Going, event: Wanted, patience: Patience) -> Outcome:
 
 
 def _look(state: Absent, event: LookDue, patience: Patience) -> Outcome:
-    look = LookWhetherCalm(patience.pause(state.wasted))
+    look = LookWhetherQuiet(patience.pause(state.wasted))
     return state, (After(patience.look, LookDue()), look)
 
 
-def _start_one(state: Absent, event: Calm, patience: Patience) -> Outcome:
+def _start_one(state: Absent, event: Quiet, patience: Patience) -> Outcome:
     if state.bereaved and not event.ran:
         return state, ()
     # The timer first: a start may fail at once, and its end be an event of its own.
@@ -163,7 +163,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Off,     Unwanted, _not_wanted),  # -> Off, for another reason
 
     _row(Absent,  LookDue,  _look),        # -> Absent
-    _row(Absent,  Calm,     _start_one),        # -> Booting
+    _row(Absent,  Quiet,    _start_one),   # -> Booting
     _row(Absent,  Died,     _bereft),      # -> Absent
     _row(Absent,  Unwanted, _not_wanted),  # -> Off
 

@@ -15,6 +15,7 @@ from ipr.lifecycle.effects import (
     After,
     Effects,
     Hold,
+    HoldUntilExit,
     Release,
     Terminate,
 )
@@ -148,8 +149,8 @@ def died(state: Running, event: Exited, limits: Limits) -> Outcome:
 def restart(state: Running, event: RestartAsked, limits: Limits) -> Outcome:
     """Ask it to go; a restart that was asked for wipes the tally."""
     g = state.generation
-    ladder = limits.ladders.urgent if event.urgent else limits.ladders.polite
-    return Halting(g, CLEAN, Aim.RESTART), (Hold(g), *ask_to_go(g, ladder))
+    asking = ask_to_go(g, limits.ladders.restarting(event.pace))
+    return Halting(g, CLEAN, Aim.RESTART), (Hold(g), *asking)
 
 
 def leave(state: Running, event: ShutdownAsked, limits: Limits) -> Outcome:
@@ -161,7 +162,7 @@ def leave(state: Running, event: ShutdownAsked, limits: Limits) -> Outcome:
     effects: Effects = Terminate(g), After(ladder.kill, KillDue(g))
     if ladder.terminate:
         effects = ask_to_go(g, ladder)
-    return Halting(g, CLEAN, Aim.EXIT, how), (Hold(g, coming=False), *effects)
+    return Halting(g, CLEAN, Aim.EXIT, how), (HoldUntilExit(g), *effects)
 
 
 def ignore(state: State, event: Event, limits: Limits) -> Outcome:

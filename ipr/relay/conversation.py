@@ -17,7 +17,7 @@ from twisted.logger import Logger
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import CONTENT, JSON, SIGNATURE, Envelope, Frame, Malformed
-from ipr.lifecycle.causes import Cause, Ending, failure
+from ipr.lifecycle.causes import Cause, Ending, failure, not_run
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.answers import Publish
 from ipr.relay.completion import Merging
@@ -180,7 +180,8 @@ class Conversation:
     def finish(self, cause: Cause) -> None:
         """Answer what the kernel left unanswered; nothing of it follows."""
         self.stop()
-        ran, queued = failure(cause), failure(cause, dead=cause.followed is False)
+        ran = failure(cause)
+        queued = not_run(cause) if cause.followed is False else ran
         died = cause.ending is Ending.DIED
         if died:
             self.ledger.presume_started()

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope, id_of
-from ipr.lifecycle.causes import Cause, Ending, failure
+from ipr.lifecycle.causes import Cause, Ending, failure, not_run
 from ipr.relay import answers
 from ipr.relay.conversation import Conversation
 from ipr.relay.request import Request
@@ -55,7 +55,7 @@ class Refusing:
     @property
     def why(self) -> Failure:
         """What cells get to see."""
-        return failure(self.cause, dead=not self.final)
+        return failure(self.cause) if self.final else not_run(self.cause)
 
 
 State = Open | Holding | Refusing

@@ -29,6 +29,7 @@ from ipr.relay.turnevents import (
 from ipr.relay.turnrules import Outcome
 from ipr.relay.turns import (
     Before,
+    LinesWent,
     Turns,
 )
 
@@ -97,9 +98,10 @@ def ended(turns: Turns, event: LinesEnded) -> Outcome:
     head = turns.head
     if head is None or head.cell != event.cell:
         return turns, ()
-    if not event.well:
-        behind = (AbortBehind(head.subshell),) if event.stops else ()
-        return _without(turns, Leave(head.cell), *behind)
+    if event.went is LinesWent.BADLY:
+        return _without(turns, Leave(head.cell))
+    if event.went is LinesWent.ABORTING:
+        return _without(turns, Leave(head.cell), AbortBehind(head.subshell))
     turns = attrs.evolve(turns, lines=False)
     if event.before is Before.RESTART:
         return do.join(turns, KernelGone())

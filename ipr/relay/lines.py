@@ -21,6 +21,7 @@ from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
 from ipr.relay.kept import Kept, Whole
 from ipr.relay.request import Progress, Request
+from ipr.relay.turns import LinesWent
 from ipr.relay.voice import Voice
 
 #: Why the lines did not run, when the kernel went while the options were checked.
@@ -29,8 +30,8 @@ NOT_RUN = Failure(
     "the kernel ended before the lines above %restart could run; run the cell again",
 )
 
-#: Whether the lines went well; and if not, whether cells after them are aborted.
-Ended = Callable[[bool, bool], None]
+#: Takes how the lines have ended.
+Ended = Callable[[LinesWent], None]
 
 
 class LastLine(RestartCell):
@@ -47,9 +48,10 @@ class LastLine(RestartCell):
 
         :param ended: called once, unless the daemon ends.
         """
+        aborting = self.request.field("stop_on_error", True)
         kept = Kept(
             over=partial(self._over, conversation, ended),
-            lost=partial(ended, False, self.request.field("stop_on_error", True)),
+            lost=partial(ended, LinesWent.ABORTING if aborting else LinesWent.BADLY),
             numbered=self._numbered,
         )
         # In the ledger is a request of its own: this one has not been answered.
@@ -98,12 +100,13 @@ class LastLine(RestartCell):
             # It is told first: what waits is looked at, and this one is busy still.
             conversation.progressed(self.request)
             self._take_back()
-            ended(True, False)
+            ended(LinesWent.WELL)
         else:
             conversation.deliver(self.request, whole)
             # One that the kernel has aborted failed with a cell before it.
             said = self.request.progress.said
-            ended(False, whole.failed or said.get("status") != "error")
+            aborting = whole.failed or said.get("status") != "error"
+            ended(LinesWent.ABORTING if aborting else LinesWent.BADLY)
 
     def _well(self, whole: Whole) -> bool:
         try:

@@ -19,6 +19,7 @@ from ipr.jupyter.messages import Draft, Failure
 from ipr.jupyter.ownership import Greeting, Wrong
 from ipr.jupyter.wire import CONTENT, Envelope, Malformed
 from ipr.lifecycle.causes import RESTARTED, failure
+from ipr.lifecycle.limits import Pace
 from ipr.relay.answers import Reply
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.ports import Changer, Decider
@@ -200,7 +201,7 @@ class Owner:
             return
         ignored = apply()
         announced, self._announced = self._announced, False
-        self._restarts.overtake(failure(RESTARTED), urgent=now, announced=announced)
+        self._restarts.overtake(failure(RESTARTED), Pace.of(now), announced=announced)
         self._pending = None
         self._reply(request, ownership.ordered(ignored))
 

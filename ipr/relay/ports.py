@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 
 from ipr.jupyter import magics
 from ipr.jupyter.wire import JSON, Frame
+from ipr.lifecycle.limits import Pace
 from ipr.relay.cells import Cell, Prepared
 
 
@@ -35,7 +36,7 @@ class FrontSide(Protocol):
 class Decider(Protocol):
     """Who decides what happens to the inner kernel: the restarter."""
 
-    def restart(self, *, urgent: bool) -> None:
+    def restart(self, pace: Pace) -> None:
         """A %restart has its turn."""
 
     def ready(self, generation: int) -> None:

@@ -7,8 +7,10 @@ kernel, in which order they hear of it. Must not know messages.
 the restarter says    conversation     gate          greetings        restarts
 ====================  ===============  ============  ===============  ============
 opened(kernel)        made; probes     holds         --               --
-hold(coming)          --               holds         an input() that  the one that
+hold                  --               holds         an input() that  the one that
                                                      blocks is freed  waits joins
+hold_until_end        --               holds         --               the one that
+                                                                      waits joins
 finish(cause)         answers; closed  --            a death that     --
                                                      nobody saw
 release               stand-ins        opens         info, welcomes   conclude; then
@@ -188,19 +190,21 @@ class Relay:
         self.gate.set(Holding())
         self._listening.tell(self._hearing)
 
-    def hold(self, *, coming: bool) -> None:
-        """There is no kernel for now: keep what comes.
-
-        :param coming: whether another one follows.
-        """
+    def hold(self) -> None:
+        """There is no kernel for now: keep what comes."""
         self.gate.set(Holding())
         wanted = self.restarts.kernel_gone() or self.ledger.inputs
         # JupyterLab refuses every cell, %restart too, while it believes that
         # an input() waits; only this frees it. qtconsole clears its screen at it:
         # right for a restart, but not for a death without an input().
-        if coming and wanted and self.voice.session_known:
+        if wanted and self.voice.session_known:
             reply = messages.shutdown_reply(restart=True)
             self.voice.announce(reply, "shutdown_request")
+
+    def hold_until_end(self) -> None:
+        """There is no kernel any more: keep what comes, for the end to answer."""
+        self.gate.set(Holding())
+        self.restarts.kernel_gone()
 
     def finish(self, generation: int, cause: Cause) -> None:
         """Answer what an inner kernel left unanswered; nothing of it follows."""

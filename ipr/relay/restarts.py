@@ -13,6 +13,7 @@ from typing import assert_never
 from ipr.jupyter import magics
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope
+from ipr.lifecycle.limits import Pace
 from ipr.relay import turneffects as fx
 from ipr.relay import turnevents as events
 from ipr.relay.cells import Begun, Ordered, Post, RestartCell, Wanted
@@ -69,7 +70,7 @@ class Restarts:
         turn = Turn(
             self._voice.author.new_id(),
             request.header.get("subshell_id") or "",
-            urgent=magic.now or channel == "control",
+            Pace.of(magic.now or channel == "control"),
             settled=magic.plain,
         )
         event = events.Asked(turn, self._waiting.before(), lines=bool(magic.before))
@@ -87,7 +88,7 @@ class Restarts:
         :param post: takes its answer, and perhaps a failure after that.
         """
         turn_id, unchanged = self._voice.author.new_id(), self._changer.unchanged()
-        turn = Turn(turn_id, urgent=magic.now, settled=magic.plain, firm=True)
+        turn = Turn(turn_id, pace=Pace.of(magic.now), settled=magic.plain, firm=True)
         cell = Ordered(post, request, magic, turn_id, unchanged)
         self._waiting.add(cell, events.Asked(turn, self._waiting.before()))
 
@@ -95,7 +96,7 @@ class Restarts:
         """Somebody interrupts: whoever waits will not wait much longer."""
         self._waiting.take(events.Interrupted())
 
-    def overtake(self, why: Failure, *, urgent: bool, announced: bool) -> None:
+    def overtake(self, why: Failure, pace: Pace, *, announced: bool) -> None:
         """Restart for somebody who has forgotten all that clients wait for.
 
         A ``%restart`` that waits or is under way fails with ``why``, and what is
@@ -109,7 +110,7 @@ class Restarts:
         self._gate.set(Holding())
         self._gate.refuse_held(why, failed=True)
         self.under_way.unheard = not announced
-        self._decider.restart(urgent=urgent)
+        self._decider.restart(pace)
 
     # --- what becomes of the kernel -----------------------------------------
 
@@ -145,21 +146,21 @@ class Restarts:
     def _goes(self, cell: RestartCell, effect: fx.Go | fx.Join | fx.Along) -> None:
         match effect:
             case fx.Go():
-                self._restart(cell, urgent=effect.urgent, waited=effect.waited)
+                self._restart(cell, effect.pace, waited=effect.waited)
             case fx.Join():
                 # Whatever the limits say of deaths.
-                self._restart(cell, urgent=False, waited=False)
+                self._restart(cell, Pace.POLITE, waited=False)
             case fx.Along():
                 cell.goes(waited=False)
                 self.under_way.add(cell)
             case _:
                 assert_never(effect)
 
-    def _restart(self, cell: RestartCell, *, urgent: bool, waited: bool) -> None:
+    def _restart(self, cell: RestartCell, pace: Pace, *, waited: bool) -> None:
         cell.prepared.apply()
         # What is held after it must not slip through to the old kernel: the
         # restarter may be busy, and hold() come a moment later.
         self._gate.set(Holding())
         cell.goes(waited=waited)
         self.under_way.add(cell)
-        self._decider.restart(urgent=urgent)
+        self._decider.restart(pace)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import attrs
 
+from ipr.lifecycle.limits import Pace
 from ipr.relay.turnevents import ReplyDue, UrgedDue
 
 
@@ -18,7 +19,7 @@ class Go:
     """
 
     cell: str
-    urgent: bool = False
+    pace: Pace = Pace.POLITE
     waited: bool = False
 
 

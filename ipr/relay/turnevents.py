@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.relay.turns import Before, Turn
+from ipr.relay.turns import Before, LinesWent, Turn
 
 
 @attrs.frozen
@@ -44,16 +44,11 @@ class Wrong:
 
 @attrs.frozen
 class LinesEnded:
-    """The lines before it in its cell have ended.
-
-    :ivar well: it is to happen. Otherwise its cell is answered already.
-    :ivar stops: and the cells after it are not to run.
-    """
+    """The lines before it in its cell have ended."""
 
     cell: str
     before: Before
-    well: bool
-    stops: bool = False
+    went: LinesWent
 
 
 @attrs.frozen

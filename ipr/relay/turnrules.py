@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import attrs
 
+from ipr.lifecycle.limits import Pace
 from ipr.relay.turneffects import (
     Abort,
     AbortBehind,
@@ -68,7 +69,7 @@ def ask(turns: Turns, event: Asked) -> Outcome:
     if not turn.settled:
         return attrs.evolve(turns, head=turn), (Prepare(turn.cell),)
     if turn.urgent or event.before is Before.NO_KERNEL:
-        return turns, (Go(turn.cell, turn.urgent),)
+        return turns, (Go(turn.cell, turn.pace),)
     if event.before is Before.NOTHING:
         return check(turns, turn)
     return attrs.evolve(turns, head=turn), waits(turn, event.before)
@@ -103,7 +104,7 @@ def ask_behind(turns: Turns, event: Asked) -> Outcome:
         return turns, (_keep(turn),)
     if not turn.settled:
         return beside, (Prepare(turn.cell),)
-    return turns, (Go(turn.cell, urgent=True),)
+    return turns, (Go(turn.cell, Pace.URGENT),)
 
 
 def settle(turns: Turns, event: Settled) -> Outcome:
@@ -142,8 +143,9 @@ def startable(turns: Turns, event: Startable) -> Outcome:
 
 def go(turns: Turns, head: Turn) -> Outcome:
     """The head goes."""
-    go = Go(head.cell, head.urgent or head.overdue, head.waited)
+    pace = Pace.URGENT if head.overdue else head.pace
     left, along = take_along(attrs.evolve(turns, head=None))
+    go = Go(head.cell, pace, head.waited)
     return left, (*aborted_behind(head), go, *along)
 
 
@@ -165,7 +167,7 @@ def settle_beside(turns: Turns, event: Settled) -> Outcome:
     if beside == turns.beside:
         # It was aborted meanwhile, or the daemon goes.
         return turns, ()
-    return attrs.evolve(turns, beside=beside), (Go(event.cell, urgent=True),)
+    return attrs.evolve(turns, beside=beside), (Go(event.cell, Pace.URGENT),)
 
 
 def wrong(turns: Turns, event: Wrong) -> Outcome:

@@ -9,6 +9,8 @@ from enum import Enum
 
 import attrs
 
+from ipr.lifecycle.limits import Pace
+
 #: Seconds that a cell has to end once an interrupt urged a waiting restart.
 URGED_TIME = 2.0
 #: Seconds that a reply may come after the idle that ends its cell.
@@ -25,13 +27,26 @@ class Before(Enum):
     RESTART = "another restart, which is under way"
 
 
+class LinesWent(Enum):
+    """How the lines before a %restart in its cell have ended.
+
+    :cvar WELL: it is to happen.
+    :cvar BADLY: it is not, and its cell is answered already.
+    :cvar ABORTING: the same, and the cells after it are not to run either.
+    """
+
+    WELL = 1
+    BADLY = 2
+    ABORTING = 3
+
+
 @attrs.frozen
 class Turn:
     """One %restart.
 
     :ivar cell: its id.
     :ivar subshell: the one that its cell names; ``""``: the main shell.
-    :ivar urgent: ``%restart now``: it waits for no cell.
+    :ivar pace: an urgent one waits for no cell.
     :ivar settled: whether its options have been worked out, if it has any.
     :ivar checking: its turn has come, and whether a kernel can be started is being
         looked at.
@@ -46,7 +61,7 @@ class Turn:
 
     cell: str
     subshell: str = ""
-    urgent: bool = False
+    pace: Pace = Pace.POLITE
     settled: bool = True
     checking: bool = False
     waited: bool = False
@@ -54,6 +69,11 @@ class Turn:
     urged: bool = False
     overdue: bool = False
     firm: bool = False
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it waits for no cell."""
+        return self.pace is Pace.URGENT
 
 
 @attrs.frozen

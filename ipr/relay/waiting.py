@@ -22,7 +22,7 @@ from ipr.relay.lines import run_lines
 from ipr.relay.ports import Changer
 from ipr.relay.request import Request
 from ipr.relay.timer import CallLater, Timer
-from ipr.relay.turns import Before, Turns
+from ipr.relay.turns import Before, LinesWent, Turns
 from ipr.relay.turntable import step
 from ipr.relay.voice import Voice
 
@@ -162,11 +162,10 @@ class Waiting:
             case _:
                 assert_never(effect)
 
-    def _lines_ended(self, cell: RestartCell, well: bool, stops: bool) -> None:
-        if well:
+    def _lines_ended(self, cell: RestartCell, went: LinesWent) -> None:
+        if went is LinesWent.WELL:
             self._begun.begin(cell)
-        before = self.before()
-        self.take(events.LinesEnded(cell.id, before, well, stops))
+        self.take(events.LinesEnded(cell.id, self.before(), went))
 
     def _prepare(self, cell: RestartCell) -> None:
         def settled(prepared: Prepared) -> None:

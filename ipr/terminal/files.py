@@ -50,7 +50,7 @@ def read(path: str) -> Outer:
     :raises Problem: it cannot be used.
     """
     try:
-        text = plainfile.read(path, LARGEST, own=True).decode()
+        text = plainfile.read_own(path, LARGEST).decode()
         return connection.parsed(loads(text), os.path.abspath(path))
     except OSError as error:
         why = error.strerror or str(error)

@@ -7,7 +7,7 @@ import os
 import sys
 from typing import Any
 
-from ipr.boot.kernels import NoCommand, by_name, find, from_folder
+from ipr.boot.kernels import NoCommand, by_name, find, from_wrapped
 from ipr.boot.launch import Launch
 from tests.case import Case
 
@@ -250,7 +250,7 @@ class InterpreterTests(Case):
         path = os.path.join(self.folder_, "kernel.json")
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"restarter_original_argv": [word, "-m", "k"], **more}, file)
-        return from_folder(self.folder_, wrapped=True).interpreter
+        return from_wrapped(self.folder_).interpreter
 
     def program(self, name: str) -> str:
         path = os.path.join(self.prefix, "bin", name)

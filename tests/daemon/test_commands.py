@@ -16,6 +16,7 @@ from ipr.jupyter import messages
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.magics import Help, Ipr
 from ipr.lifecycle import standby
+from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.reserve import Reserve
 from ipr.relay.answers import Steps
 from ipr.relay.cells import Cell
@@ -44,13 +45,13 @@ class FakeRestarter:
         self.kernel: Any = None
         self.state: Any = self
         self.generation = 3
-        self.restarts: list[bool] = []
+        self.restarts: list[Pace] = []
 
     def public_state(self) -> str:
         return "running"
 
-    def restart(self, *, urgent: bool) -> None:
-        self.restarts.append(urgent)
+    def restart(self, pace: Pace) -> None:
+        self.restarts.append(pace)
 
 
 class CommandsCase(Case):
@@ -217,7 +218,7 @@ class ExecTests(CommandsCase):
         self.assertEqual(self.log.level, "INFO")
         self.assertEqual(logging.INFO, 20)
         self.value("self.restart()")
-        self.assertEqual(self.restarter.restarts, [True])
+        self.assertEqual(self.restarter.restarts, [Pace.URGENT])
         for name in ("relay", "restarter", "service"):
             self.assertEqual(self.value(f"self.{name} is not None"), "True\n")
 

@@ -18,7 +18,7 @@ from ipr.lifecycle import events, machine, states
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.lifecycle.effects import After, Cancel
 from ipr.lifecycle.events import Event
-from ipr.lifecycle.limits import Leave, Limits
+from ipr.lifecycle.limits import Leave, Limits, Pace
 from ipr.lifecycle.machine import step
 from ipr.lifecycle.states import State
 
@@ -141,7 +141,7 @@ def _perform(world: World, effect: fx.Effect) -> World:
         if world.kernel:
             raise Nonsense(f"{effect} with {world.kernel} open")
         return attrs.evolve(world, holding=False, refusing=True)
-    if isinstance(effect, fx.Hold):
+    if isinstance(effect, fx.Hold | fx.HoldUntilExit):
         if world.holding:
             raise Nonsense(f"{effect} twice")
         return attrs.evolve(world, holding=True)
@@ -181,7 +181,7 @@ def possible(world: World) -> Iterator[Event]:
     """Return the events that the shell could feed now."""
     g = world.state.generation
     yield events.RestartAsked(g)
-    yield events.RestartAsked(g, urgent=True)
+    yield events.RestartAsked(g, Pace.URGENT)
     for how in Leave:
         yield events.ShutdownAsked(g, how)
     yield from forced(world)

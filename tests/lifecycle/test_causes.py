@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from ipr.jupyter.messages import Failure
-from ipr.lifecycle.causes import Cause, Ending, Facts, Figures, cause, failure
+from ipr.lifecycle.causes import Cause, Ending, Facts, Figures, cause, failure, not_run
 from tests.case import Case
 
 
@@ -196,7 +196,7 @@ class FailureTests(Case):
 
     def test_dead_tells_the_way_out(self) -> None:
         """A kernel that stays dead can be restarted by hand."""
-        found = failure(Cause(Ending.DIED, "why"), dead=True)
+        found = not_run(Cause(Ending.DIED, "why"))
         self.assertEqual(found.evalue, "why; run %restart to start a new one")
         self.assertEqual(
             found.traceback,
@@ -205,13 +205,13 @@ class FailureTests(Case):
 
     def test_limit_tells_how_many_died_and_that_the_cell_did_not_run(self) -> None:
         """Cells after the last death are told that they did not run."""
-        found = failure(Cause(Ending.DIED, "it was killed", deaths=6), dead=True)
+        found = not_run(Cause(Ending.DIED, "it was killed", deaths=6))
         self.assertEqual(
             found.evalue,
             "this cell did not run: the kernel died six times in a row; the"
             " last time, it was killed; run %restart to start a new one",
         )
-        found = failure(Cause(Ending.DIED, "it was killed", deaths=12), dead=True)
+        found = not_run(Cause(Ending.DIED, "it was killed", deaths=12))
         self.assertIn("died 12 times in a row", found.evalue)
 
     def test_last_death_tells_its_cell_that_no_kernel_follows(self) -> None:
@@ -228,7 +228,7 @@ class FailureTests(Case):
 
     def test_dead_tells_the_remedy_of_the_cause(self) -> None:
         """Where a plain %restart would fail again."""
-        found = failure(Cause(Ending.NEVER_STARTED, "why", remedy="do x"), dead=True)
+        found = not_run(Cause(Ending.NEVER_STARTED, "why", remedy="do x"))
         self.assertEqual(found.evalue, "why; do x")
 
     def test_death_that_is_followed_says_so(self) -> None:

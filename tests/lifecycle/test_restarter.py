@@ -9,7 +9,7 @@ import attrs
 
 from ipr.kernel.process import Ended
 from ipr.lifecycle import causes, states
-from ipr.lifecycle.limits import Leave, Limits, Tally
+from ipr.lifecycle.limits import Leave, Limits, Pace, Tally
 from ipr.lifecycle.restarter import Restarter
 from ipr.lifecycle.states import Dead, Running, Starting, Stopped
 from tests.case import Case
@@ -117,7 +117,7 @@ class StartTests(RestarterCase):
         """A restart that fails is refused as well, and can be tried again."""
         self.run_kernel()
         self.start.failing = OSError("no process")
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.kernel.ended(KILLED)
         self.drain()
         text = "the kernel could not be started: no process"
@@ -125,10 +125,10 @@ class StartTests(RestarterCase):
             self.took()[-3:], [("start", 2), ("finish", 2, text), ("refuse", text)]
         )
         self.start.failing = None
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.assertEqual(
             self.took(),
-            [("hold", "another is coming"), ("start", 3), ("opened", 3)],
+            [("hold",), ("start", 3), ("opened", 3)],
         )
 
     def test_unexpected_error_at_start_is_logged_and_refused(self) -> None:
@@ -165,9 +165,7 @@ class DeathTests(RestarterCase):
         self.run_kernel()
         self.kernel.ended(Ended(int(signal.SIGSEGV)))
         text = "the kernel was killed by SIGSEGV (Segmentation fault)"
-        self.assertEqual(
-            self.took(), [("hold", "another is coming"), ("kernel 1", "drain")]
-        )
+        self.assertEqual(self.took(), [("hold",), ("kernel 1", "drain")])
         self.drain()
         self.assertEqual(
             self.took(),
@@ -373,11 +371,11 @@ class RestartTests(RestarterCase):
 
     def test_healthy_kernel_is_only_asked_to_go(self) -> None:
         """Asked to go, it goes; nothing stronger is sent."""
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.assertEqual(
             self.took(),
             [
-                ("hold", "another is coming"),
+                ("hold",),
                 ("ask to go",),
             ],
         )
@@ -399,12 +397,12 @@ class RestartTests(RestarterCase):
 
     def test_phase_names_the_pid_of_the_kernel_that_goes(self) -> None:
         """Who waits is told which kernel it is that is to go."""
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.assertIn(("phase", "stopping the kernel, pid 1001 ..."), self.done)
 
     def test_stuck_kernel_gets_sigterm_then_sigkill_then_is_left(self) -> None:
         """SIGTERM, then SIGKILL, then it goes on without waiting."""
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.took()
         steps = []
         for _ in range(60):
@@ -425,9 +423,9 @@ class RestartTests(RestarterCase):
 
     def test_restart_now_kills_a_kernel_that_is_going(self) -> None:
         """%restart now, while another one waits for the kernel to go."""
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.took()
-        self.restarter.restart(urgent=True)
+        self.restarter.restart(Pace.URGENT)
         self.assertEqual(self.took(), [("kernel 1", "SIGKILL")])
         self.kernel.ended(KILLED)
         self.drain()
@@ -440,11 +438,11 @@ class RestartTests(RestarterCase):
             def release(inner, generation: int) -> None:  # noqa: N805
                 super().release(generation)
                 if generation == 2:
-                    self.restarter.restart(urgent=False)
+                    self.restarter.restart(Pace.POLITE)
                     self.done.append(("asked",))
 
         self.restarter._performing._messenger = Asking(self.done)
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.kernel.ended(Ended(0))
         self.drain()
         self.took()
@@ -454,7 +452,7 @@ class RestartTests(RestarterCase):
             [
                 ("release", 2),
                 ("asked",),
-                ("hold", "another is coming"),
+                ("hold",),
                 ("ask to go",),
             ],
         )
@@ -462,7 +460,7 @@ class RestartTests(RestarterCase):
     def test_failing_effect_is_logged_and_the_others_performed(self) -> None:
         """It is logged; the effects after it are performed all the same."""
         self.messenger.failing = ZeroDivisionError()
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.kernel.ended(Ended(0))
         self.took()
         self.drain()
@@ -489,7 +487,7 @@ class EndTests(RestarterCase):
         """The kernel is asked to go, on the shortest ladder; then the daemon goes."""
         self.run_kernel()
         self.restarter.shut_down()
-        self.assertEqual(self.took()[0], ("hold", "none is coming"))
+        self.assertEqual(self.took()[0], ("hold until the end",))
         self.kernel.ended(Ended(0))
         self.drain()
         self.assertEqual(
@@ -535,7 +533,7 @@ class EndTests(RestarterCase):
         self.kernel.ended(Ended(0))
         self.drain()
         self.restarter.shut_down()
-        self.restarter.restart(urgent=True)
+        self.restarter.restart(Pace.URGENT)
         self.kernel.ended(Ended(0))
         self.assertEqual(self.took().count(("leave",)), 1)
         self.assertEqual(self.restarter.state, Stopped(1))
@@ -547,7 +545,7 @@ class PartedTests(RestarterCase):
     def ask(self) -> FakeKernel:
         """Have generation 1 run, and be asked to go."""
         self.run_kernel()
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.took()
         return self.kernel
 
@@ -598,7 +596,7 @@ class PartedTests(RestarterCase):
         assert first.parted is not None
         first.parted("")
         self.restarter.ready(2)
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.took()
         second = self.kernel
         assert second.parted is not None
@@ -635,7 +633,7 @@ class NoOverlapTests(RestarterCase):
 
     def test_nobody_asks_whether_it_has_parted(self) -> None:
         self.run_kernel()
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.assertIsNone(self.kernel.parted)
 
 
@@ -645,7 +643,7 @@ class LeavingTests(RestarterCase):
     def test_not_while_a_kernel_runs_or_comes(self) -> None:
         self.restarter.begin()
         self.assertFalse(self.restarter.leaving())
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.assertFalse(self.restarter.leaving())
         self.kernel.ended(KILLED)
         self.assertFalse(self.restarter.leaving())
@@ -662,7 +660,7 @@ class LeavingTests(RestarterCase):
     def test_generation_is_that_of_the_newest_kernel(self) -> None:
         self.run_kernel()
         self.assertEqual(self.restarter.generation(), 1)
-        self.restarter.restart(urgent=False)
+        self.restarter.restart(Pace.POLITE)
         self.kernel.ended(KILLED)
         self.clock.pump([1.0] * 8)
         self.assertEqual(self.restarter.generation(), len(self.start.made))

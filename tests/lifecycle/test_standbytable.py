@@ -11,7 +11,6 @@ from ipr.lifecycle.standby import (
     After,
     BootDue,
     Booting,
-    Calm,
     Died,
     Discard,
     Effects,
@@ -20,10 +19,11 @@ from ipr.lifecycle.standby import (
     Going,
     Log,
     LookDue,
-    LookWhetherCalm,
+    LookWhetherQuiet,
     LookWhetherStale,
     Off,
     Patience,
+    Quiet,
     Settled,
     Stale,
     Start,
@@ -49,15 +49,15 @@ class TableTests(Case):
         self.check(Off("x"), Wanted(), Absent(), LOOK)
 
     def test_starts_when_the_kernel_is_idle(self) -> None:
-        self.check(Absent(1), LookDue(), Absent(1), LOOK, LookWhetherCalm())
+        self.check(Absent(1), LookDue(), Absent(1), LOOK, LookWhetherQuiet())
         boot = After(70, BootDue())
-        self.check(Absent(1), Calm(ran=False), Booting(1), boot, Start())
+        self.check(Absent(1), Quiet(ran=False), Booting(1), boot, Start())
 
     def test_after_a_death_a_cell_has_to_run_first(self) -> None:
         self.check(Absent(), Died(), Absent(bereaved=True))
         bereaved = Absent(bereaved=True)
-        self.check(bereaved, Calm(ran=False), bereaved)
-        self.check(bereaved, Calm(), Booting(), After(70, BootDue()), Start())
+        self.check(bereaved, Quiet(ran=False), bereaved)
+        self.check(bereaved, Quiet(), Booting(), After(70, BootDue()), Start())
 
     def test_waits_once_it_is_known_what_it_has_loaded(self) -> None:
         self.check(Booting(1), Settled(), Waiting(1), After(20, LookDue()))
@@ -119,8 +119,8 @@ EVENTS: tuple[Event, ...] = (
     Wanted(),
     Unwanted("no"),
     LookDue(),
-    Calm(),
-    Calm(ran=False),
+    Quiet(),
+    Quiet(ran=False),
     Settled(),
     Stale("old"),
     BootDue(),

@@ -14,6 +14,7 @@ from ipr.lifecycle.effects import (
     Exit,
     Finish,
     Hold,
+    HoldUntilExit,
     Kill,
     Refuse,
     Release,
@@ -38,7 +39,7 @@ from ipr.lifecycle.events import (
     StartDue,
     TerminateDue,
 )
-from ipr.lifecycle.limits import CLEAN, Leave, Limits, Tally
+from ipr.lifecycle.limits import CLEAN, Leave, Limits, Pace, Tally
 from ipr.lifecycle.states import (
     Aim,
     Dead,
@@ -151,9 +152,9 @@ class StartingTests(MachineCase):
 
     def test_restart_terminates_at_once(self) -> None:
         """It has not been sent anything yet: SIGTERM at once, urgent or not."""
-        for urgent in (False, True):
+        for pace in Pace:
             self.assertEqual(
-                self.step(Starting(3, BAD), RestartAsked(3, urgent)),
+                self.step(Starting(3, BAD), RestartAsked(3, pace)),
                 (
                     Halting(3, CLEAN, Aim.RESTART),
                     (Cancel(StartDue), Terminate(3), After(0.3, KillDue(3))),
@@ -265,7 +266,7 @@ class RunningTests(MachineCase):
 
     def test_restart_now_has_a_shorter_ladder(self) -> None:
         """An urgent one has a shorter ladder."""
-        _, effects = self.step(Running(3), RestartAsked(3, urgent=True))
+        _, effects = self.step(Running(3), RestartAsked(3, Pace.URGENT))
         self.assertEqual(
             effects[2:],
             (AskToGo(3), After(0.5, TerminateDue(3)), After(0.8, KillDue(3))),
@@ -283,7 +284,7 @@ class RunningTests(MachineCase):
                     Halting(3, CLEAN, Aim.EXIT, how),
                     (
                         Cancel(StableDue),
-                        Hold(3, coming=False),
+                        HoldUntilExit(3),
                         AskToGo(3),
                         After(terminate, TerminateDue(3)),
                         After(kill, KillDue(3)),
@@ -299,7 +300,7 @@ class RunningTests(MachineCase):
                 Halting(3, CLEAN, Aim.EXIT, Leave.TERMINATED),
                 (
                     Cancel(StableDue),
-                    Hold(3, coming=False),
+                    HoldUntilExit(3),
                     Terminate(3),
                     After(17, KillDue(3)),
                 ),
@@ -372,7 +373,7 @@ class HaltingTests(MachineCase):
         """Somebody will not wait for the ladder."""
         for state in (self.restarting, self.leaving):
             self.assertEqual(
-                self.step(state, RestartAsked(3, urgent=True)),
+                self.step(state, RestartAsked(3, Pace.URGENT)),
                 (
                     state,
                     (
@@ -521,10 +522,10 @@ class DrainingTests(MachineCase):
     def test_restart_overrides_the_limits(self) -> None:
         """Who asks gets a new kernel, whatever the limits say of deaths."""
         for cause in (DIED, HOPELESS):
-            for urgent in (False, True):
+            for pace in Pace:
                 state, effects = self.step(
                     Draining(3, Tally(9, 9), Aim.RESTART, cause),
-                    RestartAsked(3, urgent),
+                    RestartAsked(3, pace),
                 )
                 self.assertEqual(effects, ())
                 self.assertEqual(
@@ -586,5 +587,5 @@ class PausingAndDeadTests(MachineCase):
 
     def test_nothing_leaves_stopped(self) -> None:
         """The daemon is on its way out."""
-        for event in (RestartAsked(3, urgent=True), ShutdownAsked(3)):
+        for event in (RestartAsked(3, Pace.URGENT), ShutdownAsked(3)):
             self.assertEqual(self.step(Stopped(3), event), (Stopped(3), ()))

@@ -115,7 +115,7 @@ class RelayCase(Case):
 
     def turn_over(self, generation: int = 2) -> None:
         """Do to the relay what the restarter does in a restart."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(generation - 1, ASKED)
         self.open(generation)
         self.answer_probe()

@@ -173,7 +173,7 @@ class RelayTests(RelayCase):
         self.execute("m1", "a")
         self.execute("m2", "b")
         self.start_cell("m1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.assertEqual(self.outcomes(), [(1, "a", "crashed"), (1, "b", "not run")])
 
@@ -181,7 +181,7 @@ class RelayTests(RelayCase):
         self.run_kernel()
         self.execute("m1", "a")
         self.start_cell("m1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.assertEqual(self.outcomes(), [(1, "a", "cut off")])
 

@@ -97,7 +97,7 @@ class OurWordsTests(RelayCase):
 
     def test_completion_without_a_kernel(self) -> None:
         """Our words alone, at once."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.client("m1", "complete_request", code="%re", cursor_pos=3)
         self.assertEqual(

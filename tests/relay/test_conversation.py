@@ -65,7 +65,7 @@ class StdinTests(RelayCase):
     def test_while_there_is_no_kernel(self) -> None:
         """Nor is it kept for the next one."""
         self.kernel("stdin", "input_request", "m1", prompt="?")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.answer("a1")
         self.assertEqual(self.took(), [])
@@ -157,7 +157,7 @@ class FinishTests(RelayCase):
         self.client("comm", "comm_msg", comm_id="c")
         self.client("dbg", "debug_request", channel="control", seq=1)
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.relay.finish(1, DIED)
         error = "error: DeadKernelError: the kernel died"
@@ -264,7 +264,7 @@ class FinishTests(RelayCase):
         """What the kernel still said while it was drained counts."""
         self.execute("m1")
         self.start_cell("m1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.kernel("shell", "execute_reply", "m1", status="ok", execution_count=1)
         self.relay.finish(1, ASKED)
@@ -328,7 +328,7 @@ class PartingTests(RelayCase):
         self.run_kernel()
 
     def part(self) -> None:
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.relay.ask_to_go()
 
@@ -384,7 +384,7 @@ class PartingTests(RelayCase):
         self.execute("m1")
         self.execute("r", "%restart --cwd /data")
         self.execute("n", "%restart now\nlong()")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.ask_to_go()
         self.relay.finish(1, ASKED)
         self.open(2)
@@ -480,7 +480,7 @@ class SubshellTests(RelayCase):
     def test_of_the_generation_before(self) -> None:
         """What this generation did not make is stale."""
         self.create("s1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.run_kernel(2)
         self.execute("m1", subshell="s1")
@@ -496,7 +496,7 @@ class SubshellTests(RelayCase):
         self.kernel("control", "delete_subshell_reply", "d", status="ok")
         self.execute("m1", subshell="s1")
         self.assertEqual(self.sent(), "s1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.run_kernel(2)
         self.execute("m2", subshell="s1")
@@ -507,7 +507,7 @@ class SubshellTests(RelayCase):
         for subshell in subshells:
             self.create(subshell)
         info = {**INFO, "supported_features": ["kernel subshells"]}
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.open(2)
         self.kernel("iopub", "status", "", execution_state="starting")

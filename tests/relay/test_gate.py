@@ -46,7 +46,7 @@ class HeldTests(RelayCase):
     def test_nothing_passes_from_hold_on(self) -> None:
         """From hold on nothing passes."""
         self.run_kernel()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.execute("m1")
         self.assertEqual((self.took(), self.relay.gate.held), ([], 1))
@@ -57,7 +57,7 @@ class HeldTests(RelayCase):
         self.execute("m1")
         self.kernel("stdin", "input_request", "m1", prompt="?")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(
             self.took(), [("iopub", "(shutdown_request)", "shutdown_reply ok")]
         )
@@ -68,7 +68,7 @@ class HeldTests(RelayCase):
         self.run_kernel()
         self.execute("m1", "%restart")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(
             self.took(), [("iopub", "(shutdown_request)", "shutdown_reply ok")]
         )
@@ -76,7 +76,7 @@ class HeldTests(RelayCase):
     def test_hold_after_a_death(self) -> None:
         """Nobody is told to clear the screen then."""
         self.run_kernel()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(self.took(), [])
 
     def test_hold_at_the_end(self) -> None:
@@ -85,7 +85,7 @@ class HeldTests(RelayCase):
         self.execute("m1")
         self.kernel("stdin", "input_request", "m1", prompt="?")
         self.took()
-        self.relay.hold(coming=False)
+        self.relay.hold_until_end()
         self.assertEqual(self.took(), [])
 
     def test_silent_generation_is_announced(self) -> None:
@@ -127,7 +127,7 @@ class LimitedTests(RelayCase):
         """What was released takes no room any more."""
         self.execute("m1", "x" * 1000)
         self.run_kernel()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.execute("m2", "x" * 1000)
         self.assertEqual(self.relay.gate.held, 1)
 
@@ -163,7 +163,7 @@ class BehindARestartTests(RelayCase):
         """They were meant for the kernel that it brings; the others are refused."""
         self.execute("r", "%restart --cwd /data")
         self.execute("m2")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.client("i", "odd_request")
         self.took()

@@ -169,7 +169,7 @@ class ExpectingTests(RelayCase):
         """What was to be told of the kernel before is no longer true."""
         self.relay.refuse(DIED)
         self.execute("r", "%restart now")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.open(2)
         self.took()
         self.subscribe()
@@ -202,7 +202,7 @@ class KernelInfoTests(RelayCase):
     def test_kernel_info_at_a_restart_is_the_last_known(self) -> None:
         """On both it is answered at once from what is known."""
         self.run_kernel()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         for channel in ("shell", "control"):
             self.ask(channel, channel)
@@ -251,7 +251,7 @@ class KernelInfoTests(RelayCase):
         """What is known of one kind is not told of another."""
         self.run_kernel()
         self.relay.greetings.info.forget()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.ask("m1")
         self.assertEqual(self.took(), [])
@@ -265,7 +265,7 @@ class DeathWhileIdleTests(RelayCase):
         self.run_kernel()
 
     def dies(self) -> None:
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, attrs.evolve(DIED, followed=True))
 
     def heads(self) -> list[tuple[str, str]]:

@@ -143,7 +143,7 @@ class RestartTests(LinesCase):
         self.assertEqual(self.took()[-1], ("restart",))
 
     def test_lines_are_held_while_no_kernel_is_there(self) -> None:
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.execute("m1", CODE)
         self.assertEqual(self.relay.gate.held, 1)
         self.relay.finish(1, DIED)
@@ -236,7 +236,7 @@ class NoRestartTests(LinesCase):
         self.execute("m2", "y")
         self.start_cell("m1")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         done = self.took()
         self.assertEqual(self.replies(done), ["execute_reply error 1", "idle"])
@@ -249,7 +249,7 @@ class NoRestartTests(LinesCase):
         self.start_cell("m1")
         self.kernel("shell", "execute_reply", "m1", status="ok", execution_count=1)
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         replies = self.replies(self.took())
         self.assertEqual(replies, ["execute_reply error 1", "idle"])
@@ -259,7 +259,7 @@ class NoRestartTests(LinesCase):
         self.start_cell("m1")
         self.execute("m2", "%restart now", identity=b"bob")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.assertEqual(len(self.replies(self.took())), 2)
 
@@ -267,7 +267,7 @@ class NoRestartTests(LinesCase):
         self.execute("m1", CODE)
         self.start_cell("m1")
         self.execute("m2", "%restart now", identity=b"bob")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.end_cell("m1")
         self.relay.finish(1, ASKED)
         self.open(2)
@@ -293,7 +293,7 @@ class NoRestartTests(LinesCase):
         self.assertEqual(len(self.replies(self.took())), 2)
 
     def test_dead_kernel_refuses_the_lines(self) -> None:
-        self.relay.hold(coming=False)
+        self.relay.hold_until_end()
         self.relay.finish(1, DIED)
         self.relay.refuse(DIED)
         self.took()
@@ -331,7 +331,7 @@ class OptionsTests(LinesCase):
         """There is nothing that the lines could run in."""
         self.execute("m1", f"{CODE} --cwd /tmp")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         replies = self.replies(self.took())
         self.assertEqual(replies, ["execute_reply error 0", "idle"])
         self.assertEqual(self.relay.restarts.waiting, None)
@@ -375,7 +375,7 @@ class MisplacedTests(LinesCase):
         self.execute("m1", "x\n%restart\ny")
         self.start_cell("m1")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.assertEqual(len(self.replies(self.took())), 2)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipr.jupyter.wire import split
+from ipr.lifecycle.limits import Pace
 from ipr.relay.interrupts import PUT_OFF_TIME
 from ipr.relay.owner import EARLY_TIME, GREETING_TIME
 from tests.fakes import Done
@@ -108,7 +109,7 @@ class GreetingTests(OwnerCase):
 
     def test_while_requests_are_held(self) -> None:
         self.run_kernel()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.execute("m1")
         self.assertEqual(self.greeted(), self.expected())
         self.assertEqual(self.relay.gate.held, 1)
@@ -356,7 +357,7 @@ class OrderTests(OwnerCase):
         self.assertEqual(self.refused(), "the daemon is ending")
 
     def test_broken_restart_is_answered(self) -> None:
-        def broken(**_how: object) -> None:
+        def broken(pace: Pace) -> None:
             raise RuntimeError("broken")
 
         self.decider.restart = broken  # type: ignore[method-assign]  # a bug
@@ -392,7 +393,7 @@ class DroppedTests(OwnerCase):
 
     def test_held_cells_are_aborted(self) -> None:
         """Those that other cells' errors do not stop fail."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.execute("m1")
         self.execute("m2", stop_on_error=False)
         self.client("m3", "complete_request", code="x")
@@ -467,7 +468,7 @@ class HoldTests(OwnerCase):
 
     def held(self) -> bool:
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         return self.FREED in self.took()
 
     def test_order_without_a_request_tells_them(self) -> None:
@@ -554,7 +555,7 @@ class InterruptTests(OwnerCase):
     def test_nothing_is_left_at_the_end(self) -> None:
         self.relay.finish(1, DIED)
         self.run_kernel(2)
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.interrupt()
         self.relay.end(SHUT_DOWN)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -65,7 +65,7 @@ class RefusingTests(RelayCase):
         """It goes at once, and from then on requests are held again."""
         self.execute("m1", "%restart")
         self.assertEqual(self.took(), [*begun("m1", "%restart"), ("restart",)])
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.open(2)
         self.took()
         self.execute("m2")
@@ -83,7 +83,7 @@ class RefusingTests(RelayCase):
     def test_restart_that_fails(self) -> None:
         """The cell tells why; cells that waited for it are aborted."""
         self.execute("m1", "%restart")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.open(2)
         self.execute("m2")
         self.execute("m3", stop_on_error=False)
@@ -123,5 +123,5 @@ class SilentKernelTests(RelayCase):
         self.relay.refuse(DIED)
         self.execute("r", "%restart")
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(self.took(), [])

@@ -23,14 +23,14 @@ class CornerCase(RelayCase):
 
     def die(self) -> None:
         """The kernel dies, and none is coming."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.relay.refuse(DIED)
         self.took()
 
     def restart(self, generation: int = 2) -> None:
         """Another kernel comes, up to where it is ready."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(generation - 1, ASKED)
         self.open(generation)
         self.answer_probe()
@@ -55,7 +55,7 @@ class OptionsTests(CornerCase):
     def test_settled_while_it_starts_and_then_dead(self) -> None:
         """It is what leaves that state, and must not hang in it."""
         self.execute("r", "%restart --cwd /data")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.changer.settle()
         self.took()
@@ -108,7 +108,7 @@ class NoReplyTests(CornerCase):
         self.clock.advance(1.0)
         self.assertIn(("restart",), self.took())
         # It gets its reply when its kernel is gone.
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.assertEqual([what[1] for what in self.replies()], ["bad"])
 
@@ -208,7 +208,7 @@ class SubshellTests(CornerCase):
     def test_a_start_that_fails_in_between(self) -> None:
         """The one after it still gets its stand-ins."""
         self.subshell()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.open(2)
         self.relay.finish(2, DIED)
@@ -264,7 +264,7 @@ class BrokenSocketTests(CornerCase):
 
     def test_held_requests(self) -> None:
         """Each of them is answered when that kernel is finished."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.execute("a")
         self.execute("b")
@@ -274,7 +274,7 @@ class BrokenSocketTests(CornerCase):
         inner.broken = True
         self.relay.release(2)
         self.assertEqual(len(self.logged_errors(ChannelClosed)), 2)
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(2, DIED)
         self.assertEqual([what[1] for what in self.replies()], ["a", "b"])
 
@@ -297,7 +297,7 @@ class BrokenSocketTests(CornerCase):
         self.relay.release(2)
         self.assertEqual(len(self.logged_errors(ChannelClosed)), 1)
         self.assertEqual([what[1] for what in self.replies()], ["r2"])
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(2, DIED)
         self.assertEqual([what[1] for what in self.replies()], ["r1"])
 
@@ -321,7 +321,7 @@ class OtherTests(CornerCase):
 
     def test_a_long_queue(self) -> None:
         """A kernel that comes after an hour is not asked 7200 times at once."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         inner = self.open(2)
         inner.heard = False

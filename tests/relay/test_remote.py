@@ -6,6 +6,7 @@ from typing import Any
 
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.signing import Signer
+from ipr.lifecycle.limits import Pace
 from ipr.relay.turns import URGED_TIME
 from tests.fakes import Done
 from tests.relay.relay_case import (
@@ -43,7 +44,7 @@ class RemoteCase(RelayCase):
 
     def new_kernel(self, why: Any = ASKED) -> Done:
         """Have the restart done; give what clients saw."""
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, why)
         self.open(2)
         self.answer_probe()
@@ -233,7 +234,7 @@ class RestartTests(RemoteCase):
 
     def test_rides_along_with_a_restart_under_way(self) -> None:
         self.execute("r1", "%restart")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.restart()
         self.assertFalse(self.answer()["waits"])
@@ -249,7 +250,7 @@ class RestartTests(RemoteCase):
         self.start_cell("m1")
         self.restart()
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertIn(("restart",), self.took())
         self.relay.finish(1, DIED)
         self.open(2)
@@ -325,7 +326,7 @@ class OptionsTests(RemoteCase):
         self.restart("--env", "A=1")
         self.assertIn("another restart comes first", self.answer()["evalue"])
         self.end_cell("m1")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.took()
         self.restart("--env", "A=1", msg_id="t2")
         self.assertIn("another restart comes first", self.answer()["evalue"])
@@ -351,7 +352,7 @@ class OptionsTests(RemoteCase):
         self.restart("--env", "A=1")
         self.took()
         why = Failure("KernelRestarted", "the kernel was restarted")
-        self.relay.restarts.overtake(why, urgent=False, announced=True)
+        self.relay.restarts.overtake(why, Pace.POLITE, announced=True)
         self.assertEqual(self.took(), [self.said(status="error"), ("restart",)])
 
 
@@ -364,7 +365,7 @@ class SeenTests(RemoteCase):
         self.restart()
         self.took()
         self.relay.voice.session_known = True
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(
             self.took(), [("iopub", "(shutdown_request)", "shutdown_reply ok")]
         )
@@ -372,7 +373,7 @@ class SeenTests(RemoteCase):
     def test_cell_that_comes_after_shows_its_own(self) -> None:
         self.run_kernel()
         self.restart()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.execute("r1", "%restart")
         self.took()
         self.relay.finish(1, ASKED)
@@ -388,7 +389,7 @@ class SeenTests(RemoteCase):
                 ("restart",),
             ],
         )
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(2, ASKED)
         self.open(3)
         self.answer_probe()

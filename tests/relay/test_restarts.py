@@ -149,7 +149,7 @@ class RestartTests(RelayCase):
 
         The restarter may be busy: its hold() comes a moment after restart().
         """
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.open(2)
         self.execute("m1", "%restart")
@@ -187,7 +187,7 @@ class RestartTests(RelayCase):
         )
 
     def turn_over_to_death(self) -> None:
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.open(2)
         self.took()
@@ -375,7 +375,7 @@ class TakesItsTurnTests(RelayCase):
         self.waits()
         self.execute("n", "%restart now", identity=b"bob")
         self.assertEqual(self.took(), [*begun("n", "%restart now"), ("restart now",)])
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.open(2)
         self.answer_probe()
@@ -389,7 +389,7 @@ class TakesItsTurnTests(RelayCase):
     def test_kernel_that_dies(self) -> None:
         """Then it is a restart, whatever the limits say of deaths."""
         self.waits()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(
             self.took(),
             [("restart",), ("iopub", "(shutdown_request)", "shutdown_reply ok")],
@@ -406,7 +406,7 @@ class TakesItsTurnTests(RelayCase):
         """Nobody is left waiting."""
         self.waits()
         self.relay.inbound.business.interrupt()
-        self.relay.hold(coming=False)
+        self.relay.hold_until_end()
         self.relay.finish(1, Cause(Ending.SHUT_DOWN, "shut down"))
         self.took()
         self.relay.end(Cause(Ending.SHUT_DOWN, "shut down"))
@@ -431,7 +431,7 @@ class RestOfTheCellTests(RelayCase):
     def go(self, code: str, **more: Any) -> list[Any]:
         frames = self.execute("r", code, **more)
         self.execute("m2")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.open(2)
         self.answer_probe()
@@ -583,7 +583,7 @@ class CheckTests(RelayCase):
     def test_kernel_that_dies_meanwhile_takes_it_along(self) -> None:
         """Then it is too late to leave it alone, and the answer concerns nobody."""
         self.execute("r", "%restart")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.assertIn(("restart",), self.took())
         self.checks.pop().errback(ValueError("it is gone"))
@@ -591,7 +591,7 @@ class CheckTests(RelayCase):
 
     def test_dead_kernel_is_tried_at_once(self) -> None:
         """The start says what is wrong."""
-        self.relay.hold(coming=False)
+        self.relay.hold_until_end()
         self.relay.finish(1, DIED)
         self.relay.refuse(DIED)
         self.took()
@@ -753,13 +753,13 @@ class ChangesTests(RelayCase):
         self.execute("r", "%restart --cwd /data")
         self.changer.settle()
         self.took()
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.assertEqual(self.took()[:2], [("apply",), ("restart",)])
 
     def test_kernel_dies_meanwhile(self) -> None:
         """It goes once it is settled and there is a kernel again."""
         self.execute("r", "%restart --cwd /data")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, DIED)
         self.took()
         self.changer.settle()

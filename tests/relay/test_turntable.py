@@ -8,6 +8,7 @@ import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ipr.lifecycle.limits import Pace
 from ipr.relay.turneffects import (
     Abort,
     AbortBehind,
@@ -45,6 +46,7 @@ from ipr.relay.turns import (
     REPLY_TIME,
     URGED_TIME,
     Before,
+    LinesWent,
     Turn,
     Turns,
 )
@@ -56,8 +58,8 @@ NONE = Turns()
 WAITS = Turn("a")
 SETTLES = Turn("a", settled=False)
 #: ``%restart now`` with options, beside the head.
-BESIDE = Turn("b", urgent=True, settled=False)
-NOW = Turn("n", urgent=True)
+BESIDE = Turn("b", pace=Pace.URGENT, settled=False)
+NOW = Turn("n", pace=Pace.URGENT)
 #: No cell asked for these; the second has options.
 FIRM = Turn("f", firm=True)
 FIRM_SETTLES = Turn("f", settled=False, firm=True)
@@ -119,7 +121,7 @@ class NobodyWaitsTests(TurnsCase):
     def test_urgent_restart_goes_at_once(self) -> None:
         """It waits for nothing at all."""
         for before in Before:
-            self.leads(NONE, Asked(NOW, before), NONE, Go("n", True))
+            self.leads(NONE, Asked(NOW, before), NONE, Go("n", Pace.URGENT))
 
     def test_options_are_worked_out_first(self) -> None:
         """They are worked out first; cells are held behind it meanwhile."""
@@ -129,7 +131,7 @@ class NobodyWaitsTests(TurnsCase):
     def test_one_beside_is_left(self) -> None:
         """The head has gone; this one goes when it can, or fails."""
         left = Turns(None, (BESIDE,))
-        self.leads(left, Settled("b", CELLS), NONE, Go("b", True))
+        self.leads(left, Settled("b", CELLS), NONE, Go("b", Pace.URGENT))
         self.leads(left, Wrong("b"), NONE, Fail("b"))
 
     def test_nobody_is_concerned(self) -> None:
@@ -154,13 +156,15 @@ class SettlingTests(TurnsCase):
         """It goes, or waits like any other."""
         before = Turns(SETTLES)
         for free in (NOTHING, NO_KERNEL):
-            self.leads(before, Settled("a", free), NONE, Go("a", False, True))
+            self.leads(before, Settled("a", free), NONE, Go("a", waited=True))
         self.leads(before, Settled("a", CELLS), Turns(WAITS), Show("a"))
         self.leads(before, Settled("a", SILENT), Turns(WAITS), LATE, Show("a"))
 
     def test_now_can_be_had(self) -> None:
         """It waits for no cell."""
-        self.leads(Turns(BESIDE), Settled("b", CELLS), NONE, Go("b", True, True))
+        self.leads(
+            Turns(BESIDE), Settled("b", CELLS), NONE, Go("b", Pace.URGENT, waited=True)
+        )
 
     def test_can_be_had_while_a_restart_is_under_way(self) -> None:
         """What was interrupted before was none of the new kernel's cells."""
@@ -171,7 +175,9 @@ class SettlingTests(TurnsCase):
         """Who interrupted has waited long enough."""
         overdue = attrs.evolve(urged(SETTLES), overdue=True)
         self.leads(Turns(urged(SETTLES)), UrgedDue(CELLS), Turns(overdue))
-        self.leads(Turns(overdue), Settled("a", CELLS), NONE, Go("a", True, True))
+        self.leads(
+            Turns(overdue), Settled("a", CELLS), NONE, Go("a", Pace.URGENT, waited=True)
+        )
 
     def test_wrong_options_let_what_was_held_go_on(self) -> None:
         """What was held behind it goes on; unless one beside it takes its place."""
@@ -183,7 +189,7 @@ class SettlingTests(TurnsCase):
         before = Turns(SETTLES)
         other = Turn("c")
         self.leads(before, Asked(other, CELLS), before, Keep("c"))
-        self.leads(before, Asked(NOW, CELLS), before, Go("n", True))
+        self.leads(before, Asked(NOW, CELLS), before, Go("n", Pace.URGENT))
         self.leads(
             before, Asked(BESIDE, CELLS), Turns(SETTLES, (BESIDE,)), Prepare("b")
         )
@@ -213,7 +219,7 @@ class WaitingTests(TurnsCase):
         self.leads(before, Moved(CELLS), before, Show("a"))
         after = Turns(checking(WAITS, waited=True))
         self.leads(before, Moved(NOTHING), after, Check("a"))
-        self.leads(before, Moved(NO_KERNEL), NONE, Go("a", False, True))
+        self.leads(before, Moved(NO_KERNEL), NONE, Go("a", waited=True))
         self.leads(before, Startable("a", CELLS), before)
 
     def test_nothing_is_shown_while_another_restart_is_under_way(self) -> None:
@@ -266,7 +272,7 @@ class WaitingTests(TurnsCase):
         after = checking(failed(urged(WAITS)), waited=True)
         self.leads(interrupted, Moved(NOTHING), Turns(after), Check("a"))
         behind = AbortBehind("")
-        go = Go("a", False, True)
+        go = Go("a", waited=True)
         self.leads(Turns(after), Startable("a", NOTHING), NONE, behind, go)
         self.leads(Turns(after), Wrong("a"), NONE, Fail("a"), behind, Resume())
         self.leads(interrupted, KernelGone(), NONE, behind, Join("a"))
@@ -295,10 +301,10 @@ class WaitingTests(TurnsCase):
     def test_others_are_held_behind_a_waiting_restart(self) -> None:
         before = Turns(WAITS)
         self.leads(before, Asked(Turn("c"), CELLS), before, Keep("c"))
-        self.leads(before, Asked(NOW, CELLS), before, Go("n", True))
+        self.leads(before, Asked(NOW, CELLS), before, Go("n", Pace.URGENT))
         both = Turns(WAITS, (BESIDE,))
         self.leads(before, Asked(BESIDE, CELLS), both, Prepare("b"))
-        self.leads(both, Settled("b", CELLS), before, Go("b", True))
+        self.leads(both, Settled("b", CELLS), before, Go("b", Pace.URGENT))
         self.leads(both, Wrong("b"), before, Fail("b"))
 
     def test_end_clears_a_waiting_restart(self) -> None:
@@ -314,7 +320,12 @@ class CheckingTests(TurnsCase):
         before = Turns(checking(WAITS))
         self.leads(before, Startable("rode along", NOTHING), before)
         overdue = checking(urged(WAITS), overdue=True, waited=True)
-        self.leads(Turns(overdue), Startable("a", CELLS), NONE, Go("a", True, True))
+        self.leads(
+            Turns(overdue),
+            Startable("a", CELLS),
+            NONE,
+            Go("a", Pace.URGENT, waited=True),
+        )
 
     def test_it_cannot(self) -> None:
         before = Turns(checking(WAITS))
@@ -333,15 +344,15 @@ class CheckingTests(TurnsCase):
         before = Turns(checking(WAITS))
         after = Turns(checking(WAITS, waited=True))
         self.leads(before, Moved(NOTHING), after)
-        self.leads(after, Startable("a", NOTHING), NONE, Go("a", False, True))
+        self.leads(after, Startable("a", NOTHING), NONE, Go("a", waited=True))
 
     def test_others_are_held_behind_a_restart_that_is_checked(self) -> None:
         before = Turns(checking(WAITS))
         self.leads(before, Asked(Turn("c"), NOTHING), before, Keep("c"))
-        self.leads(before, Asked(NOW, NOTHING), before, Go("n", True))
+        self.leads(before, Asked(NOW, NOTHING), before, Go("n", Pace.URGENT))
         both = Turns(checking(WAITS), (BESIDE,))
         self.leads(before, Asked(BESIDE, NOTHING), both, Prepare("b"))
-        self.leads(both, Settled("b", NOTHING), before, Go("b", True))
+        self.leads(both, Settled("b", NOTHING), before, Go("b", Pace.URGENT))
 
     def test_it_is_about_to_go(self) -> None:
         before = Turns(checking(WAITS))
@@ -373,7 +384,7 @@ class FirmTests(TurnsCase):
             self.leads(Turns(turn), CellFailed(), Turns(failed(turn)))
         after = checking(failed(FIRM), waited=True)
         self.leads(Turns(failed(FIRM)), Moved(NOTHING), Turns(after), Check("f"))
-        going = (AbortBehind(""), Go("f", False, True))
+        going = (AbortBehind(""), Go("f", waited=True))
         self.leads(Turns(after), Startable("f", NOTHING), NONE, *going)
 
     def test_interrupt_after_a_cell_failed(self) -> None:
@@ -397,7 +408,7 @@ class FirmTests(TurnsCase):
     def test_goes_along_with_one_whose_options_are_worked_out(self) -> None:
         both = Turns(SETTLES, (FIRM,))
         self.leads(Turns(SETTLES), Asked(FIRM, CELLS), both, Show("f"))
-        self.leads(both, Settled("a", NOTHING), NONE, Go("a", False, True), Along("f"))
+        self.leads(both, Settled("a", NOTHING), NONE, Go("a", waited=True), Along("f"))
         # Another one has ended the kernel: that is what it wanted.
         self.leads(both, KernelGone(), Turns(SETTLES), Along("f"))
 
@@ -489,7 +500,7 @@ class EveryRowTests(Case):
     def check_gone(self, event: Event, effects: Effects, looked_at: set[str]) -> None:
         """Hold that no plain %restart goes before it was looked at."""
         for effect in effects:
-            if isinstance(effect, Go) and not effect.urgent:
+            if isinstance(effect, Go) and effect.pace is Pace.POLITE:
                 before = getattr(event, "before", None)
                 self.assertTrue(
                     effect.cell in looked_at or before is NO_KERNEL, (event, effect)
@@ -508,7 +519,7 @@ class EveryRowTests(Case):
             Turn,
             st.just(new),
             SUBSHELL,
-            st.booleans(),
+            st.sampled_from(Pace),
             st.booleans(),
             firm=st.booleans(),
         )
@@ -545,8 +556,8 @@ class EveryRowTests(Case):
             return [st.builds(Asked, lax, before, st.just(True))]
         if head_of(waiting) is not Head.LINES:
             return []
-        cell, any_way = st.just(head.cell), st.booleans()
-        return [st.builds(LinesEnded, cell, BEFORE, any_way, any_way)]
+        went = st.sampled_from(LinesWent)
+        return [st.builds(LinesEnded, st.just(head.cell), BEFORE, went)]
 
     def check_timers(
         self, before: Turns, after: Turns, effects: Effects, timers: set[type]

@@ -118,7 +118,7 @@ class OwnMessagesTests(RelayCase):
         """What ipr says is signed, in the kernel's session, with an id of its own."""
         self.run_kernel()
         self.execute("m1", "%restart")
-        self.relay.hold(coming=True)
+        self.relay.hold()
         self.relay.finish(1, ASKED)
         self.relay.refuse(DIED)
         ids = []
