@@ -31,6 +31,7 @@ def restart(
     modules: Iterable[str] = (),
     kernel: str = "",
     reset: bool = False,
+    keep_detached: bool = False,
 ) -> None:
     """Restart the kernel that this code runs in, in place.
 
@@ -52,4 +53,5 @@ def restart(
         modules=modules,
         kernel=kernel,
         reset=reset,
+        keep_detached=keep_detached,
     )

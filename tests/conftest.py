@@ -39,6 +39,8 @@ WHOLE = {
 NIGHTLY = {
     "browser/test_button.py",
     "e2e/test_button.py",
+    # What guards the main job in it is core.
+    "e2e/test_detached.py",
     "e2e/test_fingerprint.py",
     # What guards the main job in it is core.
     "e2e/test_last_line.py",

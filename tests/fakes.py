@@ -168,7 +168,7 @@ class FakeInner:
         raise AssertionError("that is the restarter's business")
 
     signal = terminate = kill = drain = close = _not_ours
-    when_parted = settle = retire = _not_ours
+    when_parted = settle = spare = retire = _not_ours
 
 
 class FakeDecider:
@@ -182,6 +182,9 @@ class FakeDecider:
 
     def restart(self, pace: Pace) -> None:
         self._done.append(("restart now" if pace is Pace.URGENT else "restart",))
+
+    def spare(self) -> None:
+        self._done.append(("spare",))
 
     def ready(self, generation: int) -> None:
         self._done.append(("ready", generation))
@@ -395,6 +398,9 @@ class FakeKernel:
     def drain(self, done: Callable[[], None]) -> None:
         self._note("drain")
         self.drained = done
+
+    def spare(self) -> None:
+        self._note("spare")
 
     def settle(self) -> None:
         self.ready = True

@@ -39,6 +39,11 @@ fd 3, the command pipe, daemon to guardian::
     "kill\n"       SIGKILL to the whole tree, now
                    (when the kernel ends by itself, what it leaves gets SIGTERM
                    and `GRACE_SECONDS` before that)
+    "spare\n"      the kernel's end, by "kill" too, spares what has a session of
+                   its own by then: nohup(1) alone does not make one, setsid(1)
+                   does
+    "sweep\n"      takes that back, also for what has been spared already: it gets
+                   SIGTERM, `GRACE_SECONDS`, SIGKILL
     end of file    the daemon is gone: kill the whole tree, exit
 
 An empty CWD means the guardian's own.  REMOVE is the private folder, which is of
@@ -65,14 +70,19 @@ fd 4, the report pipe, guardian to daemon, lines of UTF-8::
     "failed ERRNO SENTENCE\n"  it does not, and why; nothing follows
     "left PID PID ...\n"       these could not be killed within `FELL_SECONDS`
                                (at most 50 are named); comes before "exited"
+    "spared PID PID ...\n"     these go on, and the guardian with them, until they
+                               have ended, "sweep", or the end of the daemon (at
+                               most 50 are named); comes before "exited"
     "exited STATUS MAXRSS\n"   the raw wait status, and the peak resident memory
                                in KiB of the kernel or of the largest child it
                                waited for; sent when nothing else of its tree is
                                left.  Nothing follows
 
-After "failed" or "exited" the guardian exits with code 0.  What is killed between
-fork and exec may be reported as exited without a "started"; a kernel that could
-not even be reaped (state D) as exited with status 9, after a "left" that names it.
+After "failed" or "exited" the guardian exits with code 0; where processes were
+spared, it closes the report pipe and its stderr, and exits when they are gone.  What
+is killed between fork and exec may be reported as exited without a "started"; a
+kernel that could not even be reaped (state D) as exited with status 9, after a "left"
+that names it.
 
 Sources: prctl(2), credentials(7), signal(7), proc_pid_stat(5), wait(2).
 """
@@ -589,12 +599,13 @@ class _Daemon:
 
     :ivar gone: whether it has ended, or closed its pipes.
     :ivar kills: whether it has said "kill".
+    :ivar spares: whether it has said "spare", and not "sweep" since.
     :ivar lines: what else it has said, and has not been carried out.
     """
 
     __slots__ = (
         *("_begun", "_command", "_pid", "_report"),
-        *("gone", "kills", "lines", "wake"),
+        *("gone", "kills", "lines", "spares", "wake"),
     )
 
     def __init__(
@@ -611,7 +622,7 @@ class _Daemon:
         self._report = report
         self._begun = said
         self.wake = wake
-        self.gone = self.kills = False
+        self.gone = self.kills = self.spares = False
         self.lines: list[bytes] = []
         for fd in (command, wake):
             os.set_blocking(fd, False)
@@ -630,13 +641,25 @@ class _Daemon:
         if chunk == b"" or os.getppid() != self._pid:
             self.gone = True
         *lines, self._begun = (self._begun + (chunk or b"")).split(b"\n")
-        self.kills = self.kills or b"kill" in lines
-        self.lines += lines
+        for line in lines:
+            if line == b"kill":
+                self.kills = True
+            elif line in (b"spare", b"sweep"):
+                self.spares = line == b"spare"
+            else:
+                self.lines.append(line)
 
     def tell(self, line: bytes) -> None:
         """Report something; when nobody is there to read it, the daemon is gone."""
         if not _tell(self._report, line):
             self.gone = True
+
+    def hang_up(self) -> None:
+        """Close what it reads from us: all has been told."""
+        os.close(self._report)
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, 2)
+        os.close(null)
 
     def has_hung_up(self) -> bool:
         """Whether it is gone, or has closed the command pipe by now."""
@@ -668,18 +691,50 @@ def _guard(order: Order, daemon: _Daemon, inherited: "Mapping[int, int]") -> Non
         _remove(folder)
         daemon.tell(b"failed " + reason)
         return
+    only = kernel.pid if daemon.spares and not daemon.gone else 0
     if not (daemon.gone or daemon.kills):
-        _ask_to_end(kernel, daemon)
-    left = _fell(kernel, daemon.wake, FELL_SECONDS)
+        _ask_to_end(kernel, daemon, only)
+    left = _fell(kernel, daemon.wake, FELL_SECONDS, only)
+    spared = _alive(me) - set(left) if only else set()
     _remove(folder)
     if not daemon.gone:
         if left:
-            names = b" ".join([b"%d" % pid for pid in left[:50]])
-            daemon.tell(b"left " + names)
+            daemon.tell(b"left " + _named(left))
+        if spared:
+            daemon.tell(b"spared " + _named(sorted(spared)))
         status = signal.SIGKILL if kernel.status is None else kernel.status
         daemon.tell(b"exited %d %d" % (status, kernel.maxrss))
-    if left and daemon.has_hung_up():
+    if spared:
+        daemon.hang_up()
+        _keep(kernel, daemon)
+    elif left and daemon.has_hung_up():
         _fell(kernel, daemon.wake, LONE_SECONDS)
+
+
+def _named(pids: "Sequence[int]") -> bytes:
+    return b" ".join([b"%d" % pid for pid in pids[:50]])
+
+
+def _alive(me: int) -> set[int]:
+    return {pid for pid, *_, state in _below(me, ()) if state not in b"ZX"}
+
+
+def _keep(kernel: "_Kernel", daemon: _Daemon) -> None:
+    """Be the parent of what was spared, until it or the daemon ends, or "sweep"."""
+    poll = daemon.watched()
+    while daemon.spares and not daemon.gone:
+        if kernel.reap():
+            return
+        poll.poll()
+        daemon.hear()
+    _hunt(os.getpid(), (), signal.SIGTERM)
+    deadline = time.monotonic() + GRACE_SECONDS
+    waiting = select.poll()
+    waiting.register(daemon.wake, select.POLLIN)
+    while not kernel.reap() and (wait := deadline - time.monotonic()) > 0:
+        waiting.poll(wait * 1000 + 1)
+        _read_some(daemon.wake)
+    _fell(kernel, daemon.wake, LONE_SECONDS)
 
 
 def _attend(kernel: "_Kernel", starting: int, daemon: _Daemon) -> bytes:
@@ -838,17 +893,19 @@ class _Kernel:
                 self.maxrss = peak // unit
 
 
-def _ask_to_end(kernel: _Kernel, daemon: _Daemon) -> None:
+def _ask_to_end(kernel: _Kernel, daemon: _Daemon, only: int) -> None:
     """SIGTERM whatever a kernel that has ended left below us; wait for its end.
 
     For `GRACE_SECONDS` at most, and no longer than the daemon lets us.  What is
     started meanwhile is left for `_fell`.
+
+    :param only: as for `_hunt`.
     """
     me = os.getpid()
     if _children(me) == [kernel.pid]:
         return  # as usual, nothing: this costs one look at one file
     kept = frozenset((kernel.pid,))
-    left = {pid for pid, _, _ in _hunt(me, kept, signal.SIGTERM)}
+    left = {pid for pid, _, _ in _hunt(me, kept, signal.SIGTERM, only)}
     deadline = time.monotonic() + GRACE_SECONDS
     poll = daemon.watched()
     while True:
@@ -872,11 +929,14 @@ def _ask_to_end(kernel: _Kernel, daemon: _Daemon) -> None:
         poll.poll(wait * 1000 + 1)
 
 
-def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
+def _fell(kernel: _Kernel, wake: int, seconds: float, only: int = 0) -> list[int]:
     """Kill and reap the kernel and everything below it; return who is left.
 
     "No child" is the proof: with a subreaper, every process of the tree is our
-    child or has an ancestor that is.
+    child or has an ancestor that is.  Where some are spared, it is that two looks in
+    a row find nobody else.
+
+    :param only: as for `_hunt`.
     """
     deadline = time.monotonic() + seconds
     poll = select.poll()
@@ -884,6 +944,7 @@ def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
     me = os.getpid()
     seen: set[int] = set()
     left: list[int] = []
+    empty = 0
     pause = 10
     while True:
         # The group first and at once: fork(2) cannot get away from killpg.
@@ -897,8 +958,11 @@ def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
         _read_some(wake)
         if kernel.reap():
             return []
-        victims = _hunt(me, frozenset())
+        victims = _hunt(me, frozenset(), signal.SIGKILL, only)
         left = [pid for pid, _, state in victims if state not in b"ZX"]
+        empty = 0 if left or kernel.status is None else empty + 1
+        if only and empty > 1:
+            return []
         # Longer and longer pauses while the same ones remain; none to speak of
         # while new ones turn up, or while one hides from us (it forks and exits).
         pause = min(2 * pause, 250) if left and seen.issuperset(left) else 1
@@ -906,7 +970,10 @@ def _fell(kernel: _Kernel, wake: int, seconds: float) -> list[int]:
 
 
 def _hunt(
-    root: int, keep: "Iterable[int]", number: int = signal.SIGKILL
+    root: int,
+    keep: "Iterable[int]",
+    number: int = signal.SIGKILL,
+    only: int = 0,
 ) -> list[tuple[int, int, bytes]]:
     """Signal every process below *root*; return (pid, parent, state) of each.
 
@@ -922,11 +989,15 @@ def _hunt(
 
     A pid could only be reused between our look and our kill if all numbers had
     been used up in between.
+
+    :param only: a session that is hunted, beside the caller's own; 0: all are.
     """
     session = os.getsid(0)
     groups: set[int] = set()
     victims: list[tuple[int, int, bytes]] = []
     for pid, parent, group, its_session, state in _below(root, keep):
+        if only and its_session not in (only, session):
+            continue
         victims.append((pid, parent, state))
         _kill(pid, number)
         if number != signal.SIGKILL:

@@ -80,6 +80,10 @@ OPTIONS = (
            "whether the old kernel may end beside the new one: auto (once it has closed"
            " its sockets, if it holds no device, port, lock, file open for writing, or"
            " process) or never (default: auto)"),
+    Option("keep-detached", "", "", False, bool,
+           "let what cells have started in sessions of their own (setsid, nohup setsid,"
+           " start_new_session) go on after a restart or crash; it ends with the"
+           " daemon"),
     Option("standby", "", "WHICH", "off", one_of("off", "auto", "full"),
            "start the next kernel in advance: full (a whole kernel, about 40 MiB for an"
            " ipykernel), auto (if there is plainly room), or off (default: off)"),

@@ -115,6 +115,11 @@ class NextKernel:
         """The path or name that the Jupyter server gave, or ``""``."""
         return self.surroundings.environment(os.environ).get("JPY_SESSION_NAME", "")
 
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The processes of earlier kernels that were spared and go on."""
+        return self.starter.keepers.kept
+
     def unchanged(self) -> cells.Prepared:
         """Return what a ``%restart`` without options starts."""
         return Prepared(self, self.surroundings, self.surroundings)

@@ -117,6 +117,7 @@ class Parts:
             self._options["inner_transport"],
             Stderr(),
             self._planned.prepared,
+            spares=self._options["keep_detached"],
         )
         return NextKernel(
             self._reactor,
@@ -134,7 +135,7 @@ class Parts:
             next_kernel.start,
             Supply(self._reactor, next_kernel),
             memory.oom_kills,
-            self._daemon.leave,
+            partial(next_kernel.starter.keepers.sweep, self._daemon.leave),
             next_kernel.remedy,
         )
         return self.restarter

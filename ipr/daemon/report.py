@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -27,6 +27,8 @@ from ipr.relay.relay import Relay
 
 #: Kernels that are listed; the latest ones.
 MOST_KERNELS = 10
+#: Processes that are named.
+MOST_PIDS = 5
 
 
 class Report:
@@ -58,6 +60,7 @@ class Report:
         return [
             *_state(relay, restarter),
             *_process(restarter),
+            *_kept(self._next_kernel.kept),
             *_job_memory(),
             *self._past_and_next(restarter),
             Row("standby", described(restarter.reserve)),
@@ -126,6 +129,14 @@ def _process(restarter: Restarter) -> list[Row]:
     if resident:
         rows.append(Row("kernel memory", f"{size(resident)}, peak {size(peak)}"))
     return rows
+
+
+def _kept(kept: Sequence[int]) -> list[Row]:
+    if not kept:
+        return []
+    pids = ", ".join(map(str, kept[:MOST_PIDS]))
+    more = ", ..." if len(kept) > MOST_PIDS else ""
+    return [Row("kept processes", f"{len(kept)} of earlier kernels: {pids}{more}")]
 
 
 def _job_memory() -> list[Row]:

@@ -40,6 +40,9 @@ If a value is invalid, nothing is restarted.
     --module NAME ...      set what 'module load NAME ...' sets in a login shell
     --kernel NAME          start another kernelspec: its name, or how its name begins
     --reset                discard earlier changes, then apply the other options
+
+    --keep-detached        this time, let what cells have started in sessions of their
+                           own (setsid, start_new_session=True) go on
 """
 
 IPR_HELP = """\
@@ -80,6 +83,7 @@ _WORDS = {
         "--module",
         "--kernel",
         "--reset",
+        "--keep-detached",
     ),
     "%ipr": ("status", "history", "debug", "standby", "exec", "help"),
     "%ipr history": ("--all",),

@@ -22,6 +22,7 @@ LONGEST_LINE = 1 << 17
 RESTART_USAGE = (
     "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
     " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
+    " [--keep-detached]"
 )
 IPR_USAGE = (
     "usage: %ipr status | history [N] [--all] | help | debug LEVEL | debug off |"
@@ -59,6 +60,7 @@ class Restart:
     """``%restart``.
 
     :ivar now: do not wait for the cells before it.
+    :ivar keep_detached: spare what cells have started in sessions of their own.
     :ivar rest: the lines after it, for the new kernel; ``""`` if blank.
     :ivar before: the lines before it, for the old one; ``""``: it is in the first line.
     """
@@ -67,6 +69,7 @@ class Restart:
     changes: Changes = NO_CHANGES
     rest: str = ""
     before: str = ""
+    keep_detached: bool = False
 
     @property
     def plain(self) -> bool:
@@ -224,6 +227,7 @@ def restart(words: list[str]) -> Restart:
             "".join(values.get("--kernel", ())),
             "--reset" in switches,
         ),
+        keep_detached="--keep-detached" in switches,
     )
 
 
@@ -247,7 +251,7 @@ def _options(words: list[str]) -> tuple[set[str], dict[str, list[str]]]:
         if word in ("now", "--now") and option not in _ONE:
             switches.add("now")
             option = ""
-        elif word == "--reset":
+        elif word in _SWITCHES:
             switches.add(word)
             option = ""
         elif word.startswith("--"):
@@ -278,5 +282,6 @@ def _pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+_SWITCHES = frozenset({"--reset", "--keep-detached"})
 _ONE = frozenset({"--env-file", "--cwd", "--kernel"})
 _KNOWN = _ONE | {"--env", "--unset", "--module"}

@@ -9,7 +9,9 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import cast
 
+from twisted.internet.process import Process
 from twisted.logger import Logger
 
 from ipr.boot import connection, first, guardian, places
@@ -18,6 +20,7 @@ from ipr.boot.first import Prepared
 from ipr.boot.launch import Launch, with_own_file
 from ipr.jupyter.wire import Frame
 from ipr.kernel import guardians, priority
+from ipr.kernel.keepers import Keepers
 from ipr.kernel.parting import Parting
 from ipr.kernel.process import Ended, InnerProcess
 from ipr.kernel.reactor import Reactor
@@ -99,6 +102,10 @@ class Generation:
         """SIGKILL to everything of it."""
         self._process.kill()
 
+    def spare(self) -> None:
+        """Have its end spare what has made itself a session of its own."""
+        self._process.spare()
+
     def settle(self) -> None:
         """It is ready: note what it has before any cell."""
         self.ready = True
@@ -138,6 +145,8 @@ class Starter:
     :param transport: ``"auto"``, ``"ipc"`` or ``"tcp"``.
     :param stderr: gets the inner kernels' stderr.
     :param prepared: the first one, if it runs already.
+    :param spares: whether the end of each spares what has a session of its own.
+    :ivar keepers: take care of that.
     """
 
     def __init__(
@@ -148,6 +157,8 @@ class Starter:
         transport: str,
         stderr: Callable[[bytes], None],
         prepared: Prepared | None,
+        *,
+        spares: bool = False,
     ) -> None:
         self._reactor = reactor
         self._factory = factory
@@ -155,6 +166,8 @@ class Starter:
         self._transport = transport
         self._stderr = stderr
         self._prepared = prepared
+        self._spares = spares
+        self.keepers = Keepers(reactor, stderr)
         for sentence in places.refused():
             _log.warn("{sentence}; set TMPDIR to a folder of yours", sentence=sentence)
 
@@ -180,7 +193,7 @@ class Starter:
         :raises ValueError: when the command cannot be run as it stands.
         """
         prepared, self._prepared = self._prepared, None
-        process = InnerProcess(self._reactor, started, ended, self._stderr)
+        process = self._process(started, ended)
         order = b""
         if prepared is None:
             inner, command, order = self._prepare(process, launch, environment, cwd)
@@ -204,7 +217,20 @@ class Starter:
         )
         if order:
             process.give(order)
+        if self._spares:
+            process.spare()
         return made
+
+    def _process(
+        self, started: Callable[[int], None], ended: Callable[[Ended], None]
+    ) -> InnerProcess:
+        def over(how: Ended) -> None:
+            if how.spared:
+                self.keepers.add(cast(Process, process.transport))
+            ended(how)
+
+        process = InnerProcess(self._reactor, started, over, self._stderr)
+        return process
 
     def _prepare(
         self,

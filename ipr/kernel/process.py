@@ -35,6 +35,8 @@ LONGEST_PAUSE = 0.25
 #: Seconds for the guardian's pipes to end after it did: a stray process that
 #: could not be killed may hold them open for ever.
 PIPES_TIME = 0.5
+#: Seconds for what the kernel wrote last to be read, where its guardian goes on.
+LAST_WORDS_TIME = 0.05
 
 _STDOUT, _STDERR = 1, 2
 
@@ -49,6 +51,7 @@ class Ended:
     :ivar peak_kib: peak resident memory, KiB; 0 when unknown.
     :ivar tail: its last lines on stderr.
     :ivar left: processes that could not be killed.
+    :ivar spared: processes that go on, and their guardian with them.
     :ivar unguarded: its guardian was killed, and so did not clean up.
     """
 
@@ -57,6 +60,7 @@ class Ended:
     peak_kib: int = 0
     tail: tuple[str, ...] = ()
     left: tuple[int, ...] = ()
+    spared: tuple[int, ...] = ()
     unguarded: bool = False
 
 
@@ -65,7 +69,8 @@ class InnerProcess(ProcessProtocol):
 
     :param clock: for ``PIPES_TIME``, and for the pauses between sweeps.
     :param started: called with the kernel's pid once its program runs.
-    :param ended: called once, when nothing of it is left.
+    :param ended: called once, when nothing of it is left; of what was spared, and of
+        its guardian, which is connected by ``transport`` then, the caller takes care.
     :param stderr: called with its stderr as it comes.
     :param stdout: called with its stdout, where the guardian was told to send that.
     :ivar pid: of the kernel; 0 until it runs.
@@ -118,6 +123,10 @@ class InnerProcess(ProcessProtocol):
         self._command(b"kill\n")
         self._wake()
 
+    def spare(self) -> None:
+        """Have its end spare what has made itself a session of its own."""
+        self._command(b"spare\n")
+
     def _wake(self) -> None:
         """Continue a guardian that somebody has stopped: it is needed now."""
         if self.transport is not None and not self._over:
@@ -155,9 +164,12 @@ class InnerProcess(ProcessProtocol):
         elif word == b"failed":
             _, _, sentence = rest.partition(b" ")
             self._outcome = Ended(None, sentence.decode(errors="replace"))
-        elif word == b"left":
-            left = tuple(int(pid) for pid in rest.split())
-            self._outcome = attrs.evolve(self._outcome, left=left)
+        elif word in (b"left", b"spared"):
+            pids = tuple(int(pid) for pid in rest.split())
+            if word == b"left":
+                self._outcome = attrs.evolve(self._outcome, left=pids)
+            else:
+                self._outcome = attrs.evolve(self._outcome, spared=pids)
         elif word == b"exited":
             status, peak = rest.split()
             self._outcome = attrs.evolve(
@@ -167,10 +179,12 @@ class InnerProcess(ProcessProtocol):
                 peak_kib=int(peak),
                 unguarded=False,
             )
+            if self._outcome.spared:
+                self._late = self._clock.callLater(LAST_WORDS_TIME, self._finish)
 
     def processExited(self, reason: Failure) -> None:
         """Wait a moment for the pipes to end, whoever holds them."""
-        if self._over:
+        if self._over or self._late is not None:
             return
         if self._outcome.unguarded:
             self._outcome = attrs.evolve(self._outcome, problem=_befell(reason))
@@ -185,8 +199,10 @@ class InnerProcess(ProcessProtocol):
             return
         self._over = True
         if self._late is not None and self._late.active():
+            # Before its time: then its guardian has ended, and keeps nothing.
             self._late.cancel()
-        if self.transport is not None:
+            self._outcome = attrs.evolve(self._outcome, spared=())
+        if self.transport is not None and not self._outcome.spared:
             self.transport.loseConnection()
         if self._outcome.unguarded:
             # The daemon has inherited what it guarded.

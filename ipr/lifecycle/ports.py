@@ -66,6 +66,9 @@ class Kernel(Protocol):
     def kill(self) -> None:
         """SIGKILL to everything of it."""
 
+    def spare(self) -> None:
+        """Have its end spare what has made itself a session of its own."""
+
     def settle(self) -> None:
         """It is ready: note what it has before any cell."""
 

@@ -120,6 +120,11 @@ class Restarter:
         if self.kernel is not None:
             self.kernel.signal(number)
 
+    def spare(self) -> None:
+        """The end of the inner kernel spares what has a session of its own."""
+        if self.kernel is not None:
+            self.kernel.spare()
+
     def ready(self, generation: int) -> None:
         """The inner kernel answers, and its iopub is heard."""
         if isinstance(self.state, Starting):

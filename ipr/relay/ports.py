@@ -39,6 +39,9 @@ class Decider(Protocol):
     def restart(self, pace: Pace) -> None:
         """A %restart has its turn."""
 
+    def spare(self) -> None:
+        """The end of the inner kernel spares what has a session of its own."""
+
     def ready(self, generation: int) -> None:
         """That inner kernel answers, and its iopub is heard."""
 

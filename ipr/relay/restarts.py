@@ -163,4 +163,6 @@ class Restarts:
         self._gate.set(Holding())
         cell.goes(waited=waited)
         self.under_way.add(cell)
+        if cell.wanted.restart.keep_detached:
+            self._decider.spare()
         self._decider.restart(pace)

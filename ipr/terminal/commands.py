@@ -62,6 +62,7 @@ def restart(args: argparse.Namespace) -> None:
         modules=args.module,
         kernel=args.kernel,
         reset=args.reset,
+        keep_detached=args.keep_detached,
     )
     options += [f"--env={pair}" for pair in args.env]
     target = naming.target(args.id, os.environ)

@@ -28,6 +28,7 @@ def restart(
     modules: Iterable[str],
     kernel: str,
     reset: bool,
+    keep_detached: bool,
 ) -> None:
     """Ask the daemon of this kernel.
 
@@ -43,6 +44,7 @@ def restart(
         modules=modules,
         kernel=kernel,
         reset=reset,
+        keep_detached=keep_detached,
     )
     try:
         target = naming.target("", os.environ)

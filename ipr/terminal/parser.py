@@ -145,6 +145,11 @@ def _add_restart(sub: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--reset", action="store_true", help="first discard earlier changes"
     )
+    sub.add_argument(
+        "--keep-detached",
+        action="store_true",
+        help="let what cells have started in sessions of their own go on",
+    )
 
 
 def _seconds(text: str) -> float:

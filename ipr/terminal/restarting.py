@@ -49,10 +49,12 @@ def words(
     modules: Iterable[str] = (),
     kernel: str = "",
     reset: bool = False,
+    keep_detached: bool = False,
 ) -> list[str]:
     """Return the words of ``%restart`` that say this."""
     found = ["--now"] if now else []
     found += ["--reset"] if reset else []
+    found += ["--keep-detached"] if keep_detached else []
     found += [f"--env={name}={value}" for name, value in (env or {}).items()]
     found += [f"--unset={name}" for name in unset]
     found += [f"--module={name}" for name in modules]

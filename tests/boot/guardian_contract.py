@@ -496,12 +496,17 @@ class Contract:
                 done(); wait()
             """
 
-        def crashed(self, orphan: str) -> Guarded:
-            """Return a guardian whose kernel has just crashed."""
+        def with_orphan(self, orphan: str) -> tuple[Guarded, int]:
+            """Return a guardian and its kernel, which has such a child."""
             code = f"{PRELUDE}\n{textwrap.dedent(orphan)}\nready()\nwait()\n"
             guarded = self.guard([sys.executable, "-I", "-S", "-c", code])
             kernel = guarded.started()
             self.assertEqual(guarded.stderr.line(), "ready")
+            return guarded, kernel
+
+        def crashed(self, orphan: str) -> Guarded:
+            """Return a guardian whose kernel has just crashed."""
+            guarded, kernel = self.with_orphan(orphan)
             os.kill(kernel, signal.SIGSEGV)
             return guarded
 
@@ -538,6 +543,84 @@ class Contract:
             guarded = self.crashed(self.ORPHAN.replace("os._exit(0)", "pass"))
             self.assertEqual(guarded.stderr.line(), "tidied")
             self.assertEqual(guarded.exited() & ~0x80, signal.SIGSEGV)
+            self.assertEqual(marked_pids(self.mark), [])
+
+        #: Two children, of which one has a session of its own with a child in it.
+        DETACHED = """
+            if born():
+                os.setsid()
+                if deaf: signal.signal(signal.SIGTERM, signal.SIG_IGN)
+                os.write(2, b"%d\\n" % os.getpid())
+                told = done
+                if born(): done(); wait()
+                told()
+                wait()
+            if born(): done(); wait()
+            """
+
+        def spared(
+            self, end: str = "crash", *, deaf: bool = False
+        ) -> tuple[Guarded, int]:
+            """Return a guardian that keeps one of its kernel's children, and that."""
+            body = f"deaf = {deaf}\n{textwrap.dedent(self.DETACHED)}"
+            code = f"{PRELUDE}\n{body}\nready()\nwait()\n"
+            guarded = self.guard([sys.executable, "-I", "-S", "-c", code])
+            kernel = guarded.started()
+            guarded.tell("spare")
+            child = int(guarded.stderr.line())
+            self.assertEqual(guarded.stderr.line(), "ready")
+            if end == "crash":
+                os.kill(kernel, signal.SIGSEGV)
+            else:
+                guarded.tell(end)
+            word, *pids = guarded.report.line().split()
+            self.assertEqual(word, "spared")
+            self.assertIn(str(child), pids)
+            self.assertEqual(len(pids), 2)
+            guarded.exited()
+            self.assertEqual(sorted(marked_pids(self.mark)), sorted(map(int, pids)))
+            return guarded, child
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_what_has_a_session_of_its_own_is_spared_on_demand(self) -> None:
+            """And goes with the daemon; also where it hears no SIGTERM."""
+            with guardians_with("GRACE_SECONDS", 0.1):
+                for end in ("crash", "kill"):
+                    guarded, _ = self.spared(end, deaf=True)
+                    guarded.hang_up()
+                    self.assertEqual(guarded.code(), 0)
+                    self.assertEqual(marked_pids(self.mark), [])
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_what_was_spared_is_asked_to_end_by_sweep(self) -> None:
+            with guardians_with("GRACE_SECONDS", 1000.0):
+                guarded, _ = self.spared()
+                guarded.tell("sweep")
+                self.assertEqual(guarded.code(), 0)
+                self.assertEqual(marked_pids(self.mark), [])
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_the_guardian_ends_with_the_last_that_it_has_spared(self) -> None:
+            guarded, child = self.spared()
+            os.killpg(child, signal.SIGKILL)
+            self.assertEqual(guarded.code(), 0)
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_nothing_is_spared_once_that_is_taken_back(self) -> None:
+            guarded, kernel = self.with_orphan(self.ORPHAN)
+            guarded.tell("spare")
+            guarded.tell("sweep")
+            os.kill(kernel, signal.SIGSEGV)
+            self.assertEqual(guarded.stderr.line(), "tidied")
+            self.assertEqual(guarded.exited() & ~0x80, signal.SIGSEGV)
+            self.assertEqual(marked_pids(self.mark), [])
+
+        @unittest.skipUnless(LINUX, "a subreaper and /proc")
+        def test_nothing_is_spared_when_the_daemon_dies(self) -> None:
+            guarded, _ = self.with_orphan(self.ORPHAN)
+            guarded.tell("spare")
+            guarded.hang_up()
+            self.assertEqual(guarded.code(), 0)
             self.assertEqual(marked_pids(self.mark), [])
 
         @unittest.skipUnless(LINUX, "/proc")

@@ -147,7 +147,9 @@ class ForkedTests(Contract.Tests):
     def test_a_guardian_without_daemon_goes_on_for_longer(self) -> None:
         """Nobody else will: with what it could not kill within its usual time."""
 
-        def fell(kernel: guardian._Kernel, wake: int, seconds: float) -> list[int]:
+        def fell(
+            kernel: guardian._Kernel, wake: int, seconds: float, only: int = 0
+        ) -> list[int]:
             kernel.slay()
             os.write(2, f"{seconds}\n".encode())
             return [1]

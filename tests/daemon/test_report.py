@@ -33,12 +33,24 @@ class ReportTests(Case):
         self.job: memory.Usage | None = None
         self.job_row: Row | None = None
         self.owned = False
+        self.kept: tuple[int, ...] = ()
+
+    def test_processes_of_earlier_kernels_are_named(self) -> None:
+        self.assertFalse("kept processes" in self.rows())
+        self.kept = (5, 6)
+        self.assertEqual(self.rows()["kept processes"], "2 of earlier kernels: 5, 6")
+        self.kept = tuple(range(11, 18))
+        self.assertEqual(
+            self.rows()["kept processes"],
+            "7 of earlier kernels: 11, 12, 13, 14, 15, ...",
+        )
 
     def rows(self) -> dict[str, str]:
         """Return the values by their labels."""
         next_kernel: Any = FakePart(
             surroundings=Surroundings(None, told=("--env A=1",)),
             preload=FakePart(path="/code.py"),
+            kept=self.kept,
         )
         made = Report(
             self.reactor,

@@ -63,6 +63,7 @@ class OptionsTests(Case):
             "--start-timeout=0",
             "--no-autorestart",
             "--restart-overlap=never",
+            "--keep-detached",
             "--standby=full",
             f"--preload={__file__}",
             "--max-held=1",

@@ -168,6 +168,16 @@ class RestartTests(Case):
             ),
         )
 
+    def test_sparing_changes_nothing_for_the_new_kernel(self) -> None:
+        magic = parse("%restart --keep-detached now")
+        self.assertEqual(magic, Restart(now=True, keep_detached=True))
+        assert isinstance(magic, Restart)
+        self.assertTrue(magic.plain)
+
+    def test_sparing_takes_no_value(self) -> None:
+        for line in ("%restart --keep-detached=yes", "%restart --keep-detached yes"):
+            self.assertTrue(isinstance(parse(line), Mistake), line)
+
     def test_now_after_several_values(self) -> None:
         """'now' ends a list of values; as the value of one option it is that."""
         self.assertEqual(

@@ -10,6 +10,7 @@ from twisted.python.failure import Failure
 
 from ipr.boot import guardian
 from ipr.kernel.process import (
+    LAST_WORDS_TIME,
     PIPES_TIME,
     SWEEP_AT_ONCE,
     SWEEP_TIME,
@@ -106,6 +107,10 @@ class OrderTests(ProcessCase):
             ],
         )
 
+    def test_to_spare_is_a_line_to_the_guardian(self) -> None:
+        self.connect().spare()
+        self.assertEqual(self.done, [("write", guardian.COMMAND_FD, b"spare\n")])
+
     def test_signals_to_nobody(self) -> None:
         """Before there are pipes, and after the end, nothing is written."""
         self.process.signal(2)
@@ -149,6 +154,25 @@ class ReportTests(ProcessCase):
         self.report(b"started 4711\nleft 12 13\nexited 9 0\n")
         self.process.processEnded(GONE)
         self.assertEqual(self.ends(), [Ended(9, "", 0, (), (12, 13))])
+
+    def test_spared_processes_keep_the_guardian_and_its_pipes(self) -> None:
+        """The end is reported all the same, when the last words have been read."""
+        self.report(b"started 4711\nspared 12 13\nexited 11 2048\n")
+        self.process.childDataReceived(STDERR, b"the end\n")
+        self.assertEqual(self.ends(), [])
+        self.clock.advance(LAST_WORDS_TIME)
+        ended = Ended(11, "", 2048, ("the end",), spared=(12, 13))
+        self.assertEqual(self.ends(), [ended])
+        self.assertFalse(("lose",) in self.done)
+        self.process.processExited(GONE)
+        self.assertEqual(self.ends(), [ended])
+
+    def test_spared_processes_have_all_ended_by_then(self) -> None:
+        """The guardian ends between its report and ours."""
+        self.report(b"spared 12\nexited 0 9\n")
+        self.process.processExited(GONE)
+        self.process.processEnded(GONE)
+        self.assertEqual(self.ends(), [Ended(0, "", 9)])
 
     def test_report_says_why_it_does_not_run(self) -> None:
         """Why it does not run; there is no status."""

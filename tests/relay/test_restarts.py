@@ -501,6 +501,19 @@ class RestOfTheCellTests(RelayCase):
         )
 
 
+class SparingTests(RelayCase):
+    """What has a session of its own goes on."""
+
+    def test_kernel_is_told_to_spare_when_the_turn_has_come(self) -> None:
+        self.run_kernel()
+        self.execute("m1")
+        self.execute("r", "%restart --keep-detached")
+        decided = [("spare",), ("restart",)]
+        self.assertEqual([what for what in self.took() if what in decided], [])
+        self.end_cell("m1")
+        self.assertEqual([what for what in self.took() if what in decided], decided)
+
+
 class CheckTests(RelayCase):
     """A plain %restart: another kernel can be started, or this one stays."""
 

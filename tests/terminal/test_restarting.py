@@ -42,6 +42,7 @@ class WordsTests(Case):
             modules=["gcc/13"],
             kernel="ir",
             reset=True,
+            keep_detached=True,
         )
         changes = magics.Changes(
             (("A", "a b"), ("B", "--now")),
@@ -52,7 +53,9 @@ class WordsTests(Case):
             "ir",
             reset=True,
         )
-        self.assertEqual(magics.restart(words), magics.Restart(True, changes))
+        self.assertEqual(
+            magics.restart(words), magics.Restart(True, changes, keep_detached=True)
+        )
         self.assertEqual(restarting.words(), [])
 
 
