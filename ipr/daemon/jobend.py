@@ -94,10 +94,11 @@ class JobEnd:
     def _began(self) -> None:
         left = self.left
         if left is not None:
-            late = [p for p in self._points if left <= p.before and not p.halves]
+            # Not all: a signal that came meanwhile may have been answered sooner.
+            late = [p for p in self._ahead if left <= p.before and not p.halves]
             self._ahead = [
                 attrs.evolve(point, before=left / 2) if left <= point.before else point
-                for point in self._points
+                for point in self._ahead
                 if point not in late
             ]
             coming = [point.reached for point in self._ahead]

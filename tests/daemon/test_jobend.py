@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
@@ -184,6 +186,26 @@ class JobEndTests(Case):
         job.look()
         self.assertFalse(job.spend())
         self.assertEqual(self.asked, MOST_ASKED)
+
+    def test_a_signal_while_the_first_question_is_open_is_told_once(self) -> None:
+        """Whichever of the two is answered first."""
+        for first, second in ((0, 1), (1, 0)):
+            self.said.clear()
+            asked: list[Deferred[float | None]] = []
+
+            def ask(asked: list[Deferred[float | None]] = asked) -> Any:
+                asked.append(Deferred())
+                return asked[-1]
+
+            say = partial(self.said.append, 0.0)
+            job = JobEnd(self.clock, ask, [Point(600, say), Point(120, say)])
+            self.addCleanup(job.stop)
+            job.start()
+            job.look()
+            asked[first].callback(570.0)
+            asked[second].callback(570.0)
+            job.look()
+            self.assertEqual(self.said, [0.0])
 
     def test_a_signal_tells_of_an_end_that_has_come_nearer(self) -> None:
         """As where Slurm preempts a job and sends it the signal that it asked for."""
