@@ -24,7 +24,8 @@ from ipr.jupyter.wire import (
     quick_count,
     split,
 )
-from ipr.relay import completion
+from ipr.kernel import memory
+from ipr.relay import completion, usage
 from ipr.relay.conversation import Conversation
 from ipr.relay.kept import Kept
 from ipr.relay.readiness import Readiness
@@ -219,6 +220,8 @@ class Hearing:
         failed = self.conversation.moved is not None and aborts(request, envelope)
         if channel == "control":
             self._note_subshell(request, envelope)
+            if request.msg_type == "usage_request":
+                usage.correct(envelope, memory.job, self._signer)
         if request.progress.reply == "sent":
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
