@@ -33,9 +33,10 @@ LEAVING = "the daemon is ending"
 
 
 #: Seconds after the daemon's start in which a greeting may still be on its way: it
-#: waits in its sender's socket until that has found out that we listen.
-EARLY_TIME = 5.0
-#: Seconds that a request to end waits for it then.
+#: waits in its sender's socket until that has found out that we listen. libzmq tries
+#: again within 0.2 s; the rest is for a machine that is busy, and for a tunnel.
+EARLY_TIME = 2.0
+#: Seconds of these that a request to end waits for it.
 GREETING_TIME = 1.0
 
 
@@ -54,10 +55,11 @@ class Early:
 
     def waits(self, request: Request, end: Callable[[], None]) -> bool:
         """Whether it is early; then ``end`` is called if no greeting comes."""
-        if self._now() >= self._over:
+        left = self._over - self._now()
+        if left <= 0.0:
             return False
         self._session = request.header.get("session")
-        self._timer.start(GREETING_TIME, end)
+        self._timer.start(min(left, GREETING_TIME), end)
         return True
 
     def heard(self, owner: str) -> bool:

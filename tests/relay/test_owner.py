@@ -231,6 +231,23 @@ class AskedTests(OwnerCase):
             self.clock.advance(GREETING_TIME / 2)
             self.assertIn(("shut down",), self.took())
 
+    def test_without_a_greeting_a_restart_soon_after_the_start_is_as_quick(
+        self,
+    ) -> None:
+        """A server without ipr never greets, and its restart must not be slower."""
+        self.run_kernel()
+        self.clock.advance(2.0)
+        self.ask("two seconds after it")
+        self.assertIn(("shut down",), self.took())
+
+    def test_wait_for_a_greeting_is_over_when_none_can_come(self) -> None:
+        self.run_kernel()
+        self.clock.advance(EARLY_TIME - GREETING_TIME / 4)
+        self.ask()
+        self.assertFalse(("shut down",) in self.took())
+        self.clock.advance(GREETING_TIME / 4)
+        self.assertIn(("shut down",), self.took())
+
     def test_end_of_the_daemon_ends_the_wait_for_a_greeting(self) -> None:
         self.ask()
         self.relay.end(SHUT_DOWN)
