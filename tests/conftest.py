@@ -57,6 +57,10 @@ NIGHTLY = {
     "places/test_slurm_clock.py",
 }
 
+#: Folders whose tests share what a machine has once (a Slurm, a second user): of these
+#: one runs at a time, also where pytest-xdist has several workers.
+SHARED = {"neighbour", "places"}
+
 
 def _chose_nothing(config: pytest.Config) -> bool:
     """Whether pytest was told neither where to look nor for what."""
@@ -88,6 +92,10 @@ def pytest_collection_modifyitems(
             item.add_marker("core")
         if path.as_posix() in NIGHTLY and not _marked(item, "core", "slow"):
             item.add_marker("nightly")
+        if config.pluginmanager.hasplugin("xdist"):
+            # With ``--dist loadgroup``: what has a name in common has one worker.
+            together = "node" if room in SHARED else path.as_posix()
+            item.add_marker(pytest.mark.xdist_group(together))
     if _chose_nothing(config):
         core = [item for item in items if item.get_closest_marker("core")]
         others = [item for item in items if not item.get_closest_marker("core")]
