@@ -61,6 +61,15 @@ DELIMITER = b"<IDS|MSG>"
 PATIENCE = 45.0
 
 
+def allowing_for_load(seconds: float) -> float:
+    """What is promised in seconds is promised for a machine that has a core to spare.
+
+    :param seconds: the promise.
+    :return: the same, times the processes that compete for each core.
+    """
+    return seconds * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+
+
 class Waited(AssertionError):
     """A wait ran into its bound; the text says what was waited for."""
 
