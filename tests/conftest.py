@@ -42,6 +42,7 @@ NIGHTLY = {
     # What guards the main job in it is core.
     "e2e/test_detached.py",
     "e2e/test_fingerprint.py",
+    "e2e/test_init.py",
     # What guards the main job in it is core.
     "e2e/test_last_line.py",
     "e2e/test_owner.py",

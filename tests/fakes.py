@@ -23,7 +23,9 @@ from ipr.kernel.process import Ended
 from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.ports import Kernel, Received
-from ipr.relay.cells import Cell, Prepared
+from ipr.relay.cells import Cell
+from ipr.relay.pieces import Piece
+from ipr.relay.restartcells import Prepared
 from ipr.sockets.channels import ChannelClosed
 
 #: What was done, in order: who, what, and with what.
@@ -228,6 +230,7 @@ class FakePrepared(Prepared):
 
     def __init__(self, changer: FakeChanger, *done: tuple[str, ...]) -> None:
         self._changer = changer
+        self.pieces = changer.pieces
         self._applied = done
 
     def apply(self) -> None:
@@ -261,6 +264,8 @@ class FakeChanger:
         self.asked: list[Deferred[Prepared]] = []
         #: Looks at whether a kernel can be started, unless they are over at once.
         self.checks: list[Deferred[None]] | None = None
+        #: What the new kernel is to run, once.
+        self.pieces: tuple[Piece, ...] = ()
         #: Why an owner's variables cannot be had.
         self.wrong = ""
         self.following: list[Deferred[Callable[[], tuple[str, ...]]]] = []

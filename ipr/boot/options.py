@@ -90,6 +90,9 @@ OPTIONS = (
     Option("preload", "", "FILE", "", program,
            "code that each kernel runs first, in its own language, and a standby in"
            " advance: imports, for instance; %%ipr status shows how it went"),
+    Option("init", "", "FILE", "", program,
+           "code that each kernel runs before any cell, in its own language, after each"
+           " restart and crash, too; what it prints stands in the cell that restarted"),
     Option("max-held", "", "MIB", 256, count,
            "mebibytes of requests to keep while the kernel restarts"
            " (default: 256)"),

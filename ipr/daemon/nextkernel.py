@@ -33,15 +33,16 @@ from ipr.kernel.surroundings import (
     rebased,
 )
 from ipr.lifecycle.causes import Cause, Ending
-from ipr.relay import cells
-from ipr.relay.preload import NO_PRELOAD, Preload
+from ipr.relay import restartcells
+from ipr.relay.codefile import NO_FILE, CodeFile
+from ipr.relay.initcode import InitCode
 
 
 class NotRestarted(ValueError):
     """A kernel could not be started, and the running one stays; the text says why."""
 
 
-class Prepared(cells.Prepared):
+class Prepared(restartcells.Prepared):
     """What a ``%restart`` starts when it has its turn; others may be quicker.
 
     :param base: what it changes; None: it no longer matters.
@@ -76,6 +77,7 @@ class NextKernel:
     :param planned: the first kernel's command, or why there is none.
     :param new_command: called when the next kernel's command is another one.
     :ivar preload: what it runs before anything else.
+    :ivar init: what it runs then, and clients see.
     :ivar starter: starts it.
     :ivar surroundings: what the next kernel starts with.
     """
@@ -86,13 +88,15 @@ class NextKernel:
         planned: Plan,
         starter: Starter,
         new_command: Callable[[], None],
-        preload: Preload = NO_PRELOAD,
+        preload: CodeFile = NO_FILE,
+        init: CodeFile = NO_FILE,
     ) -> None:
         self._reactor = reactor
         self._problem = planned.problem
         self.starter = starter
         self._new_command = new_command
         self.preload = preload
+        self.init = InitCode(init)
         self.surroundings = self._first = Surroundings(planned.launch)
 
     @property
@@ -120,11 +124,11 @@ class NextKernel:
         """The processes of earlier kernels that were spared and go on."""
         return self.starter.keepers.kept
 
-    def unchanged(self) -> cells.Prepared:
+    def unchanged(self) -> restartcells.Prepared:
         """Return what a ``%restart`` without options starts."""
         return Prepared(self, self.surroundings, self.surroundings)
 
-    def prepare(self, changes: Changes) -> Deferred[cells.Prepared]:
+    def prepare(self, changes: Changes) -> Deferred[restartcells.Prepared]:
         """Work out what a ``%restart`` changes, and check it.
 
         :returns: fails with :class:`ipr.kernel.surroundings.WrongChange`.

@@ -94,6 +94,7 @@ class Parts:
             desk=Desk(next_kernel, report, log, lambda: (self.relay, self.restarter)),
             history=history,
             preload=next_kernel.preload,
+            init=next_kernel.init,
         )
         front.listen(self.relay.inbound.received)
         log.debugging_changed = self._debugging
@@ -125,6 +126,7 @@ class Parts:
             starter,
             lambda: self.relay.greetings.info.forget(),
             preloading.made(self._reactor, self._options["preload"]),
+            preloading.made(self._reactor, self._options["init"]),
         )
 
     def _make_restarter(self, next_kernel: NextKernel, relay: Relay) -> Restarter:

@@ -16,14 +16,14 @@ from ipr.daemon.status import Row
 from ipr.kernel import apart
 from ipr.kernel.reactor import Threads
 from ipr.kernel.surroundings import FILES_TIME
-from ipr.relay.preload import Preload
+from ipr.relay.codefile import CodeFile
 from ipr.relay.silently import Outcome
 
 #: Lines of output that are shown, the last ones.
 MOST_LINES = 20
 
 
-def made(reactor: Threads, path: str) -> Preload:
+def made(reactor: Threads, path: str) -> CodeFile:
     """Make it; the file is read for each kernel, so that a change of it is seen.
 
     :param path: ``""``: there is none.
@@ -33,7 +33,7 @@ def made(reactor: Threads, path: str) -> Preload:
         reading = apart.run(reactor, FILES_TIME, partial(codefile.read, path))
         return reading.addErrback(_unread, path)
 
-    return Preload(path, read)
+    return CodeFile(path, read)
 
 
 def _unread(why: Failure, path: str) -> NoReturn:
@@ -43,7 +43,7 @@ def _unread(why: Failure, path: str) -> NoReturn:
     raise AssertionError
 
 
-def row(preload: Preload, outcome: Outcome | None) -> list[Row]:
+def row(preload: CodeFile, outcome: Outcome | None) -> list[Row]:
     """Return the row of ``%ipr status``, none where there is no file.
 
     :param outcome: None: it has not run yet.

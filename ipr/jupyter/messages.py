@@ -69,6 +69,22 @@ def silent(code: str, expressions: Mapping[str, str] = EMPTY) -> Draft:
     )
 
 
+def piece(code: str, *, allow_stdin: bool) -> Mapping[str, Any]:
+    """Return the content of an execute_request of ours whose output is seen.
+
+    It counts as no cell, where the kernel heeds that; what waits after it is not its
+    business.
+    """
+    return {
+        "code": code,
+        "silent": False,
+        "store_history": False,
+        "user_expressions": {},
+        "allow_stdin": allow_stdin,
+        "stop_on_error": False,
+    }
+
+
 def reply_type(msg_type: str) -> str:
     """``execute_request`` -> ``execute_reply``."""
     return msg_type.removesuffix("_request") + "_reply"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hmac
 from collections import deque
+from typing import Protocol
 
 from ipr.jupyter.wire import (
     CONTENT,
@@ -126,3 +127,29 @@ class Replays:
         if len(seen) > self._limit:
             seen.remove(self._order.popleft())
         return True
+
+
+class _Resign(Protocol):
+    def __call__(
+        self,
+        body: list[Frame],
+        *,
+        header: JSON | None = None,
+        content: JSON | None = None,
+    ) -> list[Frame]: ...
+
+
+def resigning(signer: Signer, replays: Replays) -> _Resign:
+    """Return what signs a request again, and notes the signature."""
+
+    def resigned(
+        body: list[Frame],
+        *,
+        header: JSON | None = None,
+        content: JSON | None = None,
+    ) -> list[Frame]:
+        body = signer.resign(body, header=header, content=content)
+        replays.fresh(body[SIGNATURE])
+        return body
+
+    return resigned

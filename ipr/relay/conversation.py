@@ -10,13 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Protocol
 
 from twisted.logger import Logger
 
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.signing import Replays, Signer
-from ipr.jupyter.wire import CONTENT, JSON, SIGNATURE, Envelope, Frame, Malformed
+from ipr.jupyter.signing import Replays, Signer, resigning
+from ipr.jupyter.wire import (
+    CONTENT,
+    DELIMITER,
+    Envelope,
+    Frame,
+    Malformed,
+    dumps,
+)
 from ipr.lifecycle.causes import Cause, Ending, failure, not_run
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.answers import Publish
@@ -64,7 +70,7 @@ class Conversation:
         self.kernel = kernel
         self._voice = voice
         self.ledger = ledger
-        self._resigned = _resigning(signer, replays)
+        self._resigned = resigning(signer, replays)
         self.errands = errands
         self.subshells = Subshells(_creator(self.errands, info), earlier)
         self.questions = Questions(
@@ -122,6 +128,22 @@ class Conversation:
         self.ledger.enter(request, body[CONTENT])
         self.kernel.send(request.channel, body)
 
+    def send_piece(self, request: Request, number: int) -> None:
+        """Run code of ours under a header that was sent before.
+
+        :param request: with the code in its content.
+        :param number: of the piece. Kernels drop a message that they have had, and two
+            pieces may be the same.
+        :raises Malformed: when its header cannot be written again.
+        """
+        header = {**request.header}
+        header.pop("subshell_id", None)
+        metadata = dumps({"ipr": {"piece": number}})
+        body = [DELIMITER, b"", b"", b"{}", metadata, request.content_frame]
+        body = self._resigned(body, header=header)
+        self.ledger.enter(request)
+        self.kernel.send(request.channel, body)
+
     def deliver(self, request: Request, whole: Whole, *shown: Draft) -> None:
         """Give the clients what was kept for them; ``shown`` comes before it."""
         front = self._voice.front
@@ -173,7 +195,9 @@ class Conversation:
     def seen(self) -> bool:
         """Whether a cell is open that shows how its kernel ends."""
         return any(
-            request.msg_type == "execute_request" and not request.field("silent", False)
+            request.msg_type == "execute_request"
+            and request.identities
+            and not request.field("silent", False)
             for request in self.ledger.unfinished()
         )
 
@@ -188,9 +212,10 @@ class Conversation:
         for request in self.ledger.unfinished():
             try:
                 waits = request.progress.code == "queued"
-                self._voice.lose(
-                    request, queued if waits else ran, followed=bool(cause.followed)
-                )
+                if request.progress.kept is None or not request.progress.kept.answered:
+                    self._voice.lose(
+                        request, queued if waits else ran, followed=bool(cause.followed)
+                    )
             except Exception:
                 _log.failure("A request could not be answered")
             self.ledger.close(request, died=died)
@@ -225,32 +250,6 @@ class Conversation:
             # The kernel says what it thinks of it.
             pass
         return body
-
-
-class _Resign(Protocol):
-    def __call__(
-        self,
-        body: list[Frame],
-        *,
-        header: JSON | None = None,
-        content: JSON | None = None,
-    ) -> list[Frame]: ...
-
-
-def _resigning(signer: Signer, replays: Replays) -> _Resign:
-    """Return what signs a request again, and notes the signature."""
-
-    def resigned(
-        body: list[Frame],
-        *,
-        header: JSON | None = None,
-        content: JSON | None = None,
-    ) -> list[Frame]:
-        body = signer.resign(body, header=header, content=content)
-        replays.fresh(body[SIGNATURE])
-        return body
-
-    return resigned
 
 
 def _creator(errands: Errands, info: Info) -> Callable[[Callable[[str], None]], bool]:

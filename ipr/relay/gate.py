@@ -38,7 +38,12 @@ class Open:
 
 @attrs.frozen
 class Holding:
-    """There is no kernel; one is coming."""
+    """No kernel takes cells; one will.
+
+    :ivar conversation: with the one that is there, and runs what comes before cells.
+    """
+
+    conversation: Conversation | None = None
 
 
 @attrs.frozen

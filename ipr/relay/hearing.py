@@ -168,6 +168,8 @@ class Hearing:
         if request is None:
             return True
         if kind == "execute_input":
+            if request.progress.kept is not None and request.progress.kept.answered:
+                return False  # no cell's
             count = quick_count(bytes(envelope.body[CONTENT]))
             if count is None:
                 count = envelope.content.get("execution_count")

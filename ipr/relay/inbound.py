@@ -22,7 +22,7 @@ from ipr.jupyter.wire import (
     split,
 )
 from ipr.relay.business import Business
-from ipr.relay.gate import Gate, Open
+from ipr.relay.gate import Gate, Refusing
 from ipr.relay.greetings import Greetings
 from ipr.relay.trace import Trace
 
@@ -135,8 +135,9 @@ class Inbound:
 
     def _answer(self, envelope: Envelope) -> None:
         state = self._gate.state
-        if isinstance(state, Open):
-            state.conversation.send_answer(envelope)
+        conversation = None if isinstance(state, Refusing) else state.conversation
+        if conversation is not None:
+            conversation.send_answer(envelope)
         else:
             _log.info("Dropped an answer to a question: there is no kernel")
 

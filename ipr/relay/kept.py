@@ -40,11 +40,14 @@ class Kept:
     :ivar lost: called when ipr has answered the request, since its kernel is gone.
     :ivar numbered: takes the cell's number, in place of the kernel's execute_input;
         None: that passes.
+    :ivar answered: the client's request is answered elsewhere, also when the kernel is
+        gone.
     """
 
     over: Callable[[Whole], None]
     lost: Callable[[], None]
     numbered: Callable[[int], None] | None = None
+    answered: bool = False
     _reply: tuple[Envelope, bool] | None = attrs.field(default=None, init=False)
     _idle: list[Frame] | None = attrs.field(default=None, init=False)
 

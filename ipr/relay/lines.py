@@ -16,11 +16,12 @@ from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft, Failure
 from ipr.jupyter.wire import Malformed
 from ipr.relay.answers import Publish, Reply
-from ipr.relay.cells import Cell, Prepared, RestartCell, Wanted
+from ipr.relay.cells import Cell
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
 from ipr.relay.kept import Kept, Whole
 from ipr.relay.request import Progress, Request
+from ipr.relay.restartcells import Prepared, RestartCell, Wanted
 from ipr.relay.turns import LinesWent
 from ipr.relay.voice import Voice
 
@@ -73,7 +74,11 @@ class LastLine(RestartCell):
         if self.request.from_notebook:
             super().progress(text)
 
-    def conclude(self, text: str) -> None:
+    def runs(self, text: str) -> None:
+        """Show it to notebooks; what the lines before it have shown stays."""
+        self.progress(text)
+
+    def conclude(self, text: str, *, above: bool = False) -> None:
         """Leave one line, and what the lines before it have shown."""
         super().progress(text)
 

@@ -12,13 +12,14 @@ from functools import partial
 from ipr.jupyter.messages import Draft
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.cellhistory import CellHistory, Recording
+from ipr.relay.codefile import CodeFile
 from ipr.relay.conversation import Conversation
 from ipr.relay.greetings import Greetings
 from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
 from ipr.relay.ledger import Ledger
 from ipr.relay.ports import Decider
-from ipr.relay.preload import Beforehand, Preload
+from ipr.relay.preload import Beforehand
 from ipr.relay.standby import Standby
 from ipr.relay.timer import CallLater
 from ipr.relay.voice import Voice
@@ -41,7 +42,7 @@ class Listening:
         call_later: CallLater,
         inbound: Inbound,
         decider: Decider,
-        preload: Preload,
+        preload: CodeFile,
         history: CellHistory,
     ) -> None:
         self._voice = voice
@@ -52,6 +53,8 @@ class Listening:
         self._preload = preload
         self._history = history
         self._standbys: dict[Kernel, Standby] = {}
+        #: Subshells of the kernels before that clients may still name.
+        self._earlier: tuple[str, ...] = ()
         self.beforehand: Beforehand | None = None
 
     def expect(
@@ -70,11 +73,8 @@ class Listening:
         if standby is not None:
             standby.close()
 
-    def open(self, kernel: Kernel, earlier: tuple[str, ...]) -> Hearing:
-        """Hear the kernel that there is from here on.
-
-        :param earlier: subshells of the kernels before that clients may still name.
-        """
+    def open(self, kernel: Kernel) -> Hearing:
+        """Hear the kernel that there is from here on."""
         standby = self._standbys.pop(kernel, None)
         if standby is None:
             standby = self._standby(kernel, None, _nothing, _nothing)
@@ -84,7 +84,7 @@ class Listening:
             self._inbound.signer,
             self._greetings.info,
             self._call_later,
-            earlier,
+            self._earlier,
             self._inbound.replays,
             standby.errands,
             Ledger(Recording(self._history, kernel.generation, self._decider.now)),
@@ -116,8 +116,9 @@ class Listening:
 
         hearing.readiness.tell(self._greetings.info.learn, answers)
 
-    def close(self) -> None:
+    def close(self, conversation: Conversation) -> None:
         """The kernel that there was is gone; how its start went can still be read."""
+        self._earlier = conversation.subshells.known()
         if self.beforehand is not None:
             self.beforehand.stop()
 

@@ -1,9 +1,9 @@
 """A kernel that died while no cell ran, and what the next cell says of it.
 
-Knows which deaths nobody has heard of. Must not know messages beyond an
-execute_request's content, nor how anything is sent. A cell that was running
-says by itself why the kernel died; otherwise the first cell after it would
-just find its variables gone.
+Knows which deaths nobody has heard of, and what else no cell could say of a start. Must
+not know messages beyond an execute_request's content, nor how anything is sent. A cell
+that was running says by itself why the kernel died; otherwise the first cell after it
+would just find its variables gone.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ class Obituary:
     def __init__(self) -> None:
         self.pending = False
         self._text = ""
+        self._more = ""
 
     def ended(self, cause: Cause, *, seen: bool) -> None:
         """A kernel is gone.
@@ -29,11 +30,21 @@ class Obituary:
         :param seen: a cell was running, and its error says so.
         """
         if cause.ending is Ending.DIED and cause.followed and not seen:
-            self._text = cause.text
+            self._text = (
+                f"While no cell was running, {cause.text}. It was restarted; all"
+                " variables are gone.\n"
+            )
+            self._more = ""
             self.pending = True
         elif seen or cause.ending is Ending.ASKED:
             # That variables are gone is known by now.
+            self._text = self._more = ""
             self.pending = False
+
+    def add(self, text: str) -> None:
+        """Something went wrong in the kernel that there is, and no cell shows it."""
+        self._more += text
+        self.pending = True
 
     def heading(self, content: Mapping[str, object]) -> str | None:
         """Return what stands at the head of a cell; once, and None for most.
@@ -45,8 +56,6 @@ class Obituary:
             return None
         if content.get("store_history") is False:
             return None
+        text, self._text, self._more = self._text + self._more, "", ""
         self.pending = False
-        return (
-            f"While no cell was running, {self._text}. It was restarted; all variables"
-            " are gone.\n"
-        )
+        return text

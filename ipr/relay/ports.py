@@ -13,7 +13,8 @@ from twisted.internet.defer import Deferred
 from ipr.jupyter import magics
 from ipr.jupyter.wire import JSON, Frame
 from ipr.lifecycle.limits import Pace
-from ipr.relay.cells import Cell, Prepared
+from ipr.relay.cells import Cell
+from ipr.relay.restartcells import Prepared
 
 
 class FrontSide(Protocol):

@@ -11,45 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from twisted.internet import defer
-from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from ipr.jupyter.messages import Draft
+from ipr.relay.codefile import CodeFile
 from ipr.relay.errands import Errands
 from ipr.relay.readiness import Readiness
 from ipr.relay.silently import Outcome, Silently
 from ipr.relay.timer import CallLater
-
-
-class Preload:
-    """The file, for all kernels.
-
-    :param path: ``""``: there is none.
-    :param read: returns what is in it by now; fails with a sentence.
-    """
-
-    def __init__(self, path: str, read: Callable[[], Deferred[str]]) -> None:
-        self.path = path
-        self.read = read
-        self._language = ""
-
-    def misfit(self, info: Draft | None) -> str:
-        """Say why it is not for a kernel; it is for those of the first one's language.
-
-        :param info: the kernel's kernel_info_reply.
-        """
-        about = info.content.get("language_info") if info is not None else None
-        language = about.get("name") if isinstance(about, dict) else None
-        if not isinstance(language, str) or not language:
-            return ""
-        self._language = self._language or language
-        if language == self._language:
-            return ""
-        return f"it is for {self._language}, and this kernel's language is {language}"
-
-
-NO_PRELOAD = Preload("", lambda: defer.succeed(""))
 
 
 class Beforehand:
@@ -60,7 +28,7 @@ class Beforehand:
 
     def __init__(
         self,
-        preload: Preload,
+        preload: CodeFile,
         readiness: Readiness,
         errands: Errands,
         call_later: CallLater,

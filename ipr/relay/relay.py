@@ -13,7 +13,9 @@ hold_until_end        --               holds         --               the one th
                                                                       waits joins
 finish(cause)         answers; closed  --            a death that     --
                                                      nobody saw
-release               stand-ins        opens         info, welcomes   conclude; then
+release               stand-ins; what  holds         info, welcomes   --
+                      runs first
+and when that ran     --               opens         --               conclude; then
                                                                       held ones pass
 refuse(cause)         --               refuses;      info, welcomes   fail
                                        answers
@@ -37,18 +39,20 @@ from ipr.lifecycle.ports import Kernel
 from ipr.relay.business import Business
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Begun
+from ipr.relay.codefile import NO_FILE, CodeFile
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open, Refusing
 from ipr.relay.greetings import Greetings, Info
 from ipr.relay.hearing import Hearing
 from ipr.relay.inbound import Inbound
+from ipr.relay.initcode import InitCode
+from ipr.relay.initial import Initial
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
 from ipr.relay.listening import Listening
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
 from ipr.relay.ports import Changer, Commands, Decider, Desk, FrontSide
-from ipr.relay.preload import NO_PRELOAD, Preload
 from ipr.relay.quiet import Quiet
 from ipr.relay.remote import Remote
 from ipr.relay.restarts import Restarts
@@ -71,6 +75,7 @@ class Relay:
     :param commands: makes what carries out ``%ipr``, which looks at the relay.
     :param history: takes down the cells of all kernels.
     :param preload: what each kernel runs before anything else.
+    :param init: what it runs then, and clients see.
     """
 
     def __init__(
@@ -87,7 +92,8 @@ class Relay:
         changer: Changer,
         desk: Desk,
         history: CellHistory,
-        preload: Preload = NO_PRELOAD,
+        preload: CodeFile = NO_FILE,
+        init: InitCode | None = None,
     ) -> None:
         self.decider = decider(self)
         info = Info(synthetic_info)
@@ -97,6 +103,9 @@ class Relay:
         begun, current = Begun(), self._current
         self.restarts = Restarts(
             voice, self.gate, self.decider, changer, call_later, current, begun
+        )
+        self._initial = Initial(
+            voice, self.gate, self.restarts.under_way, greetings, init or InitCode()
         )
         interrupts = Interrupts(self.gate, self.restarts, call_later, current)
         business = Business(
@@ -119,7 +128,6 @@ class Relay:
         )
         self._quiet = Quiet(self.gate, self.decider.now, self.restarts)
         self._hearing: Hearing | None = None
-        self._subshells: tuple[str, ...] = ()
 
     # --- what others ask ----------------------------------------------------
 
@@ -186,12 +194,13 @@ class Relay:
         """An inner kernel is coming up, or one that has waited takes over."""
         self.voice.kernel_coming()
         self.greetings.kernel_coming()
-        self._hearing = self._listening.open(kernel, self._subshells)
+        self._hearing = self._listening.open(kernel)
         self.gate.set(Holding())
         self._listening.tell(self._hearing)
 
     def hold(self) -> None:
         """There is no kernel for now: keep what comes."""
+        self._initial.stop()
         self.gate.set(Holding())
         wanted = self.restarts.kernel_gone() or self.ledger.inputs
         # JupyterLab refuses every cell, %restart too, while it believes that
@@ -203,6 +212,7 @@ class Relay:
 
     def hold_until_end(self) -> None:
         """There is no kernel any more: keep what comes, for the end to answer."""
+        self._initial.stop()
         self.gate.set(Holding())
         self.restarts.kernel_gone()
 
@@ -212,22 +222,27 @@ class Relay:
         cause = self.inbound.business.notices.explained(cause)
         if hearing is not None:
             hearing.close()
-            self._listening.close()
             conversation = hearing.conversation
-            self._subshells = conversation.subshells.known()
+            self._listening.close(conversation)
             self.greetings.obituary.ended(cause, seen=conversation.seen)
             conversation.finish(cause)
+            self._initial.finish(cause)
 
     def release(self, generation: int) -> None:
-        """The kernel is ready: tell who waits for it, pass on what was held."""
+        """The kernel is ready: run what comes before all cells, then let these pass."""
         hearing = self._hearing
         if hearing is None:
             return
         hearing.believe()
         conversation = hearing.conversation
         conversation.subshells.prepare()
-        self.gate.set(Open(conversation))
         self.greetings.kernel_ready()
+        self.gate.set(Holding(conversation))
+        self._initial.run(conversation, partial(self._open, conversation, generation))
+
+    def _open(self, conversation: Conversation, generation: int) -> None:
+        """Tell who waits for the kernel, pass on what was held."""
+        self.gate.set(Open(conversation))
         if not self.restarts.kernel_ready(conversation) and generation > 1:
             # JupyterLab would show "starting" until the next cell.
             self.voice.announce(messages.IDLE, "execute_request")
@@ -243,6 +258,7 @@ class Relay:
         """The daemon goes: answer everything that is still open."""
         cause = self.inbound.business.notices.explained(cause)
         self.greetings.stop_waiting()
+        self._initial.stop()
         self.restarts.end()
         self.inbound.business.owner.end()
         self._refuse(Refusing(cause))
@@ -251,7 +267,7 @@ class Relay:
         self.restarts.begun.end(failure(cause))
         if self._hearing is not None:
             self._hearing.close()
-            self._listening.close()
+            self._listening.close(self._hearing.conversation)
             self._hearing.conversation.stop()
 
     def ask_to_go(self) -> None:

@@ -16,12 +16,13 @@ from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.limits import Pace
 from ipr.relay import turneffects as fx
 from ipr.relay import turnevents as events
-from ipr.relay.cells import Begun, Ordered, Post, RestartCell, Wanted
+from ipr.relay.cells import Begun, Post
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding
 from ipr.relay.lines import cell_of
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.request import Request
+from ipr.relay.restartcells import Ordered, RestartCell, Wanted
 from ipr.relay.timer import CallLater
 from ipr.relay.turns import Turn
 from ipr.relay.underway import UnderWay

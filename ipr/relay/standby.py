@@ -15,8 +15,9 @@ from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Replays, Signer
 from ipr.jupyter.wire import CONTENT, JSON, Envelope, Frame, Malformed, split
 from ipr.lifecycle.ports import Kernel
+from ipr.relay.codefile import CodeFile
 from ipr.relay.errands import Errands
-from ipr.relay.preload import Beforehand, Preload
+from ipr.relay.preload import Beforehand
 from ipr.relay.readiness import Readiness
 from ipr.relay.timer import CallLater
 
@@ -39,7 +40,7 @@ class Standby:
         signer: Signer,
         replays: Replays,
         call_later: CallLater,
-        preload: Preload,
+        preload: CodeFile,
         question: Draft | None,
         told: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],

@@ -10,9 +10,9 @@ from collections.abc import Callable
 
 from twisted.logger import Logger
 
-from ipr.relay.cells import RestartCell
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
+from ipr.relay.restartcells import RestartCell
 from ipr.relay.timer import CallLater, Timer
 
 #: Seconds until a cell that restarts says so; most are done by then.
@@ -25,6 +25,7 @@ class UnderWay:
     :param now: monotonic seconds.
     :ivar unheard: one is under way that no cell asked for, and of which the clients
         have not heard.
+    :ivar also: what else has been done by the time that the new kernel takes cells.
     """
 
     def __init__(self, call_later: CallLater, now: Callable[[], float]) -> None:
@@ -34,6 +35,7 @@ class UnderWay:
         self._began = 0.0
         self.cells: list[RestartCell] = []
         self.unheard = False
+        self.also = ""
 
     def add(self, cell: RestartCell) -> None:
         """Take one along."""
@@ -48,27 +50,44 @@ class UnderWay:
         if not self._quiet.running:
             self._show()
 
+    @property
+    def shown_in(self) -> RestartCell | None:
+        """The cell that shows what runs in the new kernel: the latest one, if any."""
+        return next((cell for cell in reversed(self.cells) if cell.visible), None)
+
+    def runs(self, cell: RestartCell, what: str) -> None:
+        """The new kernel runs something before all else, under this cell."""
+        self._quiet.stop()
+        cell.runs(f"{self.summary()}; running {what} ...")
+
+    def leave(self, cell: RestartCell) -> None:
+        """Let one end by itself."""
+        self.cells = [other for other in self.cells if other is not cell]
+
     def over(self) -> list[RestartCell]:
         """Return those that took part."""
         self._quiet.stop()
         self.unheard = False
+        self.also = ""
         cells, self.cells = self.cells, []
         return cells
 
     def conclude(self, conversation: Conversation) -> bool:
         """The new kernel is ready; return whether a cell shows it."""
+        text, above = self.summary(), bool(self.also)
         cells = self.over()
         for cell in cells:
-            cell.conclude(self._summary())
+            cell.conclude(text, above=above)
             if cell.wanted.restart.rest:
                 _run_rest(conversation, cell)
             else:
                 cell.succeed()
         return any(cell.visible for cell in cells)
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
         """Say what has been done; "%ipr status" has the process ids."""
-        return f"restarted in place, {self._now() - self._began:.2f} s"
+        also = f", {self.also}" if self.also else ""
+        return f"restarted in place, {self._now() - self._began:.2f} s{also}"
 
     def _show(self) -> None:
         for cell in self.cells:

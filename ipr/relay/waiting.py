@@ -15,12 +15,13 @@ from twisted.python.failure import Failure as Reason
 from ipr.jupyter.messages import Failure
 from ipr.relay import turneffects as fx
 from ipr.relay import turnevents as events
-from ipr.relay.cells import Begun, Prepared, RestartCell
+from ipr.relay.cells import Begun
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
 from ipr.relay.lines import run_lines
 from ipr.relay.ports import Changer
 from ipr.relay.request import Request
+from ipr.relay.restartcells import Prepared, RestartCell
 from ipr.relay.timer import CallLater, Timer
 from ipr.relay.turns import Before, LinesWent, Turns
 from ipr.relay.turntable import step

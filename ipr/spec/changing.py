@@ -141,19 +141,19 @@ def _daemon_options(
 
 
 def _without_file(words: Sequence[str], *, far: bool) -> list[str]:
-    """Return the words without ``--preload`` where its file is on the far side.
+    """Return the words without ``--preload`` and ``--init`` where files are far away.
 
     :raises Usage: its path would mean another file in each folder.
     """
     checked = list(words)
     for at, word in enumerate(words):
         name, equals, path = word.partition("=")
-        if name != "--preload":
+        if name not in ("--preload", "--init"):
             continue
         count = 1 if equals else 2
         path = path if equals else "".join(words[at + 1 : at + 2])
         if path and not path.startswith(("/", "~")):
-            raise Usage("--preload needs an absolute path: kernels start in any folder")
+            raise Usage(f"{name} needs an absolute path: kernels start in any folder")
         if far:
             checked[at : at + count] = []
             return _without_file(checked, far=far)

@@ -18,7 +18,7 @@ from ipr.jupyter.magics import Changes
 from ipr.kernel import apart, startable
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
-from ipr.relay.cells import Prepared
+from ipr.relay.restartcells import Prepared
 from tests.case import Case
 from tests.fakes import FakeReactor
 

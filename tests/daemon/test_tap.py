@@ -66,6 +66,7 @@ class OptionsTests(Case):
             "--keep-detached",
             "--standby=full",
             f"--preload={__file__}",
+            f"--init={__file__}",
             "--max-held=1",
             "--replay-limit=2",
             "--abandoned-timeout=3600",

@@ -12,7 +12,8 @@ from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import dumps, split
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.cellhistory import CellHistory
-from ipr.relay.preload import NO_PRELOAD
+from ipr.relay.codefile import NO_FILE
+from ipr.relay.initcode import InitCode
 from ipr.relay.relay import Relay
 from tests.case import Case
 from tests.fakes import (
@@ -76,7 +77,8 @@ class RelayCase(Case):
 
     max_held = 1 << 20
     signer: Signer = SIGNER
-    preload = NO_PRELOAD
+    preload = NO_FILE
+    init: InitCode | None = None
 
     def setUp(self) -> None:
         self.clock = self.make_clock()
@@ -102,6 +104,7 @@ class RelayCase(Case):
             desk=self.desk,
             history=self.history,
             preload=self.preload,
+            init=self.init,
         )
         # Who sends cells here is a console, where nothing else is said.
         for client in (b"ann", b"bob"):

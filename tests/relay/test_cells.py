@@ -8,8 +8,9 @@ from ipr.jupyter import messages
 from ipr.jupyter.magics import Restart
 from ipr.jupyter.messages import BUSY, IDLE, Draft, Failure
 from ipr.relay.answers import Publish, Reply, Steps
-from ipr.relay.cells import Cell, RestartCell, Wanted
+from ipr.relay.cells import Cell
 from ipr.relay.request import Request
+from ipr.relay.restartcells import RestartCell, Wanted
 from tests.case import Case
 from tests.fakes import FakeChanger, FakePrepared
 from tests.requests import request

@@ -6,7 +6,7 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail, succeed
 
-from ipr.relay.preload import Preload
+from ipr.relay.codefile import CodeFile
 from ipr.relay.silently import Outcome
 from tests.fakes import FakeInner
 from tests.relay.relay_case import DIED, INFO, RelayCase
@@ -16,7 +16,7 @@ from tests.requests import body, header
 class PreloadTests(RelayCase):
     def setUp(self) -> None:
         self.reads: list[Deferred[str]] = []
-        self.preload = Preload("/code.py", lambda: self.reads.pop(0))
+        self.preload = CodeFile("/code.py", lambda: self.reads.pop(0))
         super().setUp()
 
     def answer(self, language: str = "python") -> None:

@@ -409,14 +409,15 @@ def test_around_a_launcher(home: Home) -> None:
     assert home.run("install", "slurm").err == "", "it stays there"
 
 
-def test_preload_file_is_looked_at_where_it_will_be(home: Home) -> None:
+@pytest.mark.parametrize("option", ["--preload", "--init"])
+def test_file_of_code_is_looked_at_where_it_will_be(home: Home, option: str) -> None:
     """Here when it is read here, and not on the far side."""
     home.add("ir", shapes.IRKERNEL)
     home.add("slurm", shapes.SLURM)
     file = home.folder / "first.py"
 
     def install(name: str, path: object, *more: str) -> tuple[int, str]:
-        ran = home.run("install", *more, name, "--", f"--preload={path}")
+        ran = home.run("install", *more, name, "--", f"{option}={path}")
         return ran.code, ran.err
 
     code, said = install("ir", file)
@@ -425,6 +426,6 @@ def test_preload_file_is_looked_at_where_it_will_be(home: Home) -> None:
     file.write_text("import os")
     code, said = install("ir", "first.py")
     assert code == 2
-    assert "--preload needs an absolute path: kernels start in any folder" in said
+    assert f"{option} needs an absolute path: kernels start in any folder" in said
     assert install("ir", file) == (0, "")
     assert install("slurm", "/far/away.py", "--inside") == (0, "")
