@@ -17,6 +17,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal
+    from _socket import socket
     from collections.abc import Mapping
     from types import FrameType
     from typing import Any
@@ -117,23 +118,29 @@ def _start(
     beside = os.path.dirname(os.path.abspath(values["connection_file"]))
     folders = places.fresh(beside)
     forked = guardian.try_fork(folders)
-    from ipr.boot import connection, first
+    from ipr.boot import connection, first, held
 
-    first.forget_made_up_locale()
     try:
         outer = connection.read(values["connection_file"])
     except connection.BadConnectionFile as error:
         guardian.dismiss(forked)
         return _complain(error, 1)
+    # Before the inner kernel can take one of them.
+    ports = held.hold(outer)
+    first.forget_made_up_locale()
     planned = first.plan(values, command, outer, appended)
     planned = first.prepare(planned, values["inner_transport"], folders, forked)
 
     # From here on the inner kernel's own start hides what we import.
-    return _run(planned, values, parent, told)
+    return _run(planned, values, parent, told, ports)
 
 
 def _run(
-    planned: Plan, values: dict[str, Any], parent: int, told: tuple[str, ...]
+    planned: Plan,
+    values: dict[str, Any],
+    parent: int,
+    told: tuple[str, ...],
+    ports: list[socket],
 ) -> int:
     # Nothing of what is imported is garbage. The daemon sets thresholds of its own.
     gc.disable()
@@ -164,6 +171,8 @@ def _run(
         daemon.start()
     except (CannotListen, ValueError) as error:
         return _complain(error, 1)
+    for held in ports:
+        held.close()
 
     _hear_signals(reactor, daemon)
     if not daemon.ended:

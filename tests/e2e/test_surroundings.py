@@ -284,3 +284,31 @@ def test_changes_that_kill_every_kernel(kernel: Kernel) -> None:
     assert "run %restart --reset to start one without" in reply.content["evalue"]
     client.run("%restart --reset")
     assert client.value("1 + 1") == "2"
+
+
+#: A kernel that first looks which ports of the front anybody could take.
+LOOKING = """
+import contextlib, json, os, runpy, socket, sys
+name = os.path.basename(sys.argv[-1])
+with open(os.path.join(os.environ["JUPYTER_RUNTIME_DIR"], name)) as file:
+    front = json.load(file)
+free = []
+for field, port in front.items():
+    if field.endswith("_port"):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((front["ip"], port))
+            free.append(field)
+with open("free", "w") as file:
+    json.dump(free, file)
+sys.argv = ["ipykernel_launcher", *sys.argv[1:]]
+runpy.run_module("ipykernel_launcher", run_name="__main__")
+"""
+
+
+def test_first_kernel_is_given_no_port_of_the_front(place: Place) -> None:
+    """It starts before the front listens, and asks for ports that are free."""
+    argv = [sys.executable, "-c", LOOKING, "-f", "{connection_file}"]
+    kernel = Kernel(place, place.wrapped_spec(argv))
+    kernel.client().run("1")
+    with open(os.path.join(place.work, "free")) as file:
+        assert json.load(file) == []
