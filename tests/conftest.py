@@ -56,6 +56,7 @@ NIGHTLY = {
     "e2e/test_terminal.py",
     "kernels/test_standby.py",
     "places/test_slurm_clock.py",
+    "places/test_ssh_tunnels.py",
 }
 
 #: Folders whose tests share what a machine has once (a Slurm, a second user): of these
