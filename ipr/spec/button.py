@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -31,10 +32,14 @@ _AGAIN = "and restart the server"
 
 @attrs.frozen
 class Obstacle:
-    """Why it is not in place: the reason, and what to do, "" if nothing can be."""
+    """Why it is not in place: the reason, and what to do, "" if nothing can be.
+
+    :ivar hides: there is no button, since the server does not show the kernelspec.
+    """
 
     reason: str
     mend: str = ""
+    hides: bool = False
 
 
 def use_provisioner() -> None:
@@ -106,10 +111,7 @@ def obstacle(standing: Standing) -> Obstacle | None:
         )
     state = _state_in(python)
     if not state:
-        return Obstacle(
-            f"the Jupyter server's Python, {python}, has no ipr, or an older one",
-            f"{python} -m pip install inplace_restarter, {_AGAIN}",
-        )
+        return _without_ipr(python, standing.found.name, hides=name == PROVISIONER)
     if name == PROVISIONER:
         return None
     if extension.other_default():
@@ -126,6 +128,15 @@ def obstacle(standing: Standing) -> Obstacle | None:
         return None
     enable = f"jupyter server extension enable --sys-prefix {extension.MODULE}"
     return Obstacle(reasons[state], f"{enable}, {_AGAIN}")
+
+
+def _without_ipr(python: str, name: str, *, hides: bool) -> Obstacle:
+    reason = f"the Jupyter server's Python, {python}, has no ipr, or an older one"
+    mend = f"{python} -m pip install inplace_restarter, {_AGAIN}"
+    if hides:
+        reason = f"it names ipr's kernel provisioner, and {reason}"
+        mend += f"; or: ipr-spec install --no-provisioner {shlex.quote(name)}"
+    return Obstacle(reason, mend, hides)
 
 
 def _server() -> str:
@@ -175,10 +186,13 @@ def report(found: Obstacle | None) -> None:
     if found is None:
         print("The Restart button of a Jupyter server here does so as well.")
         return
-    print("The Restart button ends the process, and the job with it, since")
+    if found.hides:
+        print("The Jupyter server here does not show this kernelspec, since")
+    else:
+        print("The Restart button ends the process, and the job with it, since")
     _show(found.reason)
     if found.mend:
-        print("To have it restart in place:")
+        print(f"To have it {'shown' if found.hides else 'restart in place'}:")
         _show(found.mend)
 
 

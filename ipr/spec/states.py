@@ -19,7 +19,7 @@ import attrs
 from ipr.spec import copies, farside, folders
 from ipr.spec.errors import SpecError
 from ipr.spec.folders import Kernelspec
-from ipr.spec.restoring import restored
+from ipr.spec.restoring import names_our_provisioner, restored
 from ipr.spec.wrapping import Wrapping, obstacle_to, wrapping_of
 
 INSTALLED = "installed"
@@ -70,7 +70,7 @@ def standing(found: Kernelspec) -> Standing:
         assert isinstance(argv, list)
         far = farside.kernel_cmd_at(argv) is not None
         detail = "remote_ikernel" if far else os.path.basename(argv[0])
-        return Standing(found, INSIDE, detail, wrapped)
+        return Standing(found, INSIDE, _and_hidden(detail, found), wrapped)
     lacking = _lacking(wrapped.python)
     if lacking:
         mend = f"'ipr-spec install {shlex.quote(found.name)}' mends it"
@@ -78,7 +78,14 @@ def standing(found: Kernelspec) -> Standing:
         return Standing(found, INSTALLED, detail, wrapped, broken=True)
     source = copies.copied_from(found.folder)
     detail = "" if source is None else f"a copy of {source}"
-    return Standing(found, INSTALLED, detail, wrapped)
+    return Standing(found, INSTALLED, _and_hidden(detail, found), wrapped)
+
+
+def _and_hidden(detail: str, found: Kernelspec) -> str:
+    """Add what Jupyter makes of a kernelspec that names our provisioner."""
+    hidden = names_our_provisioner(found.spec)
+    where = "hidden in environments without ipr"
+    return "; ".join(filter(None, (detail, where if hidden else "")))
 
 
 #: Whether an interpreter finds ipr, when started as it is for the daemon.

@@ -102,6 +102,12 @@ def test_server_of_another_environment_is_asked(
     assert found is not None
     assert f"{without}/bin/python, has no ipr" in found.reason
     assert found.mend.startswith(f"{without}/bin/python -m pip install")
+    assert not found.hides
+    hidden = obstacle(kernel_provisioner={"provisioner_name": "ipr-provisioner"})
+    assert hidden is not None
+    assert hidden.hides
+    assert hidden.reason.startswith("it names ipr's kernel provisioner, and the")
+    assert hidden.mend.endswith("; or: ipr-spec install --no-provisioner r")
     script.write_text(f"#!{home.python}\n")
     found = obstacle()
     # Its server exists, and nothing enables the extension there.
@@ -116,7 +122,10 @@ def test_server_of_another_environment_is_asked(
 
 def test_report_fits_the_screen(capsys: pytest.CaptureFixture[str]) -> None:
     button.report(button.Obstacle("word " * 40, "mend " * 40))
+    button.report(button.Obstacle("word " * 40, "mend " * 40, hides=True))
     button.report(None)
     lines = capsys.readouterr().out.splitlines()
+    assert "The Jupyter server here does not show this kernelspec, since" in lines
+    assert "To have it shown:" in lines
     assert max(map(len, lines)) <= 80
     assert "as well" in lines[-1]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sysconfig
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.spec import shapes
-from tests.spec.home import Home, kept
+from tests.spec.home import PATIENCE, Home, kept, make_environment
 
 OURS = {"provisioner_name": "ipr-provisioner"}
 FOREIGN = {"provisioner_name": "slurm-provisioner", "config": {"queue": "long"}}
@@ -54,6 +56,60 @@ def test_install_says_what_it_hides(home: Home) -> None:
     assert ran.out == "installed on 'ir'\n"
     assert "Jupyter hides it wherever ipr is not installed" in ran.err
     assert "--no-provisioner ir" in ran.err
+
+
+def test_list_says_what_it_hides(home: Home) -> None:
+    home.add("ir", shapes.IRKERNEL)
+    home.run("install", "ir")
+    assert home.listed()["ir"]["detail"] == ""
+    home.run("install", "--provisioner", "ir")
+    assert home.listed()["ir"]["detail"] == "hidden in environments without ipr"
+
+
+@pytest.fixture
+def without_ipr(tmp_path: Path) -> Path:
+    """:return: the interpreter of an environment with Jupyter, but not with ipr."""
+    folder = make_environment(tmp_path / "without", with_ipr=False)
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    for there in Path(sysconfig.get_path("purelib")).iterdir():
+        if "inplace_restarter" not in there.name:
+            (packages / there.name).symlink_to(there)
+    (pth,) = folder.glob("lib/python*/site-packages/neighbours.pth")
+    pth.write_text(f"{packages}\n")
+    return folder / "bin" / "python"
+
+
+@pytest.mark.slow
+def test_is_hidden_where_ipr_is_missing_and_nothing_else_is(
+    home: Home, without_ipr: Path
+) -> None:
+    def shown() -> set[str]:
+        command = [
+            str(without_ipr),
+            "-m",
+            "jupyter_client.kernelspecapp",
+            "list",
+            "--json",
+        ]
+        done = subprocess.run(
+            command,
+            env=home.env,
+            # Not the clone, which says itself that it is installed.
+            cwd=home.folder,
+            capture_output=True,
+            check=True,
+            timeout=PATIENCE,
+        )
+        return set(json.loads(done.stdout)["kernelspecs"]) & {"one", "two", "plain"}
+
+    for name in ("one", "two", "plain"):
+        home.add(name, shapes.IRKERNEL)
+    home.run("install", "--provisioner", "one")
+    home.run("install", "two")
+    assert shown() == {"two", "plain"}
+    home.run("install", "--no-provisioner", "one")
+    assert shown() == {"one", "two", "plain"}
 
 
 def test_stays_until_it_is_taken_out(home: Home) -> None:
