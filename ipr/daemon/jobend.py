@@ -112,8 +112,10 @@ class JobEnd:
     def _question(self, point: float) -> Deferred[None]:
         """Ask, unless that would take the question from what is due last."""
         left = self.left
-        later = (p.before < point for p in self._ahead if left and left > p.before)
-        if self._questions <= any(later) or not self.spend():
+        later = any(
+            p.before < point and (left is None or p.before < left) for p in self._ahead
+        )
+        if self._questions <= later or not self.spend():
             return succeed(None)
         return self._ask().addCallbacks(self._learned, _unknown)
 

@@ -202,6 +202,8 @@ class JobEndTests(Case):
             self.addCleanup(job.stop)
             job.start()
             job.look()
+            job.look()
+            self.assertEqual(len(asked), 2)
             asked[first].callback(570.0)
             asked[second].callback(570.0)
             job.look()
