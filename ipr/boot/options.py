@@ -108,6 +108,15 @@ OPTIONS = (
     Option("deadline", "", "TIME", 0.0, moment,
            "when the job ends, as 2026-11-29T18:00, where its scheduler cannot be"
            " asked (Slurm, Grid Engine, HTCondor, LSF and PBS can)"),
+    Option("before-end", "", "FILE", "", program,
+           "code to run in the kernel before the job ends, in the kernel's language: a"
+           " checkpoint; while a cell runs in a subshell, where the kernel has those,"
+           " else after the cell"),
+    Option("before-end-at", "", "SECONDS", 120.0, seconds,
+           "run it this long before the end (default: 120); where that has not come,"
+           " when the scheduler ends the job"),
+    Option("before-end-interrupt", "", "", False, bool,
+           "interrupt the running cell first"),
     Option("memory-interrupt", "", "PERCENT", 0, count,
            "interrupt the running cell when the job uses this much of its memory;"
            " 0: never (default: 0)"),

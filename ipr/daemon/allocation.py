@@ -10,9 +10,11 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ipr.boot import plainfile
-from ipr.daemon import schedulers
+from ipr.daemon import preloading, schedulers
+from ipr.daemon.beforeend import BeforeEnd, Runner
 from ipr.daemon.jobend import SLACK, JobEnd, Point
 from ipr.daemon.memorywatch import MemoryWatch
 from ipr.daemon.schedulers import Job
@@ -20,71 +22,109 @@ from ipr.daemon.status import Row, size, span
 from ipr.daemon.timeleft import TimeLeft
 from ipr.kernel import memory
 from ipr.kernel.memory import Usage
-from ipr.kernel.reactor import Asking
+from ipr.kernel.reactor import Reactor
 
 #: Signals by which schedulers announce the end: Slurm's ``--signal``, Grid Engine's
 #: ``s_rt`` and ``-notify``, a limit of CPU time.
 WARNINGS = frozenset((signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU))
 
 
+#: Seconds between SIGTERM and SIGKILL where no scheduler is known: Kubernetes's.
+USUAL_GRACE = 30.0
+#: Seconds of these that are needed to end the kernel.
+OUR_TIME = 10.0
+
+
 class Allocation:
     """One job, or a deadline that the user has set; or neither.
 
-    :param deadline: seconds since 1970; 0: none was given.
-    :param points: seconds before the end at which its user is told.
+    :param options: by :attr:`ipr.boot.options.Option.key`.
     :param say: shows what a call of its argument returns, where the user looks.
-    :param most: share of its memory above which the running cell is interrupted; 0:
-        it never is.
-    :param interrupt: interrupts it.
+    :param interrupt: interrupts the running cell.
+    :param runner: returns what runs code in the kernel.
     """
 
     def __init__(
         self,
-        reactor: Asking,
+        reactor: Reactor,
         environ: Mapping[str, str],
-        deadline: float,
-        points: Sequence[float],
+        options: Mapping[str, Any],
         say: Callable[[Callable[[], str]], None],
-        most: float,
         interrupt: Callable[[], None],
+        runner: Callable[[], Runner],
     ) -> None:
         self._job = schedulers.job_of(environ)
         self._node = environ.get("SLURMD_NODENAME") or platform.node()
         self._say = say
-        asked = TimeLeft(reactor, environ, self._job, deadline, time.time)
-        self._known = asked.known
-        self._end = JobEnd(
-            reactor, asked.ask, [Point(point, self._near) for point in points]
+        deadline = options["deadline"]
+        self._asked = asked = TimeLeft(reactor, environ, self._job, deadline, time.time)
+        self._checkpoint = BeforeEnd(
+            reactor,
+            preloading.made(reactor, options["before_end"]),
+            options["before_end_at"],
+            options["before_end_interrupt"],
+            runner,
+            self._saved,
         )
+        #: The end for which it has run, in the clock's seconds.
+        self._saved_for = -math.inf
+        self._end = JobEnd(reactor, asked.ask, self._points(options["warn_before"]))
+        #: Why SIGTERM has come, once it has.
+        self._why = ""
         self._interrupt = interrupt
+        most = options["memory_interrupt"] / 100
         self._memory = MemoryWatch(
             reactor, memory.job, self._full, most, self._too_full
         )
 
     def start(self) -> None:
         """Find out how long it is."""
-        if self._known:
+        if self._asked.known:
             self._end.start()
         self._memory.start()
 
     def stop(self) -> None:
         """Say nothing more."""
         self._end.stop()
+        self._checkpoint.close()
         self._memory.stop()
 
-    def row(self) -> Row | None:
-        """Return what ``%ipr status`` shows; None outside of a job."""
+    def rows(self) -> list[Row]:
+        """Return what ``%ipr status`` shows; nothing outside of a job."""
+        known = self._asked.known
+        at = f"runs when {_span(self._checkpoint.before)} are left"
+        saving = self._checkpoint.rows(at if known else "never runs: no end is known")
         left = self._end.left
         told = f"time left {'unknown' if left is None else _span(left)}"
         if self._job is None:
-            return Row("deadline", told) if self._known else None
+            return [*([Row("deadline", told)] if known else []), *saving]
         where = f"{_number(self._job)} on {self._node}"
-        return Row(f"{self._job.scheduler.name} job", f"{where}, {told}")
+        return [Row(f"{self._job.scheduler.name} job", f"{where}, {told}"), *saving]
 
     def signalled(self, number: int) -> None:
         """A signal came that may announce the end."""
-        if self._known and number in WARNINGS:
+        if self._asked.known and number in WARNINGS:
             self._end.look()
+
+    def ending(
+        self, explain: Callable[[str], None], then: Callable[[bool], None]
+    ) -> None:
+        """Use what the scheduler leaves between SIGTERM and SIGKILL.
+
+        :param explain: called with why it may have come.
+        :param then: called when everything is saved, with whether that ended by
+            itself; at once outside of a job, or when nothing is to be saved.
+        """
+        if not self._why and (why := self.last_words()):
+            self._why = why
+            explain(why)
+            if not _same(self._end.when, self._saved_for):
+                self._save(self._mercy(), waits=False)
+        self._checkpoint.when_over(self._mercy(), then)
+
+    def _mercy(self) -> float:
+        grace = self._job.scheduler.grace if self._job is not None else USUAL_GRACE
+        return max(grace - OUR_TIME, grace / 2)
 
     def last_words(self) -> str:
         """Return why SIGTERM may have come; ``""`` outside of a job."""
@@ -110,23 +150,43 @@ class Allocation:
         self._say(lambda: words)
         self._interrupt()
 
+    def _points(self, warnings: Sequence[float]) -> list[Point]:
+        points = [Point(before, self._near) for before in warnings]
+        if self._checkpoint.wanted:
+            # First: what is said at the same moment is to say that it runs.
+            points.insert(0, Point(self._checkpoint.before, self._due, halves=True))
+        return points
+
     def _near(self) -> None:
         self._say(self._warning)
+
+    def _due(self) -> None:
+        self._save(self._end.left or 0.0, waits=True)
+
+    def _save(self, seconds: float, *, waits: bool) -> None:
+        self._saved_for = self._end.when
+        self._checkpoint.run(seconds, waits=waits)
+
+    def _saved(self) -> None:
+        self._say(self._checkpoint.words if self._why else self._warning)
 
     def _warning(self) -> str:
         left = self._end.left
         soon = _span(left or 0.0)
+        ends = f"{self._subject()} ends in {soon}, and this kernel with it."
         if self._job is None:
-            return f"The deadline of this kernel is in {soon}. Save what you need."
-        return (
-            f"{self._subject()} ends in {soon}, and this kernel with it."
-            " Save what you need."
-        )
+            ends = f"The deadline of this kernel is in {soon}."
+        return f"{ends} Save what you need. {self._checkpoint.words()}".rstrip()
 
     def _subject(self) -> str:
         if self._job is None:
             return "This kernel"
         return f"{self._job.scheduler.name} job {_number(self._job)}"
+
+
+def _same(one: float, other: float) -> bool:
+    """Whether two ends are one: a scheduler's answer is in whole seconds."""
+    return one == other or abs(one - other) <= SLACK
 
 
 def _share(usage: Usage) -> str:

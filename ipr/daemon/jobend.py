@@ -70,6 +70,11 @@ class JobEnd:
         """Seconds until the end, as far as known; ``inf``: there is no limit."""
         return None if self._ends is None else self._ends - self._clock.seconds()
 
+    @property
+    def when(self) -> float:
+        """The end, in the clock's seconds, as far as known; ``inf``: it is not."""
+        return math.inf if self._ends is None else self._ends
+
     def start(self) -> None:
         """Ask for the first time."""
         self._questions = max(MOST_ASKED, 1 + len({p.before for p in self._points}))

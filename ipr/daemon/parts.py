@@ -54,7 +54,7 @@ class CannotListen(Exception):
 class Parts:
     """The parts of one daemon, from its first socket to its last.
 
-    :param row: returns the row of the scheduler's job, if there is one.
+    :param rows: returns what there is to be said of the scheduler's job.
     :param daemon: is told when it is over.
     :raises CannotListen: when a front address is taken.
     """
@@ -65,7 +65,7 @@ class Parts:
         planned: Plan,
         options: Mapping[str, Any],
         log: Log,
-        row: Callable[[], Row | None],
+        rows: Callable[[], list[Row]],
         daemon: Lifetime,
     ) -> None:
         self._reactor = reactor
@@ -79,7 +79,7 @@ class Parts:
         signer = Signer(outer.key.encode(), outer.signature_scheme)
         self._front = front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel()
-        report = Report(reactor, next_kernel, log, outer.path, row)
+        report = Report(reactor, next_kernel, log, outer.path, rows)
         history = CellHistory(options["replay_limit"] << 20)
         self.relay = Relay(
             front,

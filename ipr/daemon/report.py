@@ -35,7 +35,7 @@ class Report:
     """Looks at the parts of the daemon, from its start on.
 
     :param path: of the clients' connection file.
-    :param job: returns the row of the scheduler's job, if there is one.
+    :param job: returns what there is to be said of the scheduler's job.
     :ivar started_at: when, in the reactor's seconds.
     """
 
@@ -45,7 +45,7 @@ class Report:
         next_kernel: NextKernel,
         log: Log,
         path: str,
-        job: Callable[[], Row | None],
+        job: Callable[[], list[Row]],
     ) -> None:
         self._reactor = reactor
         self._next_kernel = next_kernel
@@ -56,7 +56,6 @@ class Report:
 
     def rows(self, relay: Relay, restarter: Restarter) -> list[Row]:
         """Return the table."""
-        job = self._job()
         return [
             *_state(relay, restarter),
             *_process(restarter),
@@ -69,7 +68,7 @@ class Report:
             Row("clients", str(relay.subscribers)),
             Row("Restart button", _button(relay.owned)),
             *self._daemon(),
-            *([job] if job else []),
+            *self._job(),
         ]
 
     def age(self, when: float) -> float:

@@ -3,7 +3,9 @@
 Knows by which variables a job is recognised, and how its scheduler says how much time
 is left. Must not know who asks, or when. Each row of :data:`SCHEDULERS` is one of them.
 
-Sources: squeue(1) "%L"; qstat(1) of Grid Engine; qstat(1B) of PBS Professional,
+Sources: squeue(1) "%L"; slurm.conf(5) "KillWait"; queue_conf(5) "notify"; PBS
+Professional's "kill_delay"; LSF's "JOB_TERMINATE_INTERVAL"; HTCondor's
+"job_max_vacate_time"; qstat(1) of Grid Engine; qstat(1B) of PBS Professional,
 "Resource_List.walltime"; bjobs(1) of LSF, "time_left"; HTCondor's manual, "Job ClassAd
 Attributes".
 """
@@ -33,12 +35,14 @@ class Scheduler:
     :ivar query: a command that says more, with ``{job}`` in it; empty: none.
     :ivar left: reads the seconds that are left out of the answer: ``inf`` without a
         limit, None when it does not say.
+    :ivar grace: seconds between SIGTERM and SIGKILL, unless the site has changed that.
     """
 
     name: str
     variables: tuple[str, ...]
     query: tuple[str, ...]
     left: Callable[[str], float | None]
+    grace: float
 
 
 @attrs.frozen
@@ -102,13 +106,13 @@ def _nothing(_answer: str) -> None:
 # fmt: off
 SCHEDULERS = (
     Scheduler("Slurm", ("SLURM_JOB_ID",),
-              ("squeue", "-h", "-j", "{job}", "-o", "%L"), _slurm),
-    Scheduler("HTCondor", ("_CONDOR_JOB_AD",), (), _nothing),
+              ("squeue", "-h", "-j", "{job}", "-o", "%L"), _slurm, 30.0),
+    Scheduler("HTCondor", ("_CONDOR_JOB_AD",), (), _nothing, 600.0),
     Scheduler("LSF", ("LSB_JOBID",),
-              ("bjobs", "-noheader", "-o", "time_left", "{job}"), _lsf),
-    Scheduler("PBS", ("PBS_JOBID",), ("qstat", "-f", "{job}"), _pbs),
+              ("bjobs", "-noheader", "-o", "time_left", "{job}"), _lsf, 10.0),
+    Scheduler("PBS", ("PBS_JOBID",), ("qstat", "-f", "{job}"), _pbs, 10.0),
     Scheduler("Grid Engine", ("JOB_ID", "SGE_ROOT"), ("qstat", "-j", "{job}"),
-              _grid_engine),
+              _grid_engine, 60.0),
 )
 # fmt: on
 

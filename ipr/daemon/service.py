@@ -77,11 +77,10 @@ class Daemon:
             allocation=Allocation(
                 reactor,
                 os.environ,
-                options["deadline"],
-                options["warn_before"],
+                options,
                 lambda text: self._parts.relay.inbound.business.notices.say(text),
-                options["memory_interrupt"] / 100,
                 lambda: self._parts.relay.inbound.business.interrupt(),
+                lambda: self._parts.relay.beside,
             ),
         )
 
@@ -98,7 +97,7 @@ class Daemon:
             self._planned,
             self._options,
             self._log,
-            self._watch.allocation.row,
+            self._watch.allocation.rows,
             self,
         )
         parts.relay.greetings.expect_listener(SUBSCRIBER_TIME)
@@ -139,10 +138,19 @@ class Daemon:
         It has as long as whoever sent the signal is going to wait; a parent that is
         gone does not wait at all.
         """
-        how = Leave.QUICKLY if self._watch.orphaned else Leave.TERMINATED
-        if words := self._watch.allocation.last_words():
+        why = f"signal {number}"
+        if self._watch.orphaned or self._parts.restarter.leaving():
+            how = Leave.QUICKLY if self._watch.orphaned else Leave.TERMINATED
+            self.shut_down(why, how)
+            return
+
+        def saved(ended: bool) -> None:
+            self.shut_down(why, Leave.TERMINATED if ended else Leave.QUICKLY)
+
+        def explain(words: str) -> None:
             self._parts.relay.inbound.business.notices.last_words(words)
-        self.shut_down(f"signal {number}", how)
+
+        self._watch.allocation.ending(explain, saved)
 
     def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
         """End by itself."""

@@ -76,9 +76,13 @@ class Author:
             dumps(dict(draft.content)),
         )
 
-    def request(self, draft: Draft) -> tuple[str, list[Frame]]:
-        """Make a request to the inner kernel; returns its id, and the body."""
-        header = self.header(draft.msg_type)
+    def request(self, draft: Draft, subshell: str = "") -> tuple[str, list[Frame]]:
+        """Make a request to the inner kernel; returns its id, and the body.
+
+        :param subshell: its id (JEP 91); ``""``: the main shell.
+        """
+        more = {"subshell_id": subshell} if subshell else {}
+        header = self.header(draft.msg_type, **more)
         body = self._signer.body(
             dumps(header), b"{}", b"{}", dumps(dict(draft.content))
         )

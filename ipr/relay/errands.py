@@ -33,7 +33,9 @@ class Errands:
         self._author = author
         self._replays = replays
         self._takers: dict[str, Take | None] = {}
-        self._hearers: dict[str, Take] = {}
+        #: Those who hear what is published: while there are any, all of it is looked
+        #: at, and not only what is for everybody.
+        self.hearers: dict[str, Take] = {}
 
     def __len__(self) -> int:
         return len(self._takers)
@@ -47,18 +49,27 @@ class Errands:
         draft: Draft,
         take: Take | None = None,
         hear: Take | None = None,
-    ) -> None:
+        subshell: str = "",
+    ) -> str:
         """Ask, or tell, the kernel something.
 
         :param take: called with the reply; None: it is of no interest.
-        :param hear: called with each message that is published for it.
+        :param hear: called with each message that is published for it, until
+            :meth:`overheard`.
+        :param subshell: where; ``""``: in the main shell.
+        :returns: the question's msg_id.
         """
-        msg_id, body = self._author.request(draft)
+        msg_id, body = self._author.request(draft, subshell)
         self._takers[msg_id] = take
         if hear is not None:
-            self._hearers[msg_id] = hear
+            self.hearers[msg_id] = hear
         self._replays.fresh(body[SIGNATURE])
         self._kernel.send(channel, body)
+        return msg_id
+
+    def overheard(self, msg_id: str) -> None:
+        """Nobody hears any more what is published for a question."""
+        self.hearers.pop(msg_id, None)
 
     def answered(self, msg_id: str, envelope: Envelope) -> bool:
         """Pass a reply to whoever asked; False when it answers no errand."""
@@ -74,6 +85,6 @@ class Errands:
         msg_id = envelope.parent_id
         if msg_id not in self._takers:
             return False
-        if msg_id in self._hearers:
-            self._hearers[msg_id](envelope)
+        if msg_id in self.hearers:
+            self.hearers[msg_id](envelope)
         return True

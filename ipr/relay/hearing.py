@@ -130,6 +130,7 @@ class Hearing:
             return
         if (
             self._doubting
+            or self.conversation.errands.hearers
             or b'"status"' in header
             or b'"execute_input"' in header
             or b'"error"' in header

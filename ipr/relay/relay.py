@@ -22,6 +22,8 @@ refuse(cause)         --               refuses;      info, welcomes   fail
 end(cause)            --               refuses;      wait no more     all end that
                                        answers                        began
 ====================  ===============  ============  ===============  ============
+
+Last of all hears what runs beside the cells: a kernel is ready, it is gone, none comes.
 """
 
 from __future__ import annotations
@@ -33,9 +35,9 @@ from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
 from ipr.jupyter.signing import Signer
-from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.causes import Cause, failure
 from ipr.lifecycle.ports import Kernel
+from ipr.relay.beside import Beside
 from ipr.relay.business import Business
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Begun
@@ -95,38 +97,37 @@ class Relay:
         preload: CodeFile = NO_FILE,
         init: InitCode | None = None,
     ) -> None:
-        self.decider = decider(self)
+        decides = decider(self)
         info = Info(synthetic_info)
         self.voice = voice = Voice(front, author, info.current)
         greetings = self.greetings = Greetings(voice, info, call_later)
-        self.gate = Gate(voice, max_held, self._again)
-        begun, current = Begun(), self._current
+        gate = self.gate = Gate(voice, max_held, lambda *r: self.inbound.dispatch(*r))
+        begun, current = Begun(), lambda: self.conversation
         self.restarts = Restarts(
-            voice, self.gate, self.decider, changer, call_later, current, begun
+            voice, gate, decides, changer, call_later, current, begun
         )
         self._initial = Initial(
-            voice, self.gate, self.restarts.under_way, greetings, init or InitCode()
+            voice, gate, self.restarts.under_way, greetings, init or InitCode()
         )
-        interrupts = Interrupts(self.gate, self.restarts, call_later, current)
+        interrupts = Interrupts(gate, self.restarts, call_later, current)
         business = Business(
             voice,
-            self.gate,
+            gate,
             self.restarts,
-            self.greetings,
-            self.decider,
+            greetings,
+            decides,
             commands(self),
             interrupts,
-            Owner(voice, self.restarts, self.decider, changer, interrupts, call_later),
+            Owner(voice, self.restarts, decides, changer, interrupts, call_later),
             Notices(voice, current),
-            Remote(voice, self.restarts, interrupts, self.decider, desk),
+            Remote(voice, self.restarts, interrupts, decides, desk),
         )
-        self.inbound = Inbound(
-            signer, author, self.gate, business, self.greetings, self.decider.now
-        )
+        self.inbound = Inbound(signer, author, gate, business, greetings, decides.now)
+        self.beside = Beside(gate, call_later)
         self._listening = Listening(
-            voice, greetings, call_later, self.inbound, self.decider, preload, history
+            voice, greetings, call_later, self.inbound, decides, preload, history
         )
-        self._quiet = Quiet(self.gate, self.decider.now, self.restarts)
+        self._quiet = Quiet(gate, decides.now, self.restarts)
         self._hearing: Hearing | None = None
 
     # --- what others ask ----------------------------------------------------
@@ -224,6 +225,7 @@ class Relay:
             hearing.close()
             conversation = hearing.conversation
             self._listening.close(conversation)
+            self.beside.gone()
             self.greetings.obituary.ended(cause, seen=conversation.seen)
             conversation.finish(cause)
             self._initial.finish(cause)
@@ -248,6 +250,7 @@ class Relay:
             self.voice.announce(messages.IDLE, "execute_request")
         self.gate.resume()
         self.restarts.look()
+        self.beside.ready(conversation)
 
     def refuse(self, cause: Cause) -> None:
         """No kernel, and none is coming: answer with the cause from now on."""
@@ -288,11 +291,4 @@ class Relay:
         self.gate.refuse_held(state.why, failed=failed)
         self.voice.announce(messages.IDLE, "execute_request")
         self.restarts.look()
-
-    # --- for the parts ------------------------------------------------------
-
-    def _current(self) -> Conversation | None:
-        return self.conversation
-
-    def _again(self, channel: str, envelope: Envelope) -> None:
-        self.inbound.dispatch(channel, envelope)
+        self.beside.refused()

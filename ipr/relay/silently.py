@@ -1,8 +1,8 @@
 """Code that runs in a kernel for ipr, and of which no client hears.
 
 Knows how it is asked for, what of its output is kept, and when it is over. Must not
-know where the code comes from, nor what it is for. It is for a kernel that is nobody's
-yet, all messages of which are looked at: the output of one that runs goes to clients.
+know where the code comes from, nor what it is for. While it runs, every message of that
+kernel is looked at, so that its output goes nowhere else.
 """
 
 from __future__ import annotations
@@ -30,16 +30,19 @@ class Outcome:
 
     :ivar output: what it printed, the end of it, and the traceback; plain text.
     :ivar error: in one line; ``""``: it succeeded.
+    :ivar aborted: it has not run: it waited behind a cell that failed.
     """
 
     output: str = ""
     error: str = ""
+    aborted: bool = False
 
 
 class Silently:
     """One piece of code in one kernel.
 
     :param done: called once: it has run, and all that it printed was heard.
+    :param subshell: where; ``""``: in the main shell.
     """
 
     def __init__(
@@ -48,17 +51,23 @@ class Silently:
         call_later: CallLater,
         code: str,
         done: Callable[[Outcome], None],
+        subshell: str = "",
     ) -> None:
+        self._errands = errands
         self._done: Callable[[Outcome], None] | None = done
         self._output = ""
         self._error: str | None = None
+        self._aborted = False
         self._idle = False
         self._without_idle = Timer(call_later)
-        errands.ask("shell", messages.silent(code), self._replied, self._published)
+        self._msg_id = errands.ask(
+            "shell", messages.silent(code), self._replied, self._published, subshell
+        )
 
     def stop(self) -> None:
         """Tell nobody of it any more."""
         self._done = None
+        self._errands.overheard(self._msg_id)
         self._without_idle.stop()
 
     def _published(self, envelope: Envelope) -> None:
@@ -72,9 +81,12 @@ class Silently:
                 self._check()
 
     def _replied(self, envelope: Envelope) -> None:
+        if self._done is None:
+            return
         self._error = ""
         with suppress(Malformed):
             content = envelope.content
+            self._aborted = content.get("status") == "aborted"
             if content.get("status") != "ok":
                 name, value = (content.get(key) for key in ("ename", "evalue"))
                 self._error = plain(f"{name or 'error'}: {value or ''}")[:MOST]
@@ -96,7 +108,8 @@ class Silently:
         done = self._done
         self.stop()
         if done is not None:
-            done(Outcome(plain(self._output).strip("\n"), self._error or ""))
+            output = plain(self._output).strip("\n")
+            done(Outcome(output, self._error or "", self._aborted))
 
 
 def plain(text: str) -> str:

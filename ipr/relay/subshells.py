@@ -51,6 +51,10 @@ class Subshells:
         """Return the ids that clients may name, for the kernel after this one."""
         return (*self._earlier, *self._own)[-MOST_EARLIER:]
 
+    def extra(self, made: Callable[[str], None]) -> bool:
+        """Ask for one that no client knows of; False: this kernel has no subshells."""
+        return self._create(made)
+
     def made(self, subshell: str) -> None:
         """Note one that a client had made."""
         self._own[subshell] = None

@@ -6,64 +6,28 @@ import os
 import re
 import signal
 import time
-from collections.abc import Callable, Mapping
-from typing import Any
 
-from ipr.daemon.allocation import Allocation
 from ipr.daemon.status import Row
 from ipr.kernel import memory
-from tests.case import Case
-from tests.fakes import FakeReactor
+from tests.daemon.allocation_case import AllocationCase
 
 
-class AllocationTests(Case):
-    def setUp(self) -> None:
-        self.reactor: Any = FakeReactor()
-        self.said: list[Callable[[], str]] = []
-        self.interrupts: list[int] = []
-        self.usage: memory.Usage | None = None
-        untyped: Any = self
-        untyped.patch(memory, "job", lambda: self.usage)
-
-    def made(self, environ: Mapping[str, str], deadline: float = 0.0) -> Allocation:
-        made = Allocation(
-            self.reactor,
-            environ,
-            deadline,
-            (600.0, 120.0),
-            self.said.append,
-            0.97,
-            lambda: self.interrupts.append(1),
-        )
-        made.start()
-        self.addCleanup(made.stop)
-        return made
-
-    def job(self, seconds: float) -> Allocation:
-        """Be in a job of Slurm, which has said in the environment when it ends."""
-        return self.made(
-            {
-                "SLURM_JOB_ID": "7",
-                "SLURMD_NODENAME": "node1",
-                "SLURM_JOB_END_TIME": str(time.time() + seconds),
-            }
-        )
-
+class AllocationTests(AllocationCase):
     def test_no_job_has_no_row_and_no_words(self) -> None:
         """Nor is anything asked."""
         alone = self.made({})
-        self.assertEqual((alone.row(), alone.last_words()), (None, ""))
+        self.assertEqual((alone.rows(), alone.last_words()), ([], ""))
         alone.signalled(signal.SIGUSR1)
         self.assertEqual(self.said, [])
 
     def test_row_names_number_node_and_time(self) -> None:
         self.assertEqual(
-            self.job(1195).row(), Row("Slurm job", "7 on node1, time left 20 min")
+            self.job(1195).rows(), [Row("Slurm job", "7 on node1, time left 20 min")]
         )
 
     def test_deadline_counts_where_there_is_no_scheduler(self) -> None:
         alone = self.made({}, time.time() + 7205)
-        self.assertEqual(alone.row(), Row("deadline", "time left 2 h 0 min"))
+        self.assertEqual(alone.rows(), [Row("deadline", "time left 2 h 0 min")])
 
     def test_warning_says_the_time_as_it_is_when_it_is_shown(self) -> None:
         """It may be shown later, at the head of a cell."""
@@ -100,8 +64,7 @@ class AllocationTests(Case):
         path = os.path.join(self.folder(), "ad")
         with open(path, "w", encoding="utf-8") as file:
             file.write("ClusterId = 4\nProcId = 0\n")
-        row = self.made({"_CONDOR_JOB_AD": path}).row()
-        assert row is not None
+        (row,) = self.made({"_CONDOR_JOB_AD": path}).rows()
         self.assertEqual(row.name, "HTCondor job")
         self.assertIn("4.0 on ", row.value)
         self.assertIn("time left unlimited", row.value)

@@ -31,7 +31,7 @@ class ReportTests(Case):
         self.kernel: Any = None
         self.refusing: Cause | None = None
         self.job: memory.Usage | None = None
-        self.job_row: Row | None = None
+        self.job_rows: list[Row] = []
         self.owned = False
         self.kept: tuple[int, ...] = ()
 
@@ -57,7 +57,7 @@ class ReportTests(Case):
             next_kernel,
             Log(lambda _: None),
             "/run/k.json",
-            lambda: self.job_row,
+            lambda: self.job_rows,
         )
         self.reactor.advance(90)
         relay: Any = FakePart(
@@ -132,5 +132,5 @@ class ReportTests(Case):
 
     def test_job_only_where_there_is_one(self) -> None:
         self.assertFalse("Slurm job" in self.rows())
-        self.job_row = Row("Slurm job", "1 on node1")
+        self.job_rows = [Row("Slurm job", "1 on node1")]
         self.assertEqual(self.rows()["Slurm job"], "1 on node1")

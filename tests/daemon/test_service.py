@@ -25,6 +25,9 @@ class FakeRestarter:
     def __init__(self) -> None:
         self.asked: list[Leave] = []
 
+    def leaving(self) -> bool:
+        return bool(self.asked)
+
     def shut_down(self, how: Leave) -> None:
         self.asked.append(how)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from ipr.boot.options import OPTIONS
 from ipr.daemon.allocation import Allocation
 from ipr.daemon.watch import Watch
 from tests.case import Case
@@ -19,6 +20,7 @@ class WatchTests(Case):
 
     def watch(self, *, parent: int = 0, limit: float = 0.0) -> None:
         reactor: Any = FakeReactor()
+        defaults = {option.key: option.default for option in OPTIONS}
         watch = Watch(
             self.clock,
             parent=parent,
@@ -26,7 +28,9 @@ class WatchTests(Case):
             wanted=lambda: self.wanted,
             end=lambda why: self.told.append(f"end: {why}"),
             give_up=lambda why: self.told.append(f"give up: {why}"),
-            allocation=Allocation(reactor, {}, 0.0, (), self.fail, 0, self.fail),
+            allocation=Allocation(
+                reactor, {}, defaults, self.fail, self.fail, self.fail
+            ),
         )
         watch.start()
         self.addCleanup(watch.stop)

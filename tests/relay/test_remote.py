@@ -288,7 +288,7 @@ class RestartTests(RemoteCase):
         self.assertEqual(self.answer()["evalue"], "no such command")
 
     def test_daemon_that_ends_refuses(self) -> None:
-        self.relay.decider.leaves = True  # type: ignore[attr-defined]
+        self.decider.leaves = True
         self.restart()
         self.assertIn("the daemon is ending", self.answer()["evalue"])
 

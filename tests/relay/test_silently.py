@@ -75,9 +75,22 @@ class SilentlyTests(Case):
         self.assertEqual(self.outcomes, [Outcome("in f\nboom", "E: boom")])
 
     def test_error_without_words(self) -> None:
-        self.reply(status="aborted")
+        self.reply(status="error")
         self.idle()
         self.assertEqual(self.outcomes, [Outcome("", "error: ")])
+
+    def test_aborted_code_has_not_run(self) -> None:
+        self.reply(status="aborted")
+        self.idle()
+        (outcome,) = self.outcomes
+        self.assertTrue(outcome.aborted)
+
+    def test_nothing_is_looked_at_any_more_when_it_is_over(self) -> None:
+        """Until then, everything that the kernel publishes is."""
+        self.assertEqual(len(self.errands.hearers), 1)
+        self.reply(status="ok")
+        self.idle()
+        self.assertEqual(self.errands.hearers, {})
 
     def test_only_the_end_of_much_output_is_kept(self) -> None:
         for number in range(100):
