@@ -32,6 +32,7 @@ def restart(
     kernel: str = "",
     reset: bool = False,
     keep_detached: bool = False,
+    run: str = "",
 ) -> None:
     """Restart the kernel that this code runs in, in place.
 
@@ -54,4 +55,5 @@ def restart(
         kernel=kernel,
         reset=reset,
         keep_detached=keep_detached,
+        run=run,
     )

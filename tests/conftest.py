@@ -55,6 +55,7 @@ NIGHTLY = {
     # What guards the main job is in test_standby.py.
     "e2e/test_standby_faults.py",
     "e2e/test_terminal.py",
+    "kernels/test_init.py",
     "kernels/test_standby.py",
     "places/test_slurm_clock.py",
     "places/test_ssh_tunnels.py",

@@ -24,6 +24,7 @@ from ipr.lifecycle.causes import Cause
 from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.ports import Kernel, Received
 from ipr.relay.cells import Cell
+from ipr.relay.initcode import InitCode
 from ipr.relay.pieces import Piece
 from ipr.relay.restartcells import Prepared
 from ipr.sockets.channels import ChannelClosed
@@ -215,6 +216,7 @@ class FakeCommands:
 
     def __init__(self, done: Done) -> None:
         self._done = done
+        self.init = InitCode()
         self.slow = False
         self.cells: list[Cell] = []
 

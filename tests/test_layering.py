@@ -133,7 +133,6 @@ TESTED_IN: dict[str, str | None] = {
     "lifecycle.standby": "lifecycle/test_standbytable.py",
     "relay.business": "relay/test_inbound.py",
     "relay.codefile": "relay/test_preload.py",
-    "relay.initcode": "relay/test_initial.py",
     "relay.interrupts": "relay/test_owner.py",
     "relay.listening": "relay/test_standby.py",
     "relay.kept": "relay/test_lines.py",

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ipr.boot import plainfile
-from ipr.daemon import preloading, schedulers
+from ipr.daemon import codefiles, schedulers
 from ipr.daemon.beforeend import BeforeEnd, Runner
 from ipr.daemon.jobend import SLACK, JobEnd, Point
 from ipr.daemon.memorywatch import MemoryWatch
@@ -60,7 +60,7 @@ class Allocation:
         self._asked = asked = TimeLeft(reactor, environ, self._job, deadline, time.time)
         self._checkpoint = BeforeEnd(
             reactor,
-            preloading.made(reactor, options["before_end"]),
+            codefiles.made(reactor, options["before_end"]),
             options["before_end_at"],
             options["before_end_interrupt"],
             runner,

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ipr.boot.values import level
-from ipr.daemon import inside, standing
+from ipr.daemon import initcells, inside, standing
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
 from ipr.daemon.status import Row, as_html, as_text
-from ipr.jupyter import magics, messages
+from ipr.jupyter import initwords, magics, messages
 from ipr.jupyter.howmany import HowMany, how_many
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.messages import Draft, Failure
 from ipr.lifecycle.reserve import Reserve
 from ipr.relay.cells import Cell
+from ipr.relay.initcode import InitCode
 from ipr.relay.request import Request
 
 
@@ -32,6 +33,7 @@ class IprCommands:
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
     :param history: returns the table of cells that ran, by MIME type.
     :param reserve: has the standby.
+    :param init: what each new kernel runs.
     :param look_inside: makes ``self`` of ``%ipr exec``; None where that is not allowed.
     """
 
@@ -43,6 +45,7 @@ class IprCommands:
         status: Callable[[], list[Row]],
         history: Callable[[HowMany], Mapping[str, str]],
         reserve: Reserve,
+        init: InitCode,
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
         self._log = log
@@ -51,6 +54,7 @@ class IprCommands:
         self._status = status
         self._history = history
         self._reserve = reserve
+        self.init = init
         self._look_inside = look_inside
         #: The cell that asked for the log: records are shown under it, or under
         #: the cell of the same client that is running.
@@ -71,6 +75,8 @@ class IprCommands:
             self._debug(cell, magic)
         elif magic.verb == "standby":
             self._standby(cell, magic)
+        elif magic.verb == "init":
+            self._init(cell, magic)
         else:
             self._exec(cell, magic)
 
@@ -84,6 +90,18 @@ class IprCommands:
         else:
             self._reserve.drop("it was switched off (%ipr standby off)")
         _end(cell, f"standby: {standing.described(self._reserve)}")
+
+    def _init(self, cell: Cell, magic: magics.Ipr) -> None:
+        if magic.argument == "list":
+            rows = initcells.rows(self.init)
+            _show(cell, {"text/plain": as_text(rows), "text/html": as_html(rows)})
+            return
+        try:
+            self.init.clear(initwords.number(magic.argument))
+        except ValueError as error:
+            cell.fail(Failure("UsageError", f"%ipr init: {error}"))
+            return
+        cell.succeed()
 
     def _debug(self, cell: Cell, magic: magics.Ipr) -> None:
         if magic.argument.lower() == "off":

@@ -17,7 +17,9 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 import ipr
+from ipr.boot import codefile
 from ipr.boot.first import Plan
+from ipr.daemon import codefiles
 from ipr.jupyter import messages
 from ipr.jupyter.magics import Changes
 from ipr.jupyter.messages import Draft
@@ -28,6 +30,7 @@ from ipr.kernel.reactor import Reactor
 from ipr.kernel.surroundings import (
     FILES_TIME,
     Surroundings,
+    WrongChange,
     changed,
     check,
     rebased,
@@ -36,6 +39,7 @@ from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay import restartcells
 from ipr.relay.codefile import NO_FILE, CodeFile
 from ipr.relay.initcode import InitCode
+from ipr.relay.pieces import Piece
 
 
 class NotRestarted(ValueError):
@@ -47,18 +51,35 @@ class Prepared(restartcells.Prepared):
 
     :param base: what it changes; None: it no longer matters.
     :param found: what it makes of that.
+    :param once: a file that the kernel runs.
+    :param code: what is in it by now.
     """
 
     def __init__(
-        self, kernel: NextKernel, base: Surroundings | None, found: Surroundings
+        self,
+        kernel: NextKernel,
+        base: Surroundings | None,
+        found: Surroundings,
+        once: CodeFile = NO_FILE,
+        code: str = "",
     ) -> None:
         self._kernel = kernel
         self._base = base
         self._found = found
+        self._once = once
+        self._read(code)
 
     def check(self) -> Deferred[None]:
         """See whether it can be started; fails with :class:`NotRestarted`."""
-        return self._kernel.check(self._made())
+        checking = self._kernel.check(self._made())
+        # Cells before it may have written the file.
+        reading = checking.addCallback(lambda _: self._once.read())
+        return reading.addCallback(self._read).addErrback(_not_restarted)
+
+    def _read(self, code: str) -> None:
+        if self._once.path:
+            title = os.path.basename(self._once.path)
+            self.pieces = (Piece(title, code),)
 
     def apply(self) -> None:
         """Put it in force."""
@@ -134,16 +155,28 @@ class NextKernel:
         :returns: fails with :class:`ipr.kernel.surroundings.WrongChange`.
         """
         base = self.surroundings
-        working = changed(self._reactor, self._first, base, changes)
+        lasting = attrs.evolve(changes, run="")
+        working = changed(self._reactor, self._first, base, lasting)
         # After --reset it does not matter what others change meanwhile.
-        return working.addCallback(
-            lambda found: Prepared(self, None if changes.reset else base, found)
-        )
+        kept = None if changes.reset else base
+        if not changes.run:
+            return working.addCallback(partial(Prepared, self, kept))
+        return working.addCallback(partial(self._with_file, kept, changes.run))
+
+    def _with_file(
+        self, base: Surroundings | None, path: str, found: Surroundings
+    ) -> Deferred[restartcells.Prepared]:
+        """Read the file of ``--run``, which is looked for from the kernel's folder."""
+        path = os.path.join(found.folder(), os.path.expanduser(path))
+        once = codefiles.made(self._reactor, os.path.normpath(path))
+        reading = once.read().addErrback(_wrong_file)
+        return reading.addCallback(partial(Prepared, self, base, found, once))
 
     def check(self, made: Surroundings) -> Deferred[None]:
         """See whether a kernel can be started; fails with :class:`NotRestarted`."""
-        return apart.run(self._reactor, FILES_TIME, partial(check, made)).addErrback(
-            self._not_startable
+        looking = apart.run(self._reactor, FILES_TIME, partial(check, made))
+        return looking.addErrback(self._not_startable).addCallback(
+            lambda _: self.init.check().addErrback(_not_restarted)
         )
 
     def _not_startable(self, reason: Failure) -> NoReturn:
@@ -246,3 +279,17 @@ class NextKernel:
         return messages.kernel_info(
             version=ipr.__version__, language=language, banner=banner
         )
+
+
+def _not_restarted(reason: Failure) -> NoReturn:
+    """Code that the new kernel is to run cannot be had: the old one stays."""
+    reason.trap(codefile.BadCode)
+    raise NotRestarted(
+        f"the kernel was not restarted: {reason.getErrorMessage()}; '%restart now'"
+        " restarts it all the same"
+    )
+
+
+def _wrong_file(reason: Failure) -> NoReturn:
+    reason.trap(codefile.BadCode)
+    raise WrongChange(f"--run: {reason.getErrorMessage()}")

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 
 from ipr.boot.connection import Outer
 from ipr.boot.first import Plan
-from ipr.daemon import preloading, slurm
+from ipr.daemon import codefiles, slurm
 from ipr.daemon.cellhistory import displayed
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.desk import Desk
@@ -39,6 +39,7 @@ from ipr.kernel.stderr import Stderr
 from ipr.lifecycle.restarter import Restarter
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Cell
+from ipr.relay.initcode import InitCode
 from ipr.relay.relay import Relay
 from ipr.sockets.factory import Factory
 from ipr.sockets.front import Front
@@ -89,7 +90,7 @@ class Parts:
             next_kernel.info,
             options["max_held"] << 20,
             decider=partial(self._make_restarter, next_kernel),
-            commands=partial(self._commands, report, history),
+            commands=partial(self._commands, report, history, next_kernel.init),
             changer=next_kernel,
             desk=Desk(next_kernel, report, log, lambda: (self.relay, self.restarter)),
             history=history,
@@ -125,8 +126,8 @@ class Parts:
             self._planned,
             starter,
             lambda: self.relay.greetings.info.forget(),
-            preloading.made(self._reactor, self._options["preload"]),
-            preloading.made(self._reactor, self._options["init"]),
+            codefiles.made(self._reactor, self._options["preload"]),
+            codefiles.made(self._reactor, self._options["init"]),
         )
 
     def _make_restarter(self, next_kernel: NextKernel, relay: Relay) -> Restarter:
@@ -143,7 +144,7 @@ class Parts:
         return self.restarter
 
     def _commands(
-        self, report: Report, history: CellHistory, relay: Relay
+        self, report: Report, history: CellHistory, init: InitCode, relay: Relay
     ) -> IprCommands:
         def look_inside(cell: Cell) -> Inside:
             return Inside(cell, self._log, relay, self.restarter, self._daemon)
@@ -155,6 +156,7 @@ class Parts:
             lambda: report.rows(relay, self.restarter),
             partial(displayed, history, self.restarter),
             self.restarter.reserve,
+            init,
             None if self._options["no_exec"] else look_inside,
         )
 

@@ -15,6 +15,7 @@ import zmq
 
 import ipr
 import twisted
+from ipr.daemon import initcells
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.preloading import row
@@ -64,6 +65,7 @@ class Report:
             *self._past_and_next(restarter),
             Row("standby", described(restarter.reserve)),
             *row(self._next_kernel.preload, relay.preloaded),
+            *initcells.row(self._next_kernel.init),
             Row("requests", f"{len(relay.ledger)} running, {relay.gate.held} held"),
             Row("clients", str(relay.subscribers)),
             Row("Restart button", _button(relay.owned)),

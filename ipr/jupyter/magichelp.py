@@ -41,6 +41,7 @@ If a value is invalid, nothing is restarted.
     --kernel NAME          start another kernelspec: its name, or how its name begins
     --reset                discard earlier changes, then apply the other options
 
+    --run FILE             run a file's code in the new kernel, this time only
     --keep-detached        this time, let what cells have started in sessions of their
                            own (setsid, start_new_session=True) go on
 """
@@ -58,6 +59,10 @@ IPR_HELP = """\
     %ipr debug off      stop showing the log here, restore its level
     %ipr standby on     start the next kernel in advance, for a faster %restart
     %ipr standby off    do not, and end the one that waits
+    %ipr init           in the first line of a cell: run it now, and again in each new
+                        kernel, after crashes, too
+    %ipr init list      show those cells
+    %ipr init clear     run them no more; or only one: clear 2
     %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell, with
                         self.log         the log: self.log.setLevel(logging.DEBUG)
                         self.print(...)  print here; so does print(...)
@@ -84,15 +89,17 @@ _WORDS = {
         "--kernel",
         "--reset",
         "--keep-detached",
+        "--run",
     ),
-    "%ipr": ("status", "history", "debug", "standby", "exec", "help"),
+    "%ipr": ("status", "history", "debug", "standby", "init", "exec", "help"),
+    "%ipr init": ("list", "clear"),
     "%ipr history": ("--all",),
     "%ipr standby": ("on", "off"),
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }
 
 #: Options of %restart that a path follows.
-_PATHS = ("--env-file", "--cwd")
+_PATHS = ("--env-file", "--cwd", "--run")
 
 
 @attrs.frozen

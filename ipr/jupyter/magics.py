@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.jupyter import placement
+from ipr.jupyter import initwords, placement
 from ipr.jupyter.howmany import how_many
 from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
@@ -22,11 +22,11 @@ LONGEST_LINE = 1 << 17
 RESTART_USAGE = (
     "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
     " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
-    " [--keep-detached]"
+    " [--keep-detached] [--run FILE]"
 )
 IPR_USAGE = (
     "usage: %ipr status | history [N] [--all] | help | debug LEVEL | debug off |"
-    " standby on | standby off | exec CODE"
+    " standby on | standby off | init | init list | init clear [N] | exec CODE"
 )
 
 
@@ -41,6 +41,7 @@ class Changes:
     :ivar modules: environment modules to load.
     :ivar kernel: name of another kernelspec, or ``""``.
     :ivar reset: first discard what earlier restarts changed.
+    :ivar run: path of a file that the next one, and none after it, runs; or ``""``.
     """
 
     env: tuple[tuple[str, str], ...] = ()
@@ -50,6 +51,7 @@ class Changes:
     modules: tuple[str, ...] = ()
     kernel: str = ""
     reset: bool = False
+    run: str = ""
 
 
 NO_CHANGES = Changes()
@@ -162,10 +164,13 @@ def _help(topic: str, asked: str, rest: str) -> Magic:
 
 def _ipr(argument: str, rest: str) -> Magic:
     verb, argument = _cut(argument)
+    if verb == "init":
+        wrong = initwords.problem(argument, rest)
+        return Mistake(f"%ipr init: {wrong}") if wrong else Ipr(verb, argument, rest)
     if verb != "exec" and rest:
         return Mistake(
-            "only %ipr exec may be followed by other lines; move them to a separate"
-            " cell"
+            "only %ipr exec and %ipr init may be followed by other lines; move them"
+            " to a separate cell"
         )
     if verb in ("", "help"):
         return _help("ipr", "%ipr help", rest)
@@ -226,6 +231,7 @@ def restart(words: list[str]) -> Restart:
             tuple(values.get("--module", ())),
             "".join(values.get("--kernel", ())),
             "--reset" in switches,
+            run="".join(values.get("--run", ())),
         ),
         keep_detached="--keep-detached" in switches,
     )
@@ -283,5 +289,5 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 _SWITCHES = frozenset({"--reset", "--keep-detached"})
-_ONE = frozenset({"--env-file", "--cwd", "--kernel"})
+_ONE = frozenset({"--env-file", "--cwd", "--kernel", "--run"})
 _KNOWN = _ONE | {"--env", "--unset", "--module"}

@@ -12,14 +12,16 @@ from typing import ClassVar
 
 from twisted.logger import Logger
 
-from ipr.jupyter import magics, messages, ownership, placement, remote
+from ipr.jupyter import initwords, magics, messages, ownership, placement, remote
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import CONTENT, Envelope, Malformed
-from ipr.relay import completion, lines
+from ipr.relay import completion, initcells, lines
 from ipr.relay.answers import Publish, Reply
 from ipr.relay.cells import Cell
+from ipr.relay.codefile import language_of
 from ipr.relay.gate import Gate, Open, Refusing
 from ipr.relay.greetings import NO_KERNEL, Greetings
+from ipr.relay.initcode import InitCell
 from ipr.relay.interrupts import Interrupts
 from ipr.relay.notices import Notices
 from ipr.relay.owner import Owner
@@ -92,6 +94,8 @@ class Business:
         if not magics.suspicious(
             content if isinstance(content, bytes) else bytes(content)
         ):
+            if self._commands.init.cells:
+                self._commands.init.drop(initwords.key_of(envelope, ""))
             return False
         try:
             code = envelope.content.get("code")
@@ -108,6 +112,11 @@ class Business:
                 return False
             self._restarts.ask(channel, envelope, magic)
             return True
+        if isinstance(magic, magics.Ipr) and magic.verb == "init" and magic.rest:
+            found = self._init(channel, envelope, magic.rest)
+            if isinstance(found, bool):
+                return found
+            magic = found
         request = Request.of(channel, envelope)
         cell = Cell(self._voice.post, request, self._voice.number(request))
         self._restarts.begun.begin(cell)
@@ -119,6 +128,22 @@ class Business:
         except Exception:
             _log.failure("%ipr failed")
             cell.fail(INTERNAL)
+        return True
+
+    def _init(
+        self, channel: str, envelope: Envelope, code: str
+    ) -> bool | magics.Mistake:
+        """Run a cell that is to be kept, once the kernel takes cells."""
+        conversation = self._gate.clear
+        if conversation is None or channel != "shell":
+            return False
+        language = language_of(self._greetings.info.known)
+        cell = InitCell(initwords.key_of(envelope, code), code, language)
+        init = self._commands.init
+        wrong = init.problem(cell)
+        if wrong:
+            return magics.Mistake(f"%ipr init: {wrong}; this cell did not run")
+        initcells.run(self._voice, conversation, envelope, init, cell)
         return True
 
     def _help(self, channel: str, envelope: Envelope) -> bool:

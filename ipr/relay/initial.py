@@ -140,10 +140,9 @@ class Run:
         """Run what each kernel runs, and then what the cell wants."""
         if self._then is None:
             return
-        pieces = each.pieces
-        self._each = len(pieces)
+        self._each = len(each.pieces)
+        pieces = each.pieces + self._initial.under_way.take_pieces()
         if self._cell is not None:
-            pieces += self._cell.prepared.pieces
             self._initial.also(each.left_out)
         if not pieces:
             self._over()
@@ -164,9 +163,10 @@ class Run:
         """The code cannot be had."""
         if self._then is None:
             return
-        why = Failure("InitError", f"not run: {reason.getErrorMessage()}")
+        text = f"the new kernel has not run its init code: {reason.getErrorMessage()}"
+        why = Failure("InitError", text)
         if self._cell is None:
-            self._initial.note(f"{why.evalue}\n")
+            self._initial.note(f"{text[0].upper()}{text[1:]}\n")
         else:
             self._fail(self._cell, partial(self._cell.fail, why))
         self._over()
@@ -205,6 +205,8 @@ class Run:
     def _ended(self, ending: program.Ending) -> None:
         assert self._program is not None
         ran, self._program = self._program, None
+        if self._cell is None:
+            self._initial.voice.announce(messages.IDLE, "execute_request")
         if ending.why is None:
             if self._cell is not None:
                 self._initial.also(f"ran {described(ran.pieces)}")
@@ -242,8 +244,6 @@ class Run:
     def _over(self) -> None:
         then, self._then = self._then, None
         if then is not None:
-            if self._cell is None and self._each:
-                self._initial.voice.announce(messages.IDLE, "execute_request")
             then()
 
 

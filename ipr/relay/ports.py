@@ -14,6 +14,7 @@ from ipr.jupyter import magics
 from ipr.jupyter.wire import JSON, Frame
 from ipr.lifecycle.limits import Pace
 from ipr.relay.cells import Cell
+from ipr.relay.initcode import InitCode
 from ipr.relay.restartcells import Prepared
 
 
@@ -85,7 +86,12 @@ class Changer(Protocol):
 
 
 class Commands(Protocol):
-    """Who carries out ``%ipr``."""
+    """Who carries out ``%ipr``.
+
+    :ivar init: what each new kernel runs.
+    """
+
+    init: InitCode
 
     def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
         """Carry it out, and end the cell."""

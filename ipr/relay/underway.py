@@ -12,6 +12,7 @@ from twisted.logger import Logger
 
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
+from ipr.relay.pieces import Piece
 from ipr.relay.restartcells import RestartCell
 from ipr.relay.timer import CallLater, Timer
 
@@ -59,6 +60,14 @@ class UnderWay:
         """The new kernel runs something before all else, under this cell."""
         self._quiet.stop()
         cell.runs(f"{self.summary()}; running {what} ...")
+
+    def take_pieces(self) -> tuple[Piece, ...]:
+        """Return what the new kernel runs for them, once, whatever becomes of it."""
+        found: tuple[Piece, ...] = ()
+        for cell in self.cells:
+            found += cell.prepared.pieces
+            cell.prepared.pieces = ()
+        return found
 
     def leave(self, cell: RestartCell) -> None:
         """Let one end by itself."""

@@ -63,6 +63,7 @@ def restart(args: argparse.Namespace) -> None:
         kernel=args.kernel,
         reset=args.reset,
         keep_detached=args.keep_detached,
+        run=fromcode.absolute(args.run),
     )
     options += [f"--env={pair}" for pair in args.env]
     target = naming.target(args.id, os.environ)

@@ -29,6 +29,7 @@ def restart(
     kernel: str,
     reset: bool,
     keep_detached: bool,
+    run: str,
 ) -> None:
     """Ask the daemon of this kernel.
 
@@ -45,6 +46,7 @@ def restart(
         kernel=kernel,
         reset=reset,
         keep_detached=keep_detached,
+        run=absolute(run),
     )
     try:
         target = naming.target("", os.environ)

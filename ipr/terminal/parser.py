@@ -146,6 +146,9 @@ def _add_restart(sub: argparse.ArgumentParser) -> None:
         "--reset", action="store_true", help="first discard earlier changes"
     )
     sub.add_argument(
+        "--run", default="", metavar="FILE", help="run its code in the new kernel"
+    )
+    sub.add_argument(
         "--keep-detached",
         action="store_true",
         help="let what cells have started in sessions of their own go on",

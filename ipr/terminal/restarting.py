@@ -50,6 +50,7 @@ def words(
     kernel: str = "",
     reset: bool = False,
     keep_detached: bool = False,
+    run: str = "",
 ) -> list[str]:
     """Return the words of ``%restart`` that say this."""
     found = ["--now"] if now else []
@@ -58,7 +59,12 @@ def words(
     found += [f"--env={name}={value}" for name, value in (env or {}).items()]
     found += [f"--unset={name}" for name in unset]
     found += [f"--module={name}" for name in modules]
-    for option, value in (("env-file", env_file), ("cwd", cwd), ("kernel", kernel)):
+    for option, value in (
+        ("env-file", env_file),
+        ("cwd", cwd),
+        ("kernel", kernel),
+        ("run", run),
+    ):
         found += [f"--{option}={value}"] if value else []
     return found
 

@@ -20,6 +20,7 @@ from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.reserve import Reserve
 from ipr.relay.answers import Steps
 from ipr.relay.cells import Cell
+from ipr.relay.initcode import InitCell, InitCode
 from ipr.relay.request import Request
 from tests.case import Case
 from tests.fakes import FakeMessenger, FakeSupply
@@ -64,6 +65,7 @@ class CommandsCase(Case):
         self.supply = FakeSupply([])
         self.reserve = Reserve(clock, self.supply, messenger, messenger.quiet)
         self.addCleanup(self.reserve.close)
+        self.init = InitCode()
         self.commands = self.make_commands(self.look_inside)
         self.said: list[Any] = []
 
@@ -77,6 +79,7 @@ class CommandsCase(Case):
             lambda: [Row("state", "running")],
             lambda how_many: {"text/plain": f"last {how_many.last}"},
             self.reserve,
+            self.init,
             look_inside,
         )
 
@@ -187,6 +190,24 @@ class StandbyTests(CommandsCase):
         self.assertEqual(
             self.texts(), ["standby: none: its command may wait in a queue\n"]
         )
+
+
+class InitTests(CommandsCase):
+    def test_cells_are_listed_and_cleared(self) -> None:
+        for key in "ab":
+            self.init.keep(InitCell(key, f"{key} = 1"))
+        self.run_magic(Ipr("init", "list"))
+        (shown,) = [d for d in self.said if d.msg_type == "display_data"]
+        text = shown.content["data"]["text/plain"]
+        self.assertEqual(text, "init cell 1  a = 1\ninit cell 2  b = 1")
+        self.run_magic(Ipr("init", "clear 1"))
+        self.assertEqual([cell.key for cell in self.init.cells], ["b"])
+        self.run_magic(Ipr("init", "clear"))
+        self.assertEqual((self.init.cells, self.replies()), ((), ["ok "]))
+
+    def test_a_number_of_none_is_an_error(self) -> None:
+        self.run_magic(Ipr("init", "clear 3"))
+        self.assertEqual(self.replies(), ["error UsageError"])
 
 
 class ExecTests(CommandsCase):

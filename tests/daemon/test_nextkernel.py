@@ -11,13 +11,16 @@ import attrs
 from twisted.internet import defer
 from twisted.internet.defer import Deferred
 
+from ipr.boot import codefile
 from ipr.boot.first import Plan
 from ipr.boot.kernels import find
 from ipr.daemon.nextkernel import NextKernel, NotRestarted
 from ipr.jupyter.magics import Changes
 from ipr.kernel import apart, startable
-from ipr.kernel.surroundings import Surroundings
+from ipr.kernel.surroundings import Surroundings, WrongChange
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.codefile import NO_FILE, CodeFile
+from ipr.relay.pieces import Piece
 from ipr.relay.restartcells import Prepared
 from tests.case import Case
 from tests.fakes import FakeReactor
@@ -43,7 +46,9 @@ class NextKernelCase(Case):
         self.starter: Any = FakeStarter()
         self.new_commands: list[bool] = []
 
-    def next_kernel(self, launch: Any = LAUNCH, problem: str = "") -> NextKernel:
+    def next_kernel(
+        self, launch: Any = LAUNCH, problem: str = "", init: CodeFile = NO_FILE
+    ) -> NextKernel:
         outer: Any = None
         reactor: Any = FakeReactor()
         return NextKernel(
@@ -51,6 +56,7 @@ class NextKernelCase(Case):
             Plan(outer, launch, problem, None),
             self.starter,
             lambda: self.new_commands.append(True),
+            init=init,
         )
 
     def start(self, kernel: NextKernel) -> None:
@@ -152,6 +158,73 @@ class ChangesCase(NextKernelCase):
     def problem(self, checking: Deferred[None]) -> str:
         untyped: Any = self
         return str(untyped.failureResultOf(checking, NotRestarted).value)
+
+
+class FileTests(ChangesCase):
+    """The files that the next kernel is to run."""
+
+    def wrong(self, kernel: NextKernel, **changes: Any) -> str:
+        untyped: Any = self
+        preparing = kernel.prepare(Changes(**changes))
+        return str(untyped.failureResultOf(preparing, WrongChange).value)
+
+    def test_the_file_of_run_is_found_from_the_kernels_folder(self) -> None:
+        folder = self.folder()
+        path = os.path.join(folder, "once.py")
+        with open(path, "w") as file:
+            file.write("x = 1")
+        kernel = self.next_kernel()
+        prepared = self.prepare(kernel, cwd=folder, run="./once.py")
+        self.assertEqual(prepared.pieces, (Piece("once.py", "x = 1"),))
+        self.assertEqual(self.prepare(kernel, run=path).pieces, prepared.pieces)
+        self.assertEqual(kernel.unchanged().pieces, ())
+
+    def test_what_cells_before_the_restart_have_written_is_run(self) -> None:
+        path = os.path.join(self.folder(), "once.py")
+        untyped: Any = self
+        with open(path, "w") as file:
+            file.write("x = 1")
+        prepared = self.prepare(self.next_kernel(), run=path)
+        with open(path, "w") as file:
+            file.write("x = 2")
+        untyped.successResultOf(prepared.check())
+        self.assertEqual(prepared.pieces, (Piece("once.py", "x = 2"),))
+        os.unlink(path)
+        self.assertEqual(
+            self.problem(prepared.check()),
+            f"the kernel was not restarted: cannot read {path}: No such file or"
+            " directory; '%restart now' restarts it all the same",
+        )
+
+    def test_a_file_of_run_that_cannot_be_run_is_said_in_one_sentence(self) -> None:
+        folder = self.folder()
+        for name, content in (("latin", b"\xe9"), ("large", b" " * (2 << 20))):
+            with open(os.path.join(folder, name), "wb") as file:
+                file.write(content)
+        os.mkfifo(os.path.join(folder, "fifo"))
+        for name, said in (
+            ("gone", "cannot read {path}: No such file or directory"),
+            ("fifo", "cannot read {path}: it is a FIFO, not a regular file"),
+            ("large", "cannot read {path}: it is larger than 1024 KiB"),
+            ("latin", "{path} is not UTF-8 (byte 0)"),
+            ("", "cannot read {path}: it is a directory, not a regular file"),
+            ("\0", "cannot read {path}: its name holds a NUL character"),
+        ):
+            path = os.path.join(folder, name).rstrip("/")
+            found = self.wrong(self.next_kernel(), run=path)
+            self.assertEqual(found, f"--run: {said.format(path=path)}")
+        found = self.wrong(self.next_kernel(), run="/dev/zero")
+        said = "--run: cannot read /dev/zero: it is a device, not a regular file"
+        self.assertEqual(found, said)
+
+    def test_the_file_of_init_is_looked_at_before_the_kernel_is_touched(self) -> None:
+        why = codefile.BadCode("cannot read /init.py")
+        kernel = self.next_kernel(init=CodeFile("/init.py", lambda: defer.fail(why)))
+        self.assertEqual(
+            self.problem(kernel.unchanged().check()),
+            "the kernel was not restarted: cannot read /init.py; '%restart now'"
+            " restarts it all the same",
+        )
 
 
 class PrepareTests(ChangesCase):

@@ -13,6 +13,7 @@ from ipr.kernel import memory
 from ipr.kernel.surroundings import Surroundings
 from ipr.lifecycle.causes import Cause, Ending
 from ipr.lifecycle.standby import Off
+from ipr.relay.initcode import InitCell, InitCode
 from ipr.relay.silently import Outcome
 from tests.case import Case
 from tests.fakes import FakeReactor
@@ -47,9 +48,12 @@ class ReportTests(Case):
 
     def rows(self) -> dict[str, str]:
         """Return the values by their labels."""
+        init = InitCode()
+        init.keep(InitCell("a", "x = 1"))
         next_kernel: Any = FakePart(
             surroundings=Surroundings(None, told=("--env A=1",)),
             preload=FakePart(path="/code.py"),
+            init=init,
             kept=self.kept,
         )
         made = Report(
@@ -90,6 +94,7 @@ class ReportTests(Case):
             ("clients", "4"),
             ("changes", "--env A=1"),
             ("preload", "/code.py: E: no\nsaid"),
+            ("each new kernel runs", "1 init cell"),
             ("connection file", "/run/k.json"),
             ("log level", "WARNING"),
             ("versions", report.versions()),

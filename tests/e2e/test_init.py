@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import harness
 from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.situations import standby_status
 
 CODE = """\
 import os
@@ -38,7 +40,6 @@ def test_it_has_run_before_the_first_cell(client: Client) -> None:
 
 def test_its_output_stands_in_the_cell_that_restarted(client: Client) -> None:
     cell = client.run(f"%restart\n{LOOK}")
-    print(client.shown(cell))
     assert "hello from init\n" in client.text(cell)
     assert client.text(cell).splitlines()[-1] == "True"
     assert ", ran init.py" in client.shown(cell)
@@ -59,7 +60,6 @@ def test_its_error_fails_the_cell_that_restarted(client: Client, file: Path) -> 
     file.write_text("print('so far')\nimport no_such_module\n")
     cell = client.execute("%restart\nprint('after')")
     reply = client.finish(cell)
-    print(client.shown(cell), reply)
     assert reply["status"] == "error"
     assert reply["ename"] == "ModuleNotFoundError"
     assert "after" not in client.shown(cell)
@@ -74,7 +74,6 @@ def test_one_that_ends_the_kernel_is_left_out_of_the_next_one(
     file.write_text("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)")
     cell = client.execute("%restart")
     reply = client.finish(cell)
-    print(client.shown(cell), reply)
     assert reply["ename"] == "DeadKernelError"
     assert "while init.py ran" in reply["evalue"]
     assert client.text(client.run("print(1)")).splitlines()[-1] == "1"
@@ -101,3 +100,84 @@ def test_an_interrupt_ends_it(client: Client, file: Path, kernel: Kernel) -> Non
     reply = client.finish(cell)
     assert reply["ename"] == "KeyboardInterrupt"
     assert client.text(client.run("print(1)")).splitlines()[-1] == "1"
+
+
+def test_an_init_cell_runs_after_restart_and_crash(client: Client) -> None:
+    client.run("%ipr init\nmarked = 'yes'\nprint('hello from the cell')")
+    for _ in range(2):
+        cell = client.run("%restart")
+        text = client.text(cell)
+        assert text.index("hello from init") < text.index("hello from the cell")
+        assert ", ran init.py and 1 init cell" in client.shown(cell)
+    client.finish(client.execute("import os, signal; os.kill(os.getpid(), 9)"))
+    assert client.text(client.run("print(marked)")).splitlines()[-1] == "yes"
+    listed = client.shown(client.run("%ipr init list"))
+    assert "init cell 1  marked = 'yes' ... (2 lines)" in listed
+    status = client.shown(client.run("%ipr status"))
+    assert "each new kernel runs  init.py and 1 init cell" in status
+    client.run("%ipr init clear")
+    cell = client.run("%restart\nprint(globals().get('marked'))")
+    assert client.text(cell).splitlines()[-1] == "None"
+    client.fence()
+    client.assert_once()
+
+
+def test_run_runs_a_file_once(client: Client, place: Place) -> None:
+    Path(place.work, "once.py").write_text("once = 'yes'")
+    cell = client.run("%restart --run once.py\nprint(once)")
+    assert client.text(cell).splitlines()[-1] == "yes"
+    assert ", ran init.py and once.py" in client.shown(cell)
+    cell = client.run("%restart\nprint(globals().get('once'))")
+    assert client.text(cell).splitlines()[-1] == "None"
+
+
+def test_what_cannot_be_read_is_said_and_nothing_is_lost(
+    client: Client, file: Path, place: Place
+) -> None:
+    client.run("kept = 1")
+    os.mkfifo(os.path.join(place.work, "fifo"))
+    for option in ("fifo", "gone", "/dev/zero", "."):
+        cell = client.execute(f"%restart --run {option}")
+        reply = client.finish(cell)
+        assert reply["ename"] == "WrongChange"
+        assert "--run: cannot read" in reply["evalue"]
+    file.unlink()
+    reply = client.finish(client.execute("%restart"))
+    assert "the kernel was not restarted: cannot read" in reply["evalue"]
+    assert client.text(client.run("print(kept)")) == "1\n"
+    reply = client.finish(client.execute("%restart now"))
+    assert reply["ename"] == "InitError"
+    assert client.text(client.run("print(2)")).splitlines()[-1] == "2"
+    client.fence()
+    client.assert_once()
+
+
+def test_restart_now_overtakes_it(client: Client, file: Path) -> None:
+    client.run("1")
+    file.write_text("import time\nprint('sleeps')\ntime.sleep(1000)")
+    first = client.execute("%restart")
+    client.wait_for(first, "text:sleeps")
+    file.write_text(CODE)
+    second = client.execute(f"%restart now\n{LOOK}")
+    client.finish(first, second)
+    assert client.text(second).splitlines()[-1] == "True"
+    assert "init.py failed" in client.shown(first)
+    client.fence()
+    client.assert_once()
+
+
+def test_a_standby_runs_it_when_it_takes_over(place: Place, file: Path) -> None:
+    options = [f"--init={file}", "--standby=full"]
+    client = place.start("wrapped", options=options).client()
+    client.run("1")
+    said = ""
+
+    def ready() -> bool:
+        nonlocal said
+        said = standby_status(client)
+        return said.startswith("ready")
+
+    harness.until(ready, f"a standby; {said!r}", 60, every=0.5)
+    cell = client.run(f"%restart\n{LOOK}")
+    assert client.text(cell).splitlines()[-1] == "True"
+    assert client.inner_pid() == int(said.partition("pid ")[2].partition(",")[0])

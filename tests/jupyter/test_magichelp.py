@@ -25,7 +25,7 @@ class CompleteTests(Case):
             ("%restart now --c", ("--cwd",), 13, True),
             (
                 "%ipr ",
-                ("status", "history", "debug", "standby", "exec", "help"),
+                ("status", "history", "debug", "standby", "init", "exec", "help"),
                 5,
                 True,
             ),
@@ -180,5 +180,5 @@ class InspectTests(Case):
         for word in magics.RESTART_USAGE.replace("[", " ").split():
             if word.startswith("--"):
                 self.assertIn(word.rstrip("]"), HELP["restart"])
-        for word in ("status", "history", "debug", "standby", "exec", "help"):
+        for word in ("status", "history", "debug", "standby", "init", "exec", "help"):
             self.assertIn(f"%ipr {word}", HELP["ipr"])

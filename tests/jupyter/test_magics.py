@@ -272,8 +272,8 @@ class IprTests(Case):
             self.assertEqual(
                 parse(f"{line}\nx = 1"),
                 Mistake(
-                    "only %ipr exec may be followed by other lines; move them to a"
-                    " separate cell"
+                    "only %ipr exec and %ipr init may be followed by other lines; move"
+                    " them to a separate cell"
                 ),
                 line,
             )

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
-import time
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import harness
-from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.harness import Client, Place
 from tests.e2e.situations import standby_status
-from tests.kernels.subjects import BY_NAME, Subject
+from tests.kernels.starting import start
+from tests.kernels.subjects import BY_NAME
 
 pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 
@@ -20,28 +18,6 @@ pytestmark = [pytest.mark.kernels, pytest.mark.slow]
 NAMES = ["xeus-python", "ir", "bash", "octave", "deno", "lua", "ipykernel6"]
 #: Seconds until there is one: the kernel has to be idle, and it has to boot.
 SOON = 120.0
-
-
-def start(place: Place, subject: Subject) -> Client:
-    """Start a kernel with a standby; :return: a client of it."""
-    if subject.modules:
-        os.symlink(subject.modules, os.path.join(place.work, "node_modules"))
-    path = subject.lay(place.specs, "plain")
-    with open(path) as file:
-        content = json.load(file)
-    name = place.wrapped_spec(
-        content["argv"],
-        ["--standby=full"],
-        restarter_original_interrupt_mode=content.get("interrupt_mode", "signal"),
-        language=content["language"],
-        env=content.get("env", {}),
-        # Not ipykernel's: it would be taken to encrypt.
-        metadata=content.get("metadata", {}),
-    )
-    client = Kernel(place, name, {**subject.environment, "HOME": place.root}).client()
-    # One that answers before it can take a cell ends at the first.
-    time.sleep(subject.settling)
-    return client
 
 
 def waiting(client: Client) -> bool:
@@ -63,7 +39,7 @@ def waiting(client: Client) -> bool:
 @pytest.mark.parametrize("name", NAMES, indirect=True)
 def test_standby_takes_over_and_knows_nothing(place: Place, name: str) -> None:
     subject = BY_NAME[name]
-    client = start(place, subject)
+    client = start(place, subject, "--standby=full")
     client.run(subject.cells.keep)
     waits = waiting(client)
     # Deno keeps a lock on its caches, as SQLite does: two of them are not for ipr.
@@ -81,7 +57,7 @@ def test_standby_takes_over_and_knows_nothing(place: Place, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["ir"], indirect=True)
 def test_new_profile_of_r_is_read_after_a_restart(place: Place, name: str) -> None:
-    client = start(place, BY_NAME[name])
+    client = start(place, BY_NAME[name], "--standby=full")
     assert waiting(client)
     Path(place.work, ".Rprofile").write_text("from_profile <- 43\n")
     cell = client.run("%restart\ncat(from_profile)")

@@ -87,6 +87,7 @@ class RelayCase(Case):
         ids = (f"ipr-{number}" for number in count(1))
         self.author = Author(self.signer, lambda: next(ids), lambda: "now")
         self.commands = FakeCommands(self.done)
+        self.commands.init = self.init = self.init or InitCode()
         self.changer = FakeChanger(self.done)
         self.desk = FakeDesk()
         self.history = CellHistory(1 << 20)

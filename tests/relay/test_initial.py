@@ -278,7 +278,8 @@ class FailureTests(InitialCase):
         self.reads = [fail(ValueError("cannot read /home/init.py"))]
         self.restart()
         done = self.shown(self.took())
-        error = "error: InitError: not run: cannot read /home/init.py"
+        said = "the new kernel has not run its init code: cannot read /home/init.py"
+        error = f"error: InitError: {said}"
         self.assertEqual(done, [error, "execute_reply error 0", "idle"])
         self.assertTrue(isinstance(self.relay.gate.state, Open))
 
@@ -340,7 +341,8 @@ class NoCellTests(InitialCase):
         self.reads = [fail(ValueError("cannot read /home/init.py"))]
         self.crash()
         head = "".join(self.next_cell())
-        self.assertIn("not run: cannot read /home/init.py\n", head)
+        said = "The new kernel has not run its init code: cannot read /home/init.py\n"
+        self.assertIn(said, head)
 
     def test_the_first_kernel_runs_it(self) -> None:
         self.relay.finish(1, SHUT_DOWN)
@@ -537,7 +539,6 @@ class LanguageTests(InitialCase):
         self.restart(cell=True)
         self.assertEqual(self.codes(), [])
         line = (
-            "restarted in place, 0.00 s, init.py not run: it is for python, and this"
-            " kernel's language is R"
+            "restarted in place, 0.00 s, init.py not run: this kernel's language is R"
         )
         self.assertIn(f"display_data: {line}", self.shown(self.took()))

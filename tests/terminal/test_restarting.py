@@ -43,6 +43,7 @@ class WordsTests(Case):
             kernel="ir",
             reset=True,
             keep_detached=True,
+            run="/r.py",
         )
         changes = magics.Changes(
             (("A", "a b"), ("B", "--now")),
@@ -52,6 +53,7 @@ class WordsTests(Case):
             ("gcc/13",),
             "ir",
             reset=True,
+            run="/r.py",
         )
         self.assertEqual(
             magics.restart(words), magics.Restart(True, changes, keep_detached=True)
