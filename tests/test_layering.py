@@ -69,6 +69,8 @@ ALSO: dict[str, set[str]] = {
     "boot.connection": {"zmq"},
     # Its own view of which extensions are enabled.
     "spec.extension": {"jupyter_server"},
+    # Only when a shell asks for completions.
+    "boot.completing": {"argcomplete"},
     # Its neighbour, where it runs alone.
     "boot.guardian": {"private"},
     # A file in that format; imported only when there is one.
@@ -117,6 +119,7 @@ ONE_FILE = {"boot.guardian"}
 #: Modules whose tests are not in a file of their name, and where they are; None: only
 #: names and types, for mypy.
 TESTED_IN: dict[str, str | None] = {
+    "boot.completing": "spec/test_completing.py",
     "daemon.inside": "daemon/test_commands.py",
     "daemon.parts": "e2e/test_restart.py",
     "daemon.ports": None,

@@ -13,7 +13,9 @@ import sys
 from collections.abc import Sequence
 
 from ipr import __version__
+from ipr.boot.completing import completed_by
 from ipr.spec import folders
+from ipr.spec.wrapping import wrapping_of
 
 _EXAMPLES = """\
 examples:
@@ -148,15 +150,14 @@ def parser() -> argparse.ArgumentParser:
     sub = add(
         "config", "show the daemon's options and where they come from", _CONFIG_EXAMPLES
     )
-    sub.add_argument("name", nargs="?", metavar="NAME", help="name of a kernelspec")
-    sub.add_argument("--json", action="store_true", help="for programs")
+    _add_config(sub)
 
     _add_check(add("check", "try whether a kernel restarts in place", _CHECK_EXAMPLES))
     return whole
 
 
 def _add_install(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("names", nargs="*", metavar="NAME", help="name of a kernelspec")
+    _add_names(sub)
     sub.add_argument("--all", action="store_true", help="wherever it is possible")
     _add_places(sub, "if it is not there yet, on a copy in")
     sub.add_argument("--dry-run", action="store_true", help="only show the change")
@@ -218,16 +219,25 @@ def _add_far_side(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_remove(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("names", nargs="*", metavar="NAME", help="name of a kernelspec")
+    _add_names(sub, wrapped=True)
     sub.add_argument("--all", action="store_true", help="wherever it is installed")
     _add_places(sub, "only from")
     sub.add_argument("--dry-run", action="store_true", help="only show the change")
 
 
+def _add_config(sub: argparse.ArgumentParser) -> None:
+    name = sub.add_argument(
+        "name", nargs="?", metavar="NAME", help="name of a kernelspec"
+    )
+    completed_by(name, _names)
+    sub.add_argument("--json", action="store_true", help="for programs")
+
+
 def _add_check(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument(
+    name = sub.add_argument(
         "name", nargs="?", default="python3", metavar="NAME", help="default: python3"
     )
+    completed_by(name, _names)
     sub.add_argument(
         "--timeout",
         type=_seconds,
@@ -235,6 +245,26 @@ def _add_check(sub: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="for each step (default: 60)",
     )
+
+
+def _add_names(sub: argparse.ArgumentParser, *, wrapped: bool = False) -> None:
+    names = sub.add_argument(
+        "names", nargs="*", metavar="NAME", help="name of a kernelspec"
+    )
+    completed_by(names, _wrapped_names if wrapped else _names)
+
+
+def _names() -> list[str]:
+    return list(folders.find_all(folders.kernel_dirs()))
+
+
+def _wrapped_names() -> list[str]:
+    found = folders.find_all(folders.kernel_dirs()).items()
+    return [
+        name
+        for name, folder in found
+        if wrapping_of(folders.read(name, folder).spec) is not None
+    ]
 
 
 def _add_places(parser: argparse.ArgumentParser, words: str) -> None:

@@ -3,6 +3,7 @@
 Knows the commands and the exit codes: 0 done, 1 something could not be done, 2 wrong
 usage. Must not know what a command does.
 """
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
@@ -11,8 +12,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from ipr.boot import output
-from ipr.boot.options import OPTIONS
+from ipr import __version__
+from ipr.boot import completing, options, output
 from ipr.spec import changing, config, listing
 from ipr.spec.errors import SpecError, why
 from ipr.spec.parser import Usage, parser
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = argparse.Namespace(command=None)
     try:
         whole = parser()
+        completing.offer(whole, lambda: options.parser(__version__))
         _, unknown = whole.parse_known_args(words, args)
         if unknown:
             _check_whose(args.command, unknown)
@@ -85,9 +87,9 @@ def _check_whose(command: str, unknown: Sequence[str]) -> None:
 
     :raises Usage: there is one.
     """
-    options = {f"--{option.name}": option for option in OPTIONS}
+    theirs = {f"--{option.name}": option for option in options.OPTIONS}
     for word in unknown:
-        found = options.get(word.partition("=")[0])
+        found = theirs.get(word.partition("=")[0])
         if command == "install" and found is not None:
             words = f"--{found.name} {found.metavar}".rstrip()
             raise Usage(

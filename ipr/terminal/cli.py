@@ -3,6 +3,7 @@
 Knows the exit codes: 0 done, 1 not done, 2 wrong usage, 130 Ctrl-C. Must not know what
 a command does.
 """
+# PYTHON_ARGCOMPLETE_OK
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from ipr.boot import output
+from ipr.boot import completing, output
 from ipr.terminal import commands
 from ipr.terminal.parser import parser
 from ipr.terminal.problem import Problem
@@ -33,6 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     output.prepare()
     whole = parser()
+    completing.offer(whole)
     try:
         args = whole.parse_args(argv)
         if args.command is None:

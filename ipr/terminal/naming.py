@@ -63,6 +63,11 @@ def target(word: str, environ: Mapping[str, str], proc: str = "/proc") -> Target
     return Target(chosen.path, pid, inside)
 
 
+def ids() -> list[str]:
+    """Return the ids of the kernels on this machine."""
+    return [files.identity(daemon.path) for daemon in processes.daemons()]
+
+
 def _named(word: str, found: list[processes.Daemon], proc: str) -> str:
     paths = {daemon.path for daemon in found if _is_called(daemon.path, word)}
     if word.isdecimal():

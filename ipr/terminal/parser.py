@@ -8,6 +8,8 @@ from __future__ import annotations
 import argparse
 
 from ipr import __version__
+from ipr.boot.completing import completed_by
+from ipr.terminal import naming
 
 _EXAMPLES = """\
 examples:
@@ -108,7 +110,8 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_id(sub: argparse.ArgumentParser) -> None:
-    sub.add_argument("id", nargs="?", default="", metavar="ID", help=_ID_HELP)
+    action = sub.add_argument("id", nargs="?", default="", metavar="ID", help=_ID_HELP)
+    completed_by(action, naming.ids)
 
 
 def _add_restart(sub: argparse.ArgumentParser) -> None:
