@@ -10,7 +10,11 @@ import platform
 import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
+
+from twisted.internet.defer import Deferred, succeed
+from twisted.logger import Logger
 
 from ipr.boot import plainfile
 from ipr.daemon import codefiles, schedulers
@@ -107,33 +111,62 @@ class Allocation:
             self._end.look()
 
     def ending(
-        self, explain: Callable[[str], None], then: Callable[[bool], None]
+        self, explain: Callable[[str, bool], None], then: Callable[[bool], None]
     ) -> None:
         """Use what the scheduler leaves between SIGTERM and SIGKILL.
 
-        :param explain: called with why it may have come.
+        What it sends once more meanwhile changes nothing.
+
+        :param explain: called with why it has come, and with whether that is to be
+            shown: at first it is only a guess.
         :param then: called when everything is saved, with whether that ended by
-            itself; at once outside of a job, or when nothing is to be saved.
+            itself; at once outside of a job.
         """
-        if not self._why and (why := self.last_words()):
-            self._why = why
-            explain(why)
-            if not _same(self._end.when, self._saved_for):
-                self._save(self._mercy(), waits=False)
-        self._checkpoint.when_over(self._mercy(), then)
+        if self._why:
+            return
+        self._why = self.last_words()
+        if not self._why:
+            then(True)
+            return
+        explain(self._why, False)
+        if not _same(self._end.when, self._saved_for):
+            self._save(self._mercy(), waits=False)
+
+        def known(preempted: bool | None) -> None:
+            self._why = self.last_words(preempted)
+            explain(self._why, True)
+
+        asking = succeed(None) if self._at_limit else self._preempted()
+        asking.addCallback(known).addErrback(partial(_log.failure, "Not explained"))
+        asking.addCallback(lambda _: self._checkpoint.when_over(self._mercy(), then))
+
+    def _preempted(self) -> Deferred[bool | None]:
+        return self._asked.preempted() if self._end.spend() else succeed(None)
 
     def _mercy(self) -> float:
         grace = self._job.scheduler.grace if self._job is not None else USUAL_GRACE
         return max(grace - OUR_TIME, grace / 2)
 
-    def last_words(self) -> str:
-        """Return why SIGTERM may have come; ``""`` outside of a job."""
+    @property
+    def _at_limit(self) -> bool:
         left = self._end.left
-        if left is not None and left <= 2 * SLACK:
+        return left is not None and left <= 2 * SLACK
+
+    def last_words(self, preempted: bool | None = None) -> str:
+        """Return why SIGTERM has come; ``""`` outside of a job.
+
+        :param preempted: whether another job takes its place; None: not known.
+        """
+        if self._at_limit:
             return f"{self._subject()} has reached its time limit."
         if self._job is None:
             return ""
-        return f"{self._subject()} is being ended: cancelled, preempted, or shut down."
+        why = {
+            True: "it was preempted by another job",
+            False: "cancelled, or shut down",
+            None: "cancelled, preempted, or shut down",
+        }[preempted]
+        return f"{self._subject()} is being ended: {why}."
 
     def _full(self, usage: Usage) -> None:
         words = (
@@ -211,3 +244,6 @@ def _span(left: float) -> str:
     if 90 <= left < 3600:
         return f"{math.ceil((left - 15) / 60)} min"
     return span(max(left, 0.0))
+
+
+_log = Logger()

@@ -147,8 +147,9 @@ class Daemon:
         def saved(ended: bool) -> None:
             self.shut_down(why, Leave.TERMINATED if ended else Leave.QUICKLY)
 
-        def explain(words: str) -> None:
-            self._parts.relay.inbound.business.notices.last_words(words)
+        def explain(words: str, shown: bool) -> None:
+            notices = self._parts.relay.inbound.business.notices
+            notices.last_words(words, shown=shown)
 
         self._watch.allocation.ending(explain, saved)
 

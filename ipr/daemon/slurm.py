@@ -3,11 +3,13 @@
 Knows Slurm's environment variables and commands. Must not know kernels.
 Everything here does nothing where there is no Slurm.
 
-Sources: srun(1), "OUTPUT ENVIRONMENT VARIABLES"; squeue(1), ``--steps``.
+Sources: srun(1), "OUTPUT ENVIRONMENT VARIABLES"; squeue(1), ``--steps``;
+scontrol(1), "PreemptTime".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from twisted.internet.defer import Deferred, succeed
@@ -17,6 +19,10 @@ from ipr.kernel.reactor import Asking
 
 #: Seconds that squeue and scancel get.
 ASKING_TIME = 5.0
+#: Seconds that scontrol gets when the job is being ended.
+ENDING_TIME = 2.0
+
+_PREEMPT_TIME = re.compile(r"\bPreemptTime=(\S+)")
 
 
 def one_too_many(environ: Mapping[str, str]) -> str:
@@ -34,6 +40,26 @@ def one_too_many(environ: Mapping[str, str]) -> str:
         f"this is task {task} of the {tasks} that srun started, and another one has"
         " the kernel: start one task (-n 1), and give it CPUs by --cpus-per-task"
     )
+
+
+def preempted(reactor: Asking, environ: Mapping[str, str]) -> Deferred[bool | None]:
+    """Ask whether another job takes the place of this one.
+
+    Slurm notes the time of it before it sends SIGTERM, with a GraceTime and without.
+
+    :returns: fires with None when that is not known; soon in any case.
+    """
+    job = environ.get("SLURM_JOB_ID")
+    if not job:
+        return succeed(None)
+
+    def told(answer: Answer) -> bool | None:
+        found = _PREEMPT_TIME.search(answer.output.decode(errors="replace"))
+        return None if found is None else found[1] not in ("None", "N/A")
+
+    asking = ask(reactor, ("scontrol", "show", "job", job), environ, ENDING_TIME)
+    result: Deferred[bool | None] = asking.addCallbacks(told, lambda _reason: None)
+    return result
 
 
 def give_back(reactor: Asking, environ: Mapping[str, str]) -> Deferred[None]:

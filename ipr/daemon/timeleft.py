@@ -1,7 +1,7 @@
-"""How much time the job has left, asked of whoever knows.
+"""How much time the job has left, and who takes its place, asked of whoever knows.
 
 Knows the sources: ``--deadline``, the job's environment, HTCondor's file, a command of
-the scheduler. Must not know what the time is wanted for.
+the scheduler. Must not know what the answers are wanted for.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from twisted.internet.defer import Deferred, fail, succeed
 
 from ipr.boot import plainfile
-from ipr.daemon import schedulers
+from ipr.daemon import schedulers, slurm
 from ipr.daemon.schedulers import Job
 from ipr.kernel.asking import Answer, NoAnswer, ask
 from ipr.kernel.reactor import Asking
@@ -76,6 +76,13 @@ class TimeLeft:
 
         result: Deferred[float | None] = asking.addCallback(answered)
         return result
+
+    def preempted(self) -> Deferred[bool | None]:
+        """Ask whether another job takes the place of this one.
+
+        :returns: fires with None when nobody knows; only Slurm says it.
+        """
+        return slurm.preempted(self._reactor, self._environ)
 
     def _read(self, job: Job) -> Deferred[float | None]:
         try:

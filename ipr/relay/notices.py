@@ -81,11 +81,14 @@ class Notices:
             self.pending = False
             self._show(request)
 
-    def last_words(self, text: str) -> None:
-        """Say why all of this ends, at once in the cell that runs, if one does."""
+    def last_words(self, text: str, *, shown: bool = True) -> None:
+        """Say why all of this ends, at once in the cell that runs, if one does.
+
+        :param shown: False: only where a cell ends by it.
+        """
         self._why = text.rstrip(".")
         running = self._running()
-        if running is not None:
+        if shown and running is not None:
             self._voice.post(
                 running, (Publish(messages.stream(f"{text}\n", "stderr")),)
             )

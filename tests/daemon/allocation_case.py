@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from twisted.internet.defer import maybeDeferred
+from twisted.internet.defer import Deferred, maybeDeferred, succeed
 
 from ipr.daemon import allocation
 from ipr.daemon.allocation import Allocation
+from ipr.daemon.timeleft import TimeLeft
 from ipr.kernel import apart, memory
 from ipr.relay.beside import Order
 from tests.case import Case
@@ -40,10 +41,13 @@ class AllocationCase(Case):
         self.usage: memory.Usage | None = None
         self.file = ""
         self.runner = FakeRunner()
-        self.explained: list[str] = []
+        self.explained: list[tuple[str, bool]] = []
         self.ended: list[bool] = []
         untyped: Any = self
         untyped.patch(memory, "job", lambda: self.usage)
+        #: What Slurm answers when the job is being ended.
+        self.preempted: Deferred[bool | None] = succeed(None)
+        untyped.patch(TimeLeft, "preempted", lambda _asked: self.preempted)
 
     def made(self, environ: Mapping[str, str], deadline: float = 0.0) -> Allocation:
         options = {
@@ -92,4 +96,7 @@ class AllocationCase(Case):
         return self.made({"SLURM_JOB_ID": "7"}, clock.time() + seconds)
 
     def end(self, job: Allocation) -> None:
-        job.ending(self.explained.append, self.ended.append)
+        job.ending(
+            lambda words, shown: self.explained.append((words, shown)),
+            self.ended.append,
+        )

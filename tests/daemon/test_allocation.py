@@ -7,6 +7,8 @@ import re
 import signal
 import time
 
+from twisted.internet.defer import Deferred
+
 from ipr.daemon.status import Row
 from ipr.kernel import memory
 from tests.daemon.allocation_case import AllocationCase
@@ -59,6 +61,33 @@ class AllocationTests(AllocationCase):
             self.job(2000).last_words(),
             "Slurm job 7 is being ended: cancelled, preempted, or shut down.",
         )
+
+    def test_slurm_is_asked_whether_the_job_was_preempted(self) -> None:
+        """The kernel may go of the same SIGTERM meanwhile: a guess is there at once."""
+        for answer, why in (
+            (True, "it was preempted by another job"),
+            (False, "cancelled, or shut down"),
+            (None, "cancelled, preempted, or shut down"),
+        ):
+            self.explained.clear()
+            self.ended.clear()
+            self.preempted = Deferred()
+            self.end(self.job(2000))
+            guess = (
+                "Slurm job 7 is being ended: cancelled, preempted, or shut down.",
+                False,
+            )
+            self.assertEqual((self.explained, self.ended), ([guess], []))
+            self.preempted.callback(answer)
+            known = (f"Slurm job 7 is being ended: {why}.", True)
+            self.assertEqual((self.explained[1:], self.ended), ([known], [True]))
+
+    def test_nobody_is_asked_at_the_time_limit(self) -> None:
+        self.preempted = Deferred()
+        self.end(self.job(20))
+        words = "Slurm job 7 has reached its time limit."
+        self.assertEqual(self.explained, [(words, False), (words, True)])
+        self.assertEqual(self.ended, [True])
 
     def test_condor_job_is_named_by_its_file(self) -> None:
         path = os.path.join(self.folder(), "ad")

@@ -40,10 +40,10 @@ class BeforeEndTests(AllocationCase):
         self.end(job)
         (order,) = self.runner.orders
         self.assertFalse(order.waits)
-        self.assertEqual(len(self.explained), 1)
+        self.assertEqual(len(self.explained), 2)
         # Slurm sends it twice where a job is preempted.
         self.end(job)
-        self.assertEqual((len(self.explained), len(self.runner.orders)), (1, 1))
+        self.assertEqual((len(self.explained), len(self.runner.orders)), (2, 1))
         self.assertEqual(self.ended, [])
         order.done(Outcome(error="E: no"))
         self.assertEqual(self.ended, [True])

@@ -86,6 +86,8 @@ class NoticesTests(RelayCase):
         self.assertEqual(self.shown(), [])
         self.execute("m2")
         self.status("m2", "busy")
+        self.notices.last_words("why", shown=False)
+        self.assertEqual(self.took()[-1][:2], ("iopub", "m2"))
         self.notices.last_words(WORDS)
         self.assertEqual(self.shown(), [("m2", "stream")])
 
