@@ -73,7 +73,7 @@ def aborted(request: Request) -> Steps:
 
 
 def answered(request: Request, *steps: Step) -> Steps:
-    """Wrap steps of ipr's own making into the busy and idle that lack."""
+    """Wrap steps of ipr's own making into the busy and idle around them."""
     return _whole(request, *steps)
 
 
@@ -92,7 +92,7 @@ def _failed_cell(request: Request, why: Failure, count: int) -> Steps:
 
 
 def _answer_to_other(request: Request, why: Failure, info: Draft) -> Steps:
-    """Return the answer to a request that is no execute; it may be nothing."""
+    """Return the answer to a request other than execute; perhaps none."""
     kind = request.msg_type
     if kind == "comm_open":
         return (Publish(messages.comm_close(request.field("comm_id", ""))),)

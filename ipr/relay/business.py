@@ -31,7 +31,7 @@ from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
 from ipr.relay.voice import Voice
 
-#: What a cell gets when a command fails by a bug of ours.
+#: What a cell gets when a command fails through a bug in ipr.
 INTERNAL = Failure(
     "IprError",
     "internal error in %ipr; see the daemon's log (%ipr debug DEBUG shows it here)",
@@ -75,11 +75,11 @@ class Business:
         return own is not None and own(self, channel, envelope)
 
     def refuse(self, channel: str, envelope: Envelope, why: Failure) -> None:
-        """Answer a request that can go nowhere."""
+        """Refuse a request that cannot be passed on."""
         self._voice.refuse(Request.of(channel, envelope), why)
 
     def interrupt(self) -> None:
-        """Whoever started the daemon sends it SIGINT."""
+        """Interrupt the kernel: the daemon was sent SIGINT."""
         self._interrupts.ask(patient=self.owner.known)
 
     def _execute(self, channel: str, envelope: Envelope) -> bool:

@@ -71,7 +71,7 @@ def inspect(voice: Voice, channel: str, envelope: Envelope) -> bool:
 
 
 def is_complete(voice: Voice, channel: str, envelope: Envelope) -> bool:
-    """Say that a line of ours is whole, whatever its kernel makes of it."""
+    """Answer that a line of ours is complete, whatever its kernel makes of it."""
     voice.note_console(envelope.identities)
     if not magics.suspicious(bytes(envelope.body[CONTENT])):
         return False

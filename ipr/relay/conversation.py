@@ -105,7 +105,7 @@ class Conversation:
             self.ledger.enter(request)
 
     def send_rest(self, request: Request, body: list[Frame], code: str) -> None:
-        """Run a rest of a cell under the very request that ipr began to answer.
+        """Run the rest of a cell under the very request that ipr began to answer.
 
         :param body: the message as it came.
         :raises Malformed: when its header cannot be written again.
@@ -145,7 +145,7 @@ class Conversation:
         self.kernel.send(request.channel, body)
 
     def deliver(self, request: Request, whole: Whole, *shown: Draft) -> None:
-        """Give the clients what was kept for them; ``shown`` comes before it."""
+        """Send the clients what was kept for them, after ``shown``."""
         front = self._voice.front
         self._voice.post(request, tuple(map(Publish, shown)))
         front.send(request.channel, request.identities + whole.reply.body)
@@ -175,8 +175,8 @@ class Conversation:
         """Interrupt what the kernel runs, then tell it to end.
 
         In between there is time for the cell to end and for those after it to
-        be aborted: ipykernel does not do that any more once it is told to end,
-        but begins with the next cell (7.4 did in 2 of 5 restarts).
+        be aborted: once told to end, ipykernel no longer aborts them, but begins
+        with the next cell (7.4 did in 2 of 5 restarts).
         """
         if len(self.ledger):
             self.interrupt()
@@ -223,7 +223,7 @@ class Conversation:
                 request.progress.kept.lost()
 
     def stop(self) -> None:
-        """Do nothing more by itself."""
+        """Stop all timers: it does nothing more by itself."""
         self._parting.stop()
         self.questions.stop()
 
@@ -247,7 +247,7 @@ class Conversation:
                 if understood is not content:
                     return self._resigned(body, content=understood)
         except Malformed:
-            # The kernel says what it thinks of it.
+            # The kernel itself answers what is wrong with it.
             pass
         return body
 

@@ -1,7 +1,7 @@
 """What ipr asked an inner kernel itself.
 
-Knows which questions are open, who takes each answer, and who what is published for
-it. Must not know what they are about. Nothing of it reaches a client.
+Knows which questions are open, who takes each answer, and who hears what is
+published for it. Must not know what they are about. Nothing of it reaches a client.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Errands:
     :param author: writes the questions.
     :param replays: is told their signatures. Clients have the same key: who listens
         on the kernel's ports could send our own question to us, and would get the
-        signed answer that makes him a kernel.
+        signed answer that passes for a kernel's.
     """
 
     def __init__(self, kernel: Kernel, author: Author, replays: Replays) -> None:

@@ -20,9 +20,8 @@ from ipr.relay.conversation import Conversation
 from ipr.relay.request import Request
 from ipr.relay.voice import Voice
 
-#: Bytes that a request which is held takes beside its frames' own: the objects
-#: around them, and the parsed header (1500 measured with Python 3.11, and what
-#: malloc adds).
+#: Bytes that a held request takes in addition to its frames: the objects around
+#: them, and the parsed header (1500 measured with Python 3.11, and what malloc adds).
 HELD_BESIDES = 2000
 
 #: What a request gets that could not be sent.
@@ -54,7 +53,7 @@ class Refusing:
 
     @property
     def final(self) -> bool:
-        """Whether the daemon ends: no %restart brings a kernel any more."""
+        """Whether the daemon ends: not even %restart brings a kernel."""
         return self.cause.ending is Ending.SHUT_DOWN
 
     @property
@@ -142,7 +141,7 @@ class Gate:
             try:
                 self._again(channel, envelope)
             except Exception:
-                # No one message keeps those after it from being answered.
+                # One message must not keep those after it from being answered.
                 _log.failure("A request that was held could not be processed")
                 self._not_sent(channel, envelope)
 

@@ -60,7 +60,7 @@ class Info:
 
 
 class Greetings:
-    """Those who wait for a word."""
+    """The clients who wait for an answer or a welcome."""
 
     def __init__(self, voice: Voice, info: Info, call_later: CallLater) -> None:
         self._voice = voice
@@ -89,7 +89,7 @@ class Greetings:
             self._unwelcomed.append(topic)
 
     def expect_listener(self, seconds: float) -> None:
-        """Let the first kernel not be ready before somebody listens.
+        """Hold the first kernel back until somebody listens.
 
         A client that was there first tries to connect each of its sockets ten
         times a second. The inner kernel is up soon after we listen: without
@@ -100,7 +100,7 @@ class Greetings:
         self._listener.start(seconds, self.stop_waiting)
 
     def when_heard(self, call: Callable[[], None]) -> None:
-        """Call it when somebody listens: now, or in a moment; the last one only."""
+        """Call it when somebody listens, now or soon; only the last call counts."""
         if self._listener.running:
             self._when_heard = call
         else:
@@ -137,7 +137,7 @@ class Greetings:
     # --- what the restarter does --------------------------------------------
 
     def kernel_coming(self) -> None:
-        """Another kernel comes up."""
+        """Another kernel is coming up."""
         self.info.reason = None
         self._when_heard = None
 

@@ -103,10 +103,10 @@ class Hearing:
         """Whether the inner kernel has signed it; otherwise it goes no further.
 
         On tcp the ports are chosen before the kernel binds them: somebody else
-        may have been quicker, and gets what we send. The same where a socket was
-        closed and is there again. Nothing more of that one is looked at; what it
-        costs to be flooded by it is reading. A kernel that is known to be ours,
-        on the connection that it always had, may say nonsense: clients drop that.
+        may have been quicker, and gets what we send. The same holds where a socket
+        was closed and connected again. Nothing more from there is looked at: a flood
+        costs no more than reading it. A kernel that is known to be ours, on the
+        connection that it always had, may send nonsense: clients drop that.
         """
         if self._signer.verifies(envelope.body):
             return True

@@ -1,4 +1,4 @@
-"""The door: what clients send is verified, and given to whose business it is.
+"""The door: what clients send is verified, and passed to whoever answers it.
 
 Knows signatures and repeated messages. Must not know which requests ipr answers
 itself, nor what becomes of the others.
@@ -29,14 +29,14 @@ from ipr.relay.trace import Trace
 #: Seconds between two records of clients' messages that were dropped.
 COMPLAINT_TIME = 10.0
 
-#: What a request gets of which not all was read.
+#: What a request gets that was not read to its end.
 TOO_LONG = Failure(
     "TooManyBuffers", f"ipr passes on messages of up to {MOST_FRAMES} frames"
 )
 
 
 class Complaints:
-    """Say what was dropped; not each time, since anybody can send such.
+    """Reports what was dropped; not each time, since anybody can send such things.
 
     :param now: monotonic seconds.
     """

@@ -10,7 +10,7 @@ import attrs
 
 from ipr.relay import turnrules as do
 from ipr.relay.turneffects import (
-    AbortBehind,
+    AbortHeld,
     Effects,
     Fail,
     Leave,
@@ -49,7 +49,7 @@ def settle(turns: Turns, event: Settled) -> Outcome:
     if head is None or head.cell != event.cell or not turns.lines:
         return do.settle(turns, event)
     if event.before in (Before.NO_KERNEL, Before.RESTART):
-        return _without(turns, Fail(head.cell), AbortBehind(head.subshell))
+        return _without(turns, Fail(head.cell), AbortHeld(head.subshell))
     settled = attrs.evolve(head, settled=True)
     return attrs.evolve(turns, head=settled), (Run(head.cell),)
 
@@ -66,11 +66,11 @@ def gone_settling(turns: Turns, event: KernelGone) -> Outcome:  # noqa: ARG001
         after, effects = do.abort(turns)
         return after, (*effects, *along)
     if turns.lines:
-        ends = (Fail(head.cell), AbortBehind(head.subshell))
+        ends = (Fail(head.cell), AbortHeld(head.subshell))
         after, effects = _without(turns, *ends)
         return after, (*effects, *along)
     after = attrs.evolve(turns, head=attrs.evolve(head, failed=False))
-    return after, (*do.aborted_behind(head), *along)
+    return after, (*do.aborted_held(head), *along)
 
 
 def cell_failed(turns: Turns, event: CellFailed) -> Outcome:
@@ -101,7 +101,7 @@ def ended(turns: Turns, event: LinesEnded) -> Outcome:
     if event.went is LinesWent.BADLY:
         return _without(turns, Leave(head.cell))
     if event.went is LinesWent.ABORTING:
-        return _without(turns, Leave(head.cell), AbortBehind(head.subshell))
+        return _without(turns, Leave(head.cell), AbortHeld(head.subshell))
     turns = attrs.evolve(turns, lines=False)
     if event.before is Before.RESTART:
         return do.join(turns, KernelGone())
@@ -112,7 +112,7 @@ def ended(turns: Turns, event: LinesEnded) -> Outcome:
     return turns, do.waits(head, event.before)
 
 
-def _without(turns: Turns, *effects: Fail | Leave | AbortBehind) -> Outcome:
+def _without(turns: Turns, *effects: Fail | Leave | AbortHeld) -> Outcome:
     after = do.following(turns)
     resume: Effects = () if after.head is not None else (Resume(),)
     return after, (*effects, *resume)

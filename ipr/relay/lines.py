@@ -25,7 +25,7 @@ from ipr.relay.restartcells import Prepared, RestartCell, Wanted
 from ipr.relay.turns import LinesWent
 from ipr.relay.voice import Voice
 
-#: Why the lines did not run, when the kernel went while the options were checked.
+#: Why the lines did not run, when the kernel ended while the options were checked.
 NOT_RUN = Failure(
     "NotRestarted",
     "the kernel ended before the lines above %restart could run; run the cell again",
@@ -91,7 +91,7 @@ class LastLine(RestartCell):
         super().fail(why)
 
     def succeed(self) -> None:
-        """Reply what the kernel did: the cell's expressions are in there."""
+        """Reply as the kernel did: the cell's expressions are in there."""
         said = {**self.request.progress.said, "execution_count": self._number}
         self._end(Reply(Draft("execute_reply", said)))
 
@@ -102,7 +102,7 @@ class LastLine(RestartCell):
 
     def _over(self, conversation: Conversation, ended: Ended, whole: Whole) -> None:
         if self._well(whole):
-            # It is told first: what waits is looked at, and this one is busy still.
+            # First, while this one still counts as busy: what waits is looked at.
             conversation.progressed(self.request)
             self._take_back()
             ended(LinesWent.WELL)

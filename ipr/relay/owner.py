@@ -1,9 +1,9 @@
 """The kernel manager that restarts in place, and what it orders.
 
-Knows who that is, how often it has asked for a restart, and when an order of its is
-carried out. Must not know how a kernel is started, nor what an order changes in its
-surroundings. What is said is in :mod:`ipr.jupyter.ownership`; in ``docs/design.rst``,
-"Restart from the front end", it says why.
+Knows who that is, how often it has asked for a restart, and when its orders are carried
+out. Must not know how a kernel is started, nor what an order changes in its
+surroundings. The messages are in :mod:`ipr.jupyter.ownership`, the reasons in
+``docs/design.rst``, "Restart from the front end".
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Early:
         return True
 
     def heard(self, owner: str) -> bool:
-        """A greeting has come; return whether it is that of who waits."""
+        """A greeting has come; return whether it is the one that is waited for."""
         if not self._timer.running or owner != self._session:
             return False
         self._timer.stop()
@@ -78,7 +78,7 @@ class Owner:
     """Who greeted last, if anybody has.
 
     The latest greeting counts: a manager that comes back on another line has to be
-    heard, and whoever can greet has the connection file's key, with which he could
+    heard, and whoever can greet has the connection file's key, with which they could
     end the kernel anyway.
     """
 
@@ -98,7 +98,7 @@ class Owner:
         self._interrupts = interrupts
         self._early = Early(call_later, decider.now)
         self._greeting: Greeting | None = None
-        #: It never goes back: who waits for it to grow must not wait in vain.
+        #: It only grows: whoever waits for that must not wait in vain.
         self._asked = 0
         #: Whether the clients have heard of the restart that is to come.
         self._announced = False

@@ -36,7 +36,7 @@ class FrontSide(Protocol):
 
 
 class Decider(Protocol):
-    """Who decides what happens to the inner kernel: the restarter."""
+    """Decides what happens to the inner kernel: the restarter."""
 
     def restart(self, pace: Pace) -> None:
         """A %restart has its turn."""
@@ -64,13 +64,13 @@ class Decider(Protocol):
 
 
 class Changer(Protocol):
-    """Who works out what a ``%restart`` changes."""
+    """Works out what a ``%restart`` changes."""
 
     def unchanged(self) -> Prepared:
         """Return what a ``%restart`` without options starts."""
 
     def prepare(self, changes: magics.Changes) -> Deferred[Prepared]:
-        """Work it out, and check it; fails with words when it cannot be had."""
+        """Work it out, and check it; fails with a sentence when it cannot be had."""
 
     def follow(
         self, env: Mapping[str, str | None], cwd: str
@@ -78,15 +78,15 @@ class Changer(Protocol):
         """Check what whoever started the daemon would start a kernel with by now.
 
         Fires with what puts it in force and returns which of the two could not be
-        had, or fails with words. Changes of a ``%restart`` stay on top of it.
+        had, or fails with a sentence. Changes of a ``%restart`` stay on top of it.
 
-        :param env: what differs from what was said before; None takes out.
+        :param env: what differs from what was said before; None: removed.
         :param cwd: the folder; ``""``: as before.
         """
 
 
 class Commands(Protocol):
-    """Who carries out ``%ipr``.
+    """Carries out ``%ipr``.
 
     :ivar init: what each new kernel runs.
     """
@@ -98,7 +98,7 @@ class Commands(Protocol):
 
 
 class Desk(Protocol):
-    """Who knows what a terminal asks about the daemon."""
+    """Knows what a terminal asks about the daemon."""
 
     def facts(self) -> JSON:
         """Return what ``ipr ps`` shows; nothing is waited for."""

@@ -28,7 +28,7 @@ class Quiet:
         self._since = 0.0
 
     def seconds(self) -> float:
-        """Return for how long, as far as was seen; negative: something runs."""
+        """Return for how long, as far as has been seen; negative: something runs."""
         state = self._gate.state
         if (
             not isinstance(state, Open)

@@ -21,7 +21,7 @@ from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
 from ipr.relay.voice import Voice
 
-#: What is asked for too late.
+#: What a request gets that comes too late.
 LEAVING = Failure("NotRestarted", "the daemon is ending, and its kernel with it")
 
 
@@ -84,7 +84,7 @@ class Remote:
 
     def _post(self, request: Request, steps: Steps) -> None:
         if request.progress.reply == "sent":
-            # A restart was accepted, and came to nothing: who asked may ask on.
+            # A restart was accepted, and came to nothing: whoever asked may ask again.
             whys = [str(step.draft.content["evalue"]) for step in steps]
             self._failed = {"request": request.msg_id, "why": "".join(whys)}
             return

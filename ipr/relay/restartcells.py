@@ -31,7 +31,7 @@ class Prepared(Protocol):
     pieces: tuple[Piece, ...] = ()
 
     def check(self) -> Deferred[None]:
-        """See whether it can be started; fails with words when it cannot."""
+        """See whether it can be started; fails with a sentence when it cannot."""
 
     def apply(self) -> None:
         """Put it in force."""
@@ -55,9 +55,9 @@ class RestartCell(Cell):
     know update_display_data (euporie dies of it): they are told once, and the
     last line comes as a display of its own, in place of the others.
 
-    :ivar id: its own; its display has the same.
+    :ivar id: of this restart; its display has the same.
     :ivar prepared: what the next kernel starts with.
-    :ivar working: is under way for it, and pointless once it has ended.
+    :ivar working: what is being worked out for it; cancelled when it ends.
     :ivar problem: why it cannot be done.
     :ivar visible: whether clients see how it ends.
     """
@@ -82,7 +82,7 @@ class RestartCell(Cell):
         self._shown = ""
 
     def progress(self, text: str) -> None:
-        """Show where it stands, if that is something new."""
+        """Show how far it has come, if that has changed."""
         if text == self._shown or (self._shown and not self.request.from_notebook):
             return
         update = bool(self._shown)
@@ -90,7 +90,7 @@ class RestartCell(Cell):
         self._shown = text
 
     def stay(self, count: int) -> None:
-        """Take the kernel's own number: it goes on, and so does a console's prompt."""
+        """Take the kernel's own number: it goes on, as does a console's prompt."""
         self._number = max(self._number, count)
 
     def wait_shown(self) -> None:
@@ -148,8 +148,8 @@ ANOTHER_FIRST = Failure(
 class Ordered(RestartCell):
     """A restart that no cell asks for: nothing of it is shown, and it is answered.
 
-    That is when it is known whether it will happen, and not when it has happened: who
-    asks may be part of the kernel that goes. A failure may come after that.
+    The answer comes once it is known that it will happen, and not once it has happened:
+    whoever asks may be part of the kernel that ends. A failure may come after that.
     """
 
     visible = False
@@ -180,7 +180,7 @@ class Ordered(RestartCell):
         self._accept(waits=False)
 
     def fail(self, why: Failure) -> None:
-        """Answer that it does not happen, or say so later."""
+        """Answer that it does not happen, or report so later."""
         self._ended = True
         reply = Reply(messages.error_reply(self.request.msg_type, why))
         self._post(self.request, (reply,))

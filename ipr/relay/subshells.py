@@ -8,7 +8,7 @@ JupyterLab goes on naming a subshell of the kernel before. Such a request goes
 to a subshell that stands in for it, or, until that is there or where the
 kernel has none, to the main shell: widgets would answer only between cells,
 but they would answer. An id that no kernel of ours has made passes as it is,
-and so does one that was deleted: the kernel says what it thinks of it.
+and so does one that was deleted: the kernel itself refuses it.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ MOST_EARLIER = 1024
 class Subshells:
     """Those of one inner kernel.
 
-    :param create: asks the kernel for a subshell; what it is given is called
-        with the new one's id. False: this kernel has no subshells.
+    :param create: asks the kernel for a subshell, and passes the new one's id to
+        the callable that it gets. False: this kernel has no subshells.
     :param earlier: ids of the kernels before, the newest last.
     """
 

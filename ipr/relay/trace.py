@@ -24,7 +24,7 @@ class Trace:
         self._record("client -> kernel", channel, envelope)
 
     def kernel(self, channel: str, frames: list[Frame]) -> None:
-        """Record what an inner kernel says, whatever it is."""
+        """Record a message of an inner kernel, whatever it is."""
         try:
             self._record("kernel -> client", channel, split(frames))
         except Malformed as error:

@@ -94,7 +94,7 @@ class Abort:
 
 
 @attrs.frozen
-class AbortBehind:
+class AbortHeld:
     """The same for the cells of that subshell that are held."""
 
     subshell: str
@@ -133,7 +133,7 @@ Effect = (
     | Keep
     | Fail
     | Abort
-    | AbortBehind
+    | AbortHeld
     | Resume
     | GiveUp
     | After

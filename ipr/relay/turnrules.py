@@ -11,7 +11,7 @@ import attrs
 from ipr.lifecycle.limits import Pace
 from ipr.relay.turneffects import (
     Abort,
-    AbortBehind,
+    AbortHeld,
     After,
     Along,
     Check,
@@ -94,7 +94,7 @@ def waits(turn: Turn, before: Before) -> Effects:
     return (show,)
 
 
-def ask_behind(turns: Turns, event: Asked) -> Outcome:
+def ask_after(turns: Turns, event: Asked) -> Outcome:
     """Somebody waits before it."""
     turn = event.turn
     beside = attrs.evolve(turns, beside=(*turns.beside, turn))
@@ -128,7 +128,7 @@ def _wait_again(turns: Turns, head: Turn) -> Outcome:
     What was interrupted was not of the kernel that it will wait for.
     """
     after = attrs.evolve(head, checking=False, failed=False, urged=False, overdue=False)
-    return attrs.evolve(turns, head=after), aborted_behind(head)
+    return attrs.evolve(turns, head=after), aborted_held(head)
 
 
 def startable(turns: Turns, event: Startable) -> Outcome:
@@ -146,7 +146,7 @@ def go(turns: Turns, head: Turn) -> Outcome:
     pace = Pace.URGENT if head.overdue else head.pace
     left, along = take_along(attrs.evolve(turns, head=None))
     go = Go(head.cell, pace, head.waited)
-    return left, (*aborted_behind(head), go, *along)
+    return left, (*aborted_held(head), go, *along)
 
 
 def take_along(turns: Turns) -> Outcome:
@@ -156,9 +156,9 @@ def take_along(turns: Turns) -> Outcome:
     return attrs.evolve(turns, beside=left), gone
 
 
-def aborted_behind(head: Turn) -> Effects:
+def aborted_held(head: Turn) -> Effects:
     """With an interrupted cell those after it are aborted, and the %restart is not."""
-    return (AbortBehind(head.subshell),) if head.failed else ()
+    return (AbortHeld(head.subshell),) if head.failed else ()
 
 
 def settle_beside(turns: Turns, event: Settled) -> Outcome:
@@ -175,7 +175,7 @@ def wrong(turns: Turns, event: Wrong) -> Outcome:
     if turns.head is not None and turns.head.cell == event.cell:
         after = following(turns)
         resume: Effects = () if after.head is not None else (Resume(),)
-        return after, (Fail(event.cell), *aborted_behind(turns.head), *resume)
+        return after, (Fail(event.cell), *aborted_held(turns.head), *resume)
     return wrong_beside(turns, event)
 
 
@@ -188,7 +188,7 @@ def wrong_beside(turns: Turns, event: Wrong) -> Outcome:
 
 
 def moved(turns: Turns, event: Moved) -> Outcome:
-    """Perhaps its turn has come."""
+    """See whether its turn has come."""
     head = turns.head
     assert head is not None
     if event.before in _FREE and aborts(head):
@@ -240,7 +240,7 @@ def abort(turns: Turns) -> Outcome:
     assert head is not None
     after = following(turns)
     resume: Effects = () if after.head is not None else (Resume(),)
-    return after, (Abort(head.cell), AbortBehind(head.subshell), *resume)
+    return after, (Abort(head.cell), AbortHeld(head.subshell), *resume)
 
 
 def interrupted(turns: Turns, event: Interrupted) -> Outcome:
@@ -254,7 +254,7 @@ def interrupted(turns: Turns, event: Interrupted) -> Outcome:
 
 
 def urged_due(turns: Turns, event: UrgedDue) -> Outcome:
-    """Who interrupted has waited long enough for the cell."""
+    """Whoever interrupted has waited long enough for the cell."""
     head = turns.head
     assert head is not None
     if event.before is Before.RESTART:
@@ -282,7 +282,7 @@ def join(turns: Turns, event: KernelGone) -> Outcome:
     if aborts(head):
         after, effects = abort(turns)
         return after, (*effects, *along)
-    effects = (*aborted_behind(head), Join(head.cell), *along)
+    effects = (*aborted_held(head), Join(head.cell), *along)
     return attrs.evolve(turns, head=None), effects
 
 

@@ -94,7 +94,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Head.NONE,     KernelGone,  do.same),
     _row(Head.NONE,     Ended,       do.end),             # -> none
 
-    _row(Head.SETTLING, Asked,       do.ask_behind),      # -> settling; an urgent one
+    _row(Head.SETTLING, Asked,       do.ask_after),       # -> settling; an urgent one
                                                           #    goes, or beside it
     _row(Head.SETTLING, Settled,     lines.settle),       # -> none, lines, waiting
     _row(Head.SETTLING, Startable,   do.same),            # of one that rode along
@@ -109,7 +109,7 @@ TABLE: dict[_Pair, _Transition] = dict((
                                                           #    next one, none
     _row(Head.SETTLING, Ended,       do.end),             # -> none
 
-    _row(Head.LINES,    Asked,       do.ask_behind),      # -> lines; an urgent one goes
+    _row(Head.LINES,    Asked,       do.ask_after),       # -> lines; an urgent one goes
     _row(Head.LINES,    Settled,     do.settle_beside),   # -> lines; one beside goes
     _row(Head.LINES,    Startable,   do.same),            # of one that rode along
     _row(Head.LINES,    Wrong,       do.wrong_beside),    # -> lines
@@ -121,7 +121,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Head.LINES,    KernelGone,  lines.gone_running), # -> lines; they end with it
     _row(Head.LINES,    Ended,       do.end),             # -> none
 
-    _row(Head.WAITING,  Asked,       do.ask_behind),      # -> waiting
+    _row(Head.WAITING,  Asked,       do.ask_after),       # -> waiting
     _row(Head.WAITING,  Settled,     do.settle_beside),   # -> waiting; one beside goes
     _row(Head.WAITING,  Startable,   do.same),            # of one that rode along
     _row(Head.WAITING,  Wrong,       do.wrong_beside),    # -> waiting
@@ -135,7 +135,7 @@ TABLE: dict[_Pair, _Transition] = dict((
     _row(Head.WAITING,  KernelGone,  do.join),            # -> none, the next one
     _row(Head.WAITING,  Ended,       do.end),             # -> none
 
-    _row(Head.CHECKING, Asked,       do.ask_behind),      # -> checking
+    _row(Head.CHECKING, Asked,       do.ask_after),       # -> checking
     _row(Head.CHECKING, Settled,     do.settle_beside),   # -> checking; one beside goes
     _row(Head.CHECKING, Startable,   do.startable),       # -> none, waiting
     _row(Head.CHECKING, Wrong,       do.wrong),           # -> the next one, none

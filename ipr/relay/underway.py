@@ -94,7 +94,7 @@ class UnderWay:
         return any(cell.visible for cell in cells)
 
     def summary(self) -> str:
-        """Say what has been done; "%ipr status" has the process ids."""
+        """Return what has been done; "%ipr status" has the process ids."""
         also = f", {self.also}" if self.also else ""
         return f"restarted in place, {self._now() - self._began:.2f} s{also}"
 

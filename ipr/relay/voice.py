@@ -46,12 +46,12 @@ class Voice:
         self.consoles: dict[tuple[bytes, ...], None] = {}
 
     def kernel_coming(self) -> None:
-        """Another kernel comes up; until it says its session we keep the old one."""
+        """Another kernel is coming up; the old session stays until it names its own."""
         self.count = 0
         self.session_known = False
 
     def learn_session(self, header: JSON) -> None:
-        """Say what follows as the kernel says it that sent this header."""
+        """Put the session of the kernel that sent this header on what follows."""
         session = header.get("session")
         if isinstance(session, str) and session:
             self.author.session = session
@@ -81,7 +81,7 @@ class Voice:
         self.front.publish([self.author.topic(draft), *body])
 
     def welcome(self, topic: bytes) -> None:
-        """Greet a subscriber, who gets what begins with ``topic``."""
+        """Welcome a subscriber to what begins with ``topic``."""
         draft = messages.iopub_welcome(topic.decode(errors="replace"))
         body = self.author.body(draft, b"{}")
         self.front.publish([topic, *body] if topic else body)
@@ -125,7 +125,7 @@ class Voice:
 
         After 0 consoles begin with ``In [1]`` again; for notebooks that is "not
         run". Some of these do not name the cell (those whose server runs the
-        cells): a console is who asks whether a line is complete.
+        cells): so a console is a client that asks whether a line is complete.
         """
         return 0 if self._is_console(request) else self.count + 1
 

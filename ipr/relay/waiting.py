@@ -145,7 +145,7 @@ class Waiting:
                 cell.fail(cell.problem)
             case fx.Abort():
                 self._cells.pop(effect.cell).abort()
-            case fx.AbortBehind():
+            case fx.AbortHeld():
                 self._gate.abort_held(effect.subshell)
             case fx.Resume():
                 self._gate.resume()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ipr.lifecycle.limits import Pace
 from ipr.relay.turneffects import (
     Abort,
-    AbortBehind,
+    AbortHeld,
     After,
     Along,
     Check,
@@ -234,7 +234,7 @@ class WaitingTests(TurnsCase):
 
     def test_failed_cell_of_the_same_shell_aborts_a_waiting_restart(self) -> None:
         """A kernel aborts what is queued behind a cell of the same shell."""
-        aborted = (Abort("a"), AbortBehind(""))
+        aborted = (Abort("a"), AbortHeld(""))
         for turn in (WAITS, SETTLES):
             for free in (NOTHING, NO_KERNEL):
                 before = Turns(failed(turn))
@@ -271,7 +271,7 @@ class WaitingTests(TurnsCase):
         self.leads(before, CellFailed(), interrupted)
         after = checking(failed(urged(WAITS)), waited=True)
         self.leads(interrupted, Moved(NOTHING), Turns(after), Check("a"))
-        behind = AbortBehind("")
+        behind = AbortHeld("")
         go = Go("a", waited=True)
         self.leads(Turns(after), Startable("a", NOTHING), NONE, behind, go)
         self.leads(Turns(after), Wrong("a"), NONE, Fail("a"), behind, Resume())
@@ -384,7 +384,7 @@ class FirmTests(TurnsCase):
             self.leads(Turns(turn), CellFailed(), Turns(failed(turn)))
         after = checking(failed(FIRM), waited=True)
         self.leads(Turns(failed(FIRM)), Moved(NOTHING), Turns(after), Check("f"))
-        going = (AbortBehind(""), Go("f", waited=True))
+        going = (AbortHeld(""), Go("f", waited=True))
         self.leads(Turns(after), Startable("f", NOTHING), NONE, *going)
 
     def test_interrupt_after_a_cell_failed(self) -> None:
@@ -414,7 +414,7 @@ class FirmTests(TurnsCase):
 
     def test_takes_the_place_of_one_that_comes_to_nothing(self) -> None:
         self.leads(Turns(SETTLES, (FIRM,)), Wrong("a"), Turns(FIRM), Fail("a"))
-        aborted = (Abort("a"), AbortBehind(""))
+        aborted = (Abort("a"), AbortHeld(""))
         before = Turns(failed(WAITS), (FIRM,))
         self.leads(before, Moved(NOTHING), Turns(FIRM), *aborted)
         # The kernel went first: that is what it wanted.
