@@ -60,14 +60,14 @@ UNKNOWN = Figures()
 
 @attrs.frozen
 class Cause:
-    """Why there is no inner kernel (any more), in words for a person.
+    """Why there is no inner kernel (any longer), in words for a person.
 
     :ivar text: one sentence, without full stop.
     :ivar details: more lines, such as the tail of its stderr.
     :ivar hopeless: another try would end the same (command not found).
     :ivar terminated: by SIGTERM, SIGINT or SIGHUP: the whole job may be
         about to end.
-    :ivar excused: it died of an interrupt before it was ready: that is not a
+    :ivar excused: an interrupt ended it before it was ready: that is not a
         failed start.
     :ivar followed: whether another kernel is on its way; False: not until somebody
         asks for one; None: the daemon goes, or it is not known yet.
@@ -105,7 +105,7 @@ class Facts:
     """What is known of an end.
 
     :ivar status: raw wait status, or None when there was none.
-    :ivar problem: why there was none.
+    :ivar problem: why there was none, in words.
     :ivar ready: whether the kernel had come to be ready.
     :ivar because: ipr's own reason, when it killed the kernel.
     :ivar out_of_memory: whether the cgroup's OOM killer fired meanwhile.

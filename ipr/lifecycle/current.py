@@ -1,4 +1,4 @@
-"""The inner kernel that there is now.
+"""The current inner kernel.
 
 Knows how one is started, and finds the cause when it ends. Must not know the
 machine, nor when a kernel is wanted.
@@ -22,7 +22,7 @@ class Current:
 
     :param start: makes a kernel.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
-    :param retired: those before it that still end.
+    :param retired: earlier ones that are still ending.
     :param reserve: has the standby.
     :ivar kernel: None before the first start, and after each end.
     """
@@ -61,7 +61,7 @@ class Current:
 
         def begin(standby: Handover | None) -> None:
             if self._coming != generation:
-                # Nobody waits for it any more.
+                # It was given up meanwhile.
                 if standby is not None:
                     _dismiss(*standby)
                 return
@@ -79,7 +79,7 @@ class Current:
         self.reserve.take(begin)
 
     def give_up(self) -> None:
-        """Do not wait any more for a standby that still starts."""
+        """Stop waiting for a standby that is still starting."""
         if self._coming and self.kernel is None:
             self._coming = 0
             self._not_come(RESTARTED)
@@ -97,7 +97,7 @@ class Current:
         except Exception as error:
             if not isinstance(error, OSError | ValueError):
                 # ZeroMQ, for instance, has errors of its own. Whoever waits
-                # must be told all the same.
+                # must hear of it all the same.
                 _log.failure("Could not start {generation}", generation=generation)
             self.kernel = None
             text = f"the kernel could not be started: {error}"
@@ -106,7 +106,7 @@ class Current:
     def _begin(
         self, generation: int, ended: Callable[[Cause], None]
     ) -> Callable[[Ended], None]:
-        """Return what is to be told of its end."""
+        """Return what is called when it has ended."""
         self._oom_before = self._oom_kills()
 
         def has_ended(how: Ended) -> None:
@@ -140,13 +140,13 @@ class Current:
             _log.error("Could not kill {left}", left=how.left)
 
     def retire(self) -> None:
-        """Let the kernel end by itself: there is none any more."""
+        """Let the kernel end by itself: it is no longer the current one."""
         kernel = self.take()
         if kernel is not None:
             self.retired.add(kernel)
 
     def take(self) -> Kernel | None:
-        """Return the kernel, to be closed: there is none any more."""
+        """Return the kernel, to be closed: it is no longer the current one."""
         self._coming = 0
         kernel, self.kernel = self.kernel, None
         return kernel

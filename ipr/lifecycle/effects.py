@@ -41,7 +41,7 @@ class AskToGo(_OfKernel):
 class Terminate(_OfKernel):
     """SIGTERM to its process group.
 
-    :ivar because: the reason to report, when it was ipr's own decision.
+    :ivar because: the reason to report, if it is ipr's own decision.
     """
 
     because: str = ""

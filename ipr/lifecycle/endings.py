@@ -62,7 +62,7 @@ def spawn(generation: int, tally: Tally, limits: Limits) -> Outcome:
 
 
 def ask_to_go(generation: int, ladder: Ladder) -> Effects:
-    """Ask it politely, then less so."""
+    """Ask it to end; SIGTERM and SIGKILL follow."""
     return (
         AskToGo(generation),
         After(ladder.terminate, TerminateDue(generation)),
@@ -71,7 +71,7 @@ def ask_to_go(generation: int, ladder: Ladder) -> Effects:
 
 
 def drain(generation: int, limits: Limits) -> Effects:
-    """Read what it has said last."""
+    """Read its last messages."""
     return Drain(generation), After(limits.drain_time, DrainDue(generation))
 
 
@@ -95,13 +95,13 @@ def hurry(state: Halting, event: RestartAsked, limits: Limits) -> Outcome:
 
 
 def leave_halting(state: Halting, event: ShutdownAsked, limits: Limits) -> Outcome:
-    """Who asks now may have less patience than who asked first."""
+    """Whoever asks now may be less patient than whoever asked first."""
     how = event.how
     if state.aim is Aim.EXIT and how.value <= state.how.value:
         return state, ()
     halting = attrs.evolve(state, aim=Aim.EXIT, how=how)
     if how is Leave.REQUESTED:
-        return halting, ()  # it goes already, for a restart, by a shorter ladder
+        return halting, ()  # it is ending already, for a restart, by a shorter ladder
     g = state.generation
     return halting, (
         Terminate(g),
@@ -117,7 +117,7 @@ def halted(state: Halting, event: Exited | GoneDue, limits: Limits) -> Outcome:
 
 
 def parted(state: Halting, event: Parted, limits: Limits) -> Outcome:
-    """Nobody waits for an interpreter that only tidies up; the daemon's end does."""
+    """The next kernel does not wait for one that only tidies up; an exit does."""
     if state.aim is Aim.EXIT:
         return state, ()
     g = state.generation
@@ -162,7 +162,7 @@ def resume(state: Pausing, event: PauseDue, limits: Limits) -> Outcome:
 
 
 def resume_now(state: Pausing, event: RestartAsked, limits: Limits) -> Outcome:
-    """Who asks does not wait for the pause, and wipes the tally."""
+    """A restart that was asked for skips the pause, and wipes the tally."""
     return spawn(state.generation, CLEAN, limits)
 
 

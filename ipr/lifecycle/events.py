@@ -36,7 +36,7 @@ class Exited(Event):
 class Parted(Event):
     """It was asked to go, and has closed its sockets; all that came has been read.
 
-    And nothing that it holds is in the way of the next kernel.
+    Nor does it hold anything that is in the way of the next kernel.
     """
 
     __slots__ = ()

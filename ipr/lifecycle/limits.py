@@ -14,7 +14,7 @@ from ipr.lifecycle.causes import Cause
 
 
 class Leave(Enum):
-    """Who wants the daemon to end; the later ones have less patience.
+    """Who wants the daemon to end; the later ones are less patient.
 
     A plain kernel has the time that is left until its manager's SIGKILL, and so has
     the inner one: that SIGKILL takes it along with the daemon.
@@ -122,7 +122,7 @@ class Limits:
         return max(doubled, self.job_grace if cause.terminated else 0.0)
 
     def forbid(self, tally: Tally, cause: Cause) -> bool:
-        """Return whether a kernel that ended so is left dead."""
+        """Return whether no kernel follows one that ended like this."""
         return (
             cause.hopeless
             or not self.autorestart
@@ -133,7 +133,7 @@ class Limits:
 
 @attrs.frozen
 class Tally:
-    """The failures since it last went well.
+    """The failures since a kernel last ran well.
 
     :ivar deaths: in a row, until a kernel was up for stable_start_time.
     :ivar failures: starts in a row that did not come to be ready.

@@ -1,7 +1,6 @@
 """The restart machine: running, restarting, dead.
 
-Everything that decides what happens to the inner kernel is in this machine, and
-nothing in it does any of it. It knows states, events, effects and numbers; it must
+Everything about the inner kernel is decided here, and nothing is carried out here. It knows states, events, effects and numbers; it must
 not know the clock, the process, the sockets or the messages. It is
 ``step(state, event) -> (state, effects)`` over frozen values.
 

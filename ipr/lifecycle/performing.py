@@ -24,7 +24,7 @@ from ipr.lifecycle.timers import Timers
 
 
 class Performing:
-    """All of them.
+    """Performs all of them.
 
     :param current: the inner kernel.
     :param messenger: the relay.

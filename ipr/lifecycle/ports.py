@@ -46,7 +46,7 @@ class Kernel(Protocol):
 
     @property
     def steady(self) -> bool:
-        """Whether none of its sockets was ever closed: nobody can take its place."""
+        """Whether none of its sockets was ever closed: nobody can have taken its place."""
 
     def listen(self, received: Received) -> None:
         """Deliver its messages from here on."""
@@ -75,14 +75,14 @@ class Kernel(Protocol):
     def when_parted(self, done: Callable[[str], None]) -> None:
         """Call ``done`` when it has closed its sockets, and all has been read.
 
-        With what it holds that the next kernel should not meet; ``""``: nothing.
+        It gets what the kernel holds that is in the next one's way; ``""``: nothing.
         """
 
     def drain(self, done: Callable[[], None]) -> None:
         """Read its last messages, then call ``done``."""
 
     def retire(self) -> None:
-        """Close its sockets, and let it have what the next kernel leaves of the CPU.
+        """Close its sockets, and leave it the CPU time that the next kernel does not need.
 
         Its files stay until :meth:`close`.
         """
@@ -92,7 +92,7 @@ class Kernel(Protocol):
 
 
 class Listener(Protocol):
-    """Who hears a kernel that waits: the relay."""
+    """Hears a kernel that waits: the relay."""
 
     def expect(
         self,
@@ -101,10 +101,10 @@ class Listener(Protocol):
         loaded: Callable[[Mapping[str, object]], None],
         distrust: Callable[[], None],
     ) -> None:
-        """It comes up, and is nobody's yet: nothing of it goes to a client.
+        """One is coming up that is in use by nobody: nothing of it goes to a client.
 
         :param question: to ask when it is ready; None: nothing.
-        :param loaded: called then, with the content of its reply, or nothing in it.
+        :param loaded: called then, with the content of its reply, or an empty one.
         :param distrust: called when a message of it is not signed with our key.
         """
 
@@ -113,7 +113,7 @@ class Listener(Protocol):
 
 
 class Messenger(Listener, Protocol):
-    """Who is told of what becomes of the inner kernel: the relay."""
+    """Hears what becomes of the inner kernel: the relay."""
 
     def quiet(self) -> tuple[float, bool]:
         """For how many seconds nothing has run, and whether anything has.
@@ -158,7 +158,7 @@ Start = Callable[
 
 
 class Supply(Protocol):
-    """Who starts a standby, and knows whether it is what a new kernel would be.
+    """Starts a standby, and knows whether it is what a new kernel would be.
 
     :ivar careful: whether one is of use only where there is plainly room for it.
     """
@@ -166,7 +166,7 @@ class Supply(Protocol):
     careful: bool
 
     def refused(self) -> str:
-        """Say why there cannot be one; ``""``: there can."""
+        """Return why there cannot be one; ``""``: there can."""
 
     def start(
         self,
@@ -180,7 +180,7 @@ class Supply(Protocol):
         """Return what one is to be asked when it is ready; None: nothing."""
 
     def learn(self, content: Mapping[str, object], done: Callable[[str], None]) -> None:
-        """Take what it says that it has loaded.
+        """Take what it says it has loaded.
 
         :param done: called with why it is of no use, or with ``""``.
         """

@@ -87,16 +87,16 @@ class Reserve:
     # --- what others call ---------------------------------------------------
 
     def want(self, *, careful: bool = False) -> None:
-        """Have one from now on, if there can be one.
+        """Keep one from now on, if there can be one.
 
-        :param careful: none that turns out to be larger than there is plainly room for.
+        :param careful: but none that turns out to need more memory than there plainly is.
         """
         self._supply.careful = careful
         why = self._supply.refused()
         self.feed(sb.Unwanted(why) if why else sb.Wanted())
 
     def drop(self, why: str) -> None:
-        """Have none from now on."""
+        """Keep none from now on."""
         self.feed(sb.Unwanted(why))
 
     def close(self) -> None:
@@ -121,8 +121,8 @@ class Reserve:
     def take(self, done: Take) -> None:
         """Hand the standby over, if there is one that is as good as a new kernel.
 
-        :param done: called at once, or when it has been looked at; one that still
-            starts is waited for, since a new one would take longer.
+        :param done: called at once, or when it has been looked at; one that is
+            still starting is waited for, since a new one would take longer.
         """
         if isinstance(self.state, sb.Waiting):
             self._check(done)
@@ -199,7 +199,7 @@ class Reserve:
             timer.cancel()
 
     def _looked(self, kernel: Kernel | None, why: str) -> None:
-        # A look may take long, and there may be another one by then.
+        # The look may take long, and there may be another standby by then.
         if why and kernel is self.kernel:
             self.feed(sb.Stale(why))
 
@@ -229,7 +229,7 @@ class Reserve:
         )
 
     def _learnt(self, kernel: Kernel, why: str) -> None:
-        """It has said what it has loaded; or it will never do."""
+        """It has said what it has loaded, or never will."""
         if kernel is self.kernel:
             self.feed(sb.Unwanted(why) if why else sb.Settled())
 

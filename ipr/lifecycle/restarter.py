@@ -135,7 +135,7 @@ class Restarter:
         self.feed(events.Impostor(generation))
 
     def leaving(self) -> bool:
-        """Whether the daemon ends, and no restart is carried out any more."""
+        """Whether the daemon is ending, so that no restart is carried out."""
         state = self.state
         return isinstance(state, Stopped) or (
             isinstance(state, Halting | Draining) and state.aim is Aim.EXIT
@@ -177,7 +177,7 @@ class Restarter:
             try:
                 self._performing.perform(effect)
             except Exception:
-                # The effects after it are what keeps clients from hanging.
+                # The effects after it keep clients from hanging.
                 _log.failure("Could not perform {effect}", effect=effect)
 
     def _quiet(self) -> tuple[float, bool]:

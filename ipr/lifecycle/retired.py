@@ -1,8 +1,8 @@
 """Kernels that end beside the one that came after them.
 
 Knows how long each may take, and whether any is left. Must not know why it may end
-beside another one. What a kernel still does then nobody hears, but it has the time for
-it that every ``%restart`` has.
+beside another one. Nobody hears what a kernel still does then, but it has as much time
+for it as with any ``%restart``.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Retired:
         return len(self._timers)
 
     def add(self, kernel: Kernel) -> None:
-        """Let it end, by itself or by the ladder."""
+        """Let it end by itself, or else by the ladder."""
         kernel.retire()
         ladder = self._limits.ladders.polite
         killed = ladder.terminate + ladder.kill

@@ -29,9 +29,9 @@ class Absent:
     """There is none; one is started when the kernel has been idle for a while.
 
     :ivar failures: starts that failed, since one took over.
-    :ivar bereaved: the kernel before has died: not until a cell has run in this one.
+    :ivar bereaved: the previous kernel died: none until a cell has run in this one.
     :ivar why: what became of the last one, or ``""``.
-    :ivar wasted: those that came to be stale, since one took over.
+    :ivar wasted: those that became stale since one took over.
     """
 
     failures: int = 0
@@ -60,7 +60,7 @@ class Waiting:
 
 @attrs.frozen
 class Going:
-    """It was thrown away, and is not gone yet.
+    """It was discarded, and is not gone yet.
 
     :ivar then: the state after its end.
     """
@@ -110,7 +110,7 @@ class Settled:
 
 @attrs.frozen
 class Stale:
-    """It is not what a new kernel would be any more.
+    """It is no longer what a new kernel would be.
 
     :ivar why: in words for ``%ipr status``.
     """
@@ -186,7 +186,7 @@ class LookWhetherStale:
 
 @attrs.frozen
 class Log:
-    """Say in the log, once, that there will be none."""
+    """Note in the log, once, that there will be none."""
 
     why: str
 
@@ -210,10 +210,10 @@ class Patience:
     :ivar idle: for which a kernel has to be idle before a standby is started.
     :ivar look: between two looks whether it is.
     :ivar stale: between two looks whether a standby that waits is stale.
-    :ivar boot: until a standby that is not ready is thrown away.
+    :ivar boot: until a standby that is not ready is discarded.
     :ivar check: that the last look before it takes over may take.
     :ivar failures: starts that may fail.
-    :ivar longest: between a standby that came to be stale and the next one.
+    :ivar longest: between a standby that became stale and the next one.
     """
 
     idle: float = 3.0

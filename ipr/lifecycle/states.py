@@ -59,7 +59,7 @@ class Running:
 class Halting:
     """The inner kernel was asked to go.
 
-    :ivar how: with how much patience, when the daemon goes, too.
+    :ivar how: with how much patience, when the daemon ends as well.
     """
 
     generation: int
@@ -73,7 +73,7 @@ class Draining:
     """The inner kernel is gone; its last messages are still being read.
 
     :ivar aim: EXIT when the daemon goes too.
-    :ivar asked: whether somebody wants another one whatever the limits say.
+    :ivar asked: whether somebody wants another one, whatever the limits say.
     """
 
     generation: int
@@ -85,7 +85,7 @@ class Draining:
 
 @attrs.frozen
 class Dead:
-    """There is no inner kernel, and only ``%restart`` brings one."""
+    """There is no inner kernel, and only ``%restart`` starts one."""
 
     generation: int
     cause: Cause

@@ -56,7 +56,7 @@ def _terminate(generation: int, because: str, limits: Limits) -> Effects:
 
 
 def ready(state: Starting, event: Ready, limits: Limits) -> Outcome:
-    """Failed starts are forgotten, deaths not yet."""
+    """Failed starts no longer count; deaths still do."""
     g = state.generation
     return Running(g, attrs.evolve(state.tally, failures=0)), (
         After(limits.stable_start_time, StableDue(g)),
@@ -99,7 +99,7 @@ def restart_start(state: Starting, event: RestartAsked, limits: Limits) -> Outco
 
 
 def leave_start(state: Starting, event: ShutdownAsked, limits: Limits) -> Outcome:
-    """The same, on the way out."""
+    """The same, since the daemon ends."""
     g = state.generation
     return Halting(g, CLEAN, Aim.EXIT, Leave.QUICKLY), (
         Terminate(g),
@@ -139,7 +139,7 @@ def stuck(state: Running, event: GoneDue, limits: Limits) -> Outcome:
 
 
 def died(state: Running, event: Exited, limits: Limits) -> Outcome:
-    """Hold first, so that nothing is passed on to nobody."""
+    """Hold first, so that nothing is passed on to a kernel that is gone."""
     g = state.generation
     tally = Tally(state.tally.deaths + 1)
     effects = (Hold(g), *drain(g, limits))
