@@ -1,7 +1,7 @@
-"""Whose words stand on the daemon's command line: ours, or the inner kernel's.
+"""Whose the words of the daemon's command line are: ours, or the inner kernel's.
 
 Knows how a kernelspec's argv and a command line are laid over each other, and
-which words look like a slip of the pen. Must not know what an option means.
+which words look like slips of the pen. Must not know what an option means.
 
 Clients append to a kernelspec's argv: nbclient, and with it papermill and
 nbconvert, ``--HistoryManager.hist_file=:memory:`` where the kernelspec is called
@@ -13,10 +13,10 @@ nbconvert, ``--HistoryManager.hist_file=:memory:`` where the kernelspec is calle
 2. Of the daemon's words (all of them, where no kernel.json tells) ours are
    those up to the first that is no option that ipr knows, nor the value of
    one. That word and all after it go to the inner kernel as well.
-3. Is that first word nearly one of our options, it is told as misspelt
-   instead: nobody would find it in the kernel.
-4. Where ``-- ARGV`` is among the daemon's words nothing of this is done: what is
-   appended ends up in ARGV, and what stands before must be ours.
+3. If that first word is nearly one of our options, it is reported as misspelt
+   instead: nobody would look for it in the kernel.
+4. Where ``-- ARGV`` is among the daemon's words, none of this applies: what is
+   appended ends up in ARGV, and what comes before must be ours.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def part(
     end = _end_of_ours(ours)
     if end < len(ours) and (meant := misspelt(ours[end])):
         raise BadOption(
-            f"there is no option {ours[end].partition('=')[0]}; {meant} is meant,"
-            " it seems: see python -m ipr --help"
+            f"there is no option {ours[end].partition('=')[0]}; did you mean {meant}?"
+            " See python -m ipr --help"
         )
     return ours[:end], ours[end:] + appended
 

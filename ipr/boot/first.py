@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Prepared(NamedTuple):
     """The first inner kernel, which runs already.
 
-    :ivar started: as :func:`ipr.boot.guardian.fork` gives it.
+    :ivar started: as :func:`ipr.boot.guardian.fork` returns it.
     """
 
     inner: Inner
@@ -123,8 +123,8 @@ def prepare(
     to show.
 
     :param folders: where its private folder may be made; the guardian knows them.
-    :param forked: as :func:`ipr.boot.guardian.try_fork` gives it; gone when no kernel
-        is started. Without it there is another try, which says why.
+    :param forked: as :func:`ipr.boot.guardian.try_fork` returns it; dismissed when no
+        kernel is started. Without it there is another try, which says why.
     """
     launch = planned.launch
     if launch is None:

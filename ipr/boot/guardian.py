@@ -575,7 +575,7 @@ def _obey(
     while True:
         chunk = os.read(command, 65536)
         if not chunk:
-            break  # the daemon is gone, or thought better of it
+            break  # the daemon is gone, or has changed its mind
         data += chunk
         head, colon, rest = data.partition(b":")
         if not head.isdigit() or len(head) > 9:

@@ -38,7 +38,7 @@ _LARGEST = 1 << 20
 
 
 class NoCommand(ValueError):
-    """There is nothing to start; the text says where was looked."""
+    """There is nothing to start; the text says where ipr has looked."""
 
 
 def find(
@@ -88,7 +88,7 @@ def _find(command: Sequence[str], resource_dir: str, kernel: str) -> Launch:
 
 
 def _braced(command: Sequence[str]) -> tuple[str, ...]:
-    """Put the braces back that a csh on the way has taken off ``{word}``."""
+    """Put back the braces that a csh on the way has removed from ``{word}``."""
     bare = "inner_connection_file"
     if any("connection_file}" in word for word in command):
         return tuple(command)
@@ -123,7 +123,7 @@ def names() -> dict[str, str]:
 def by_name(name: str) -> Launch:
     """Find a kernelspec of this machine by its name.
 
-    :raises NoCommand: when there is none; the text names those there are.
+    :raises NoCommand: when there is none; the text names those that exist.
     """
     there = names()
     for found, folder in there.items():

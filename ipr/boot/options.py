@@ -103,7 +103,7 @@ OPTIONS = (
            "shut down after this time without a connected client or a running"
            " cell; 0: never (default: 0)"),
     Option("warn-before", "", "SECONDS", (600.0, 120.0), spans,
-           "say in the notebook that the job ends, this long before it does; \"\":"
+           "warn in the notebook this long before the job ends; \"\":"
            " never (default: 600,120)"),
     Option("deadline", "", "TIME", 0.0, moment,
            "when the job ends, as 2026-11-29T18:00, where its scheduler cannot be"

@@ -95,7 +95,7 @@ def _judged(beside: str) -> Iterator[tuple[str, str]]:
 def danger(path: str) -> str:
     """Return how others could replace what lies in a folder; ``""`` if they cannot.
 
-    :param path: absolute and without links, as ``os.path.realpath`` gives it.
+    :param path: absolute and without links, as ``os.path.realpath`` returns it.
     :raises OSError: when it is not there.
     """
     at = path

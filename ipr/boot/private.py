@@ -132,7 +132,7 @@ def make(path: str) -> Folder:
 
 
 def find(path: str) -> "Folder | None":
-    """Open a private folder; None when there is none of ours under that name."""
+    """Open a private folder; None when none of ours has that name."""
     try:
         descriptor = os.open(path, _FOLDER)
     except OSError:

@@ -1,8 +1,8 @@
 """``ipr.toml``: the daemon's options for a whole site, and for one user.
 
 Knows where Jupyter looks for configuration, and how a value in a file is read. Must not
-know what an option does. A file that is wrong keeps no kernel from starting: what is
-wrong is told, and everything else holds. Needed before the first inner kernel is
+know what an option does. A file with a mistake keeps no kernel from starting: the
+mistake is reported, and everything else holds. Needed before the first inner kernel is
 spawned: no attrs here, and ``tomllib`` is imported only where there is a file.
 """
 
@@ -48,7 +48,7 @@ class Settings(NamedTuple):
 
 
 def folders(environ: Mapping[str, str], prefix: str) -> list[str]:
-    """Return where an ``ipr.toml`` may be, the one that has the last word first.
+    """Return where an ``ipr.toml`` may be, the one that wins first.
 
     As ``jupyter --paths`` lists them under "config", but always the user's before the
     environment's.
@@ -145,15 +145,13 @@ def _read(name: str, value: object) -> tuple[Option, object]:
     :raises ValueError: with what is wrong, in words.
     """
     if name.endswith("."):
-        raise ValueError(
-            f"{name[:-1]!r} is unknown here; options belong into [{TABLE}]"
-        )
+        raise ValueError(f"{name[:-1]!r} is unknown here; options belong in [{TABLE}]")
     option = next((one for one in OPTIONS if one.name == name), None)
     if option is None:
         from ipr.boot.argv import misspelt
 
         meant = misspelt(f"--{name}")
-        hint = f"; {meant[2:]} is meant, it seems" if meant else ""
+        hint = f"; did you mean {meant[2:]}?" if meant else ""
         raise ValueError(f"there is no option {name!r}{hint}")
     if name in OF_ONE_KERNEL:
         raise ValueError(f"{name} belongs to one kernel: write it into its kernelspec")
@@ -170,7 +168,7 @@ def _read(name: str, value: object) -> tuple[Option, object]:
 
 
 def _kind(value: object) -> str:
-    """Say what a value is that no option takes; ``""`` when it may be one."""
+    """Return what kind a value is that no option takes; ``""``: some option may."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, (str, int, float)):

@@ -1,6 +1,6 @@
 """How the value of an option is read.
 
-Knows the kinds of values, and the sentence for one that is none. Must not know which
+Knows the kinds of values, and the sentence for one that is wrong. Must not know which
 options there are. Needed before the first inner kernel is spawned: no attrs here.
 """
 

@@ -88,8 +88,8 @@ class PartTests(Case):
         )
         self.assertEqual(
             str(error),
-            "there is no option --restart-limt; --restart-limit is meant, it seems:"
-            " see python -m ipr --help",
+            "there is no option --restart-limt; did you mean --restart-limit?"
+            " See python -m ipr --help",
         )
 
     def test_no_kernel_json(self) -> None:

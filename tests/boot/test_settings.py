@@ -66,7 +66,7 @@ class ParseTests(Case):
             ("no-exec = 1", "no-exec: write true or false, not 1"),
             (
                 "restart-limt = 1",
-                "there is no option 'restart-limt'; restart-limit is meant, it seems",
+                "there is no option 'restart-limt'; did you mean restart-limit?",
             ),
             ("colour = 1", "there is no option 'colour'"),
             (
