@@ -40,7 +40,7 @@ OUR_TIME = 10.0
 
 
 class Allocation:
-    """One job, or a deadline that the user has set; or neither.
+    """One job, or a deadline that the user has set, or neither.
 
     :param options: by :attr:`ipr.boot.options.Option.key`.
     :param say: shows what a call of its argument returns, where the user looks.
@@ -238,7 +238,7 @@ def _number(job: Job) -> str:
 
 
 def _span(left: float) -> str:
-    """Say a span as people say it; a minute more or less is the same warning."""
+    """Return a span in people's words; a minute more or less is the same warning."""
     if left == math.inf:
         return "unlimited"
     if 90 <= left < 3600:

@@ -95,7 +95,7 @@ class ByHand(Service):
         return self._daemon.stop(self._ends[0] if self._ends else Leave.QUICKLY)
 
     def _told_to_end(self, number: int) -> None:
-        """Whoever presses Ctrl-C does not wait, nor whoever says it twice.
+        """Whoever presses Ctrl-C does not wait, nor whoever asks twice.
 
         A batch system or systemd does: the kernel has the time that it gives.
         """

@@ -1,4 +1,4 @@
-"""What a terminal is told of the daemon.
+"""What a terminal is told about the daemon.
 
 Knows where each figure of ``ipr ps`` comes from. Must not know how it is asked for, nor
 change anything.

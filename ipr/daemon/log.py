@@ -134,7 +134,7 @@ class Log:
         finally:
             self._showing = False
 
-    # For %ipr exec: as the earlier package's documentation has it.
+    # For %ipr exec, as the earlier package documented it.
 
     def setLevel(self, level: int | str) -> None:
         """Do as ``logging.Logger.setLevel`` does."""

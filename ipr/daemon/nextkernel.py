@@ -257,7 +257,7 @@ class NextKernel:
         )
 
     def remedy(self, cause: Cause) -> str:
-        """Say what to do when there is no kernel and none is coming."""
+        """Return what to do when there is no kernel and none is coming."""
         launch = self.surroundings.launch
         if cause.ending is Ending.NEVER_STARTED and self.surroundings != self._first:
             return "run %restart --reset to start one without these changes"

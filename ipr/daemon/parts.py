@@ -44,7 +44,7 @@ from ipr.relay.relay import Relay
 from ipr.sockets.factory import Factory
 from ipr.sockets.front import Front
 
-#: Milliseconds that the last replies get to leave.
+#: Milliseconds that the last replies have to get out.
 LINGER = 600
 
 
@@ -56,7 +56,7 @@ class Parts:
     """The parts of one daemon, from its first socket to its last.
 
     :param rows: returns what there is to be said of the scheduler's job.
-    :param daemon: is told when it is over.
+    :param daemon: is told when a part ends it.
     :raises CannotListen: when a front address is taken.
     """
 

@@ -1,6 +1,6 @@
-"""What the daemon needs of who starts it, and its parts of it.
+"""What the daemon needs of whoever starts it, and what its parts need of it.
 
-Knows names and types only. Must not know who is behind them.
+Knows names and types only. Must not know who implements them.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ipr.lifecycle.limits import Leave
 
 
 class EntryReactor(Reactor, Protocol):
-    """What starts and stops a reactor needs of it as well: IReactorCore.
+    """A reactor that can also be started and stopped: IReactorCore.
 
     :ivar running: whether it runs.
     """
@@ -31,7 +31,7 @@ class EntryReactor(Reactor, Protocol):
 
 
 class Lifetime(Protocol):
-    """Who ends when its parts say so: the daemon."""
+    """What ends when its parts say so: the daemon."""
 
     def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
         """End the inner kernel, then everything."""

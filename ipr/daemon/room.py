@@ -61,7 +61,7 @@ class Room:
 def lacking(
     room: Room, needed: int = TYPICAL_MEMORY, space: int = TYPICAL_SPACE
 ) -> str:
-    """Say why there is no room for a standby; ``""``: there is plainly room.
+    """Return why there is no room for a standby; ``""``: there is plainly room.
 
     :param needed: bytes of memory that it takes (PSS).
     :param space: bytes of address space that it takes.

@@ -1,4 +1,4 @@
-"""What is said of the standby.
+"""How the standby is described.
 
 Knows words for its states. Must not know what leads from one to another.
 """
@@ -12,7 +12,7 @@ from ipr.lifecycle.reserve import Reserve
 
 
 def described(reserve: Reserve) -> str:
-    """Say whether there is one, since when, and what it takes; or why not."""
+    """Return whether there is one, since when, and what it takes; or why not."""
     state = reserve.state
     for_long = span(reserve.age())
     kernel = reserve.kernel

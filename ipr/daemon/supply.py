@@ -68,7 +68,7 @@ class Supply:
         self._print: Fingerprint | None = None
 
     def refused(self) -> str:
-        """Say why there cannot be one; ``""``: there can."""
+        """Return why there cannot be one; ``""``: there can."""
         launch = self._next.surroundings.launch
         if launch is None:
             return "there is no command to start"
@@ -107,7 +107,7 @@ class Supply:
         return loaded.question()
 
     def learn(self, content: Mapping[str, object], done: Callable[[str], None]) -> None:
-        """Take what it says that it has loaded, and look at that.
+        """Take what it says it has loaded, and look at that.
 
         :param done: called with why it is of no use, or with ``""``.
         """
@@ -171,7 +171,7 @@ def _says_what_it_loads(launch: Launch) -> bool:
 
 
 def too_large(pids: Iterable[int]) -> str:
-    """Say why there is not plainly room for a standby that runs; ``""``: there is.
+    """Return why there is not plainly room for a standby that runs; ``""``: there is.
 
     A startup file or ``--preload`` may make it much larger than one usually is.
 
@@ -188,7 +188,7 @@ def too_large(pids: Iterable[int]) -> str:
 
 
 def _stale(pid: int, before: Fingerprint) -> str:
-    """Say why a kernel is stale; it may wait for a file system."""
+    """Return why a kernel is stale; it may wait for a file system."""
     try:
         folder = os.readlink(f"/proc/{pid}/cwd")
     except OSError:

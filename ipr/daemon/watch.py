@@ -2,7 +2,7 @@
 
 Knows its parent process, its allocation, and how long it has been abandoned. Must not
 know how it ends, nor what a client is. A running cell counts as somebody, whether or
-not a client is connected: what was started before a laptop was closed runs on.
+not a client is connected: what was started before a laptop was closed goes on.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ class NoAnswer(Exception):
 class Answer:
     """What a program said.
 
-    :ivar status: the raw wait status, as :func:`os.wait` gives it.
+    :ivar status: the raw wait status, as :func:`os.wait` returns it.
     :ivar output: all of its stdout.
     :ivar said: its last lines on stderr.
     """

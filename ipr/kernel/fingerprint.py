@@ -110,7 +110,7 @@ def of(loaded: Loaded, since: float) -> Fingerprint:
 
 
 def changed(before: Fingerprint) -> str:
-    """Say what is otherwise on disk now; ``""``: nothing.
+    """Return what differs on disk now; ``""``: nothing.
 
     :returns: words for ``%ipr status``: ``"/…/site-packages has changed (x.py)"``.
     """

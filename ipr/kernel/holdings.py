@@ -79,7 +79,7 @@ def locks(pid: int) -> bool:
 
 
 def held(pids: Iterable[int], own: Collection[int]) -> tuple[str, ...]:
-    """Say what is held; empty: a successor may begin at once.
+    """Return what is held; empty: a successor may begin at once.
 
     :param pids: all of the kernel's tree, see :mod:`ipr.kernel.tree`.
     :param own: what :func:`sockets` returned when the kernel was ready.
@@ -188,7 +188,7 @@ def _mapped_devices(pid: int) -> list[str]:
 
 
 def _waiting(pid: int, inodes: Collection[int]) -> Iterator[str]:
-    """Say which of these sockets wait for others."""
+    """Return which of these sockets wait for others."""
     for protocol, state in (("tcp", _TCP_LISTEN), ("udp", _UDP_OPEN)):
         for table in (protocol, f"{protocol}6"):
             for line in _lines(f"/proc/{pid}/net/{table}", "sockets"):

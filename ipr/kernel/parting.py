@@ -76,7 +76,7 @@ def own(pid: int) -> Own:
 
 
 def in_the_way(pid: int, own: Own) -> str:
-    """Say what of a kernel the next one should not meet; ``""``: nothing.
+    """Return what of a kernel the next one should not meet; ``""``: nothing.
 
     :param own: of the same kernel.
     """

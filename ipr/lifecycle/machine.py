@@ -1,8 +1,9 @@
 """The restart machine: running, restarting, dead.
 
-Everything about the inner kernel is decided here, and nothing is carried out here. It knows states, events, effects and numbers; it must
-not know the clock, the process, the sockets or the messages. It is
-``step(state, event) -> (state, effects)`` over frozen values.
+Everything about the inner kernel is decided here, and nothing is carried out here. It
+knows states, events, effects and numbers; it must not know the clock, the process, the
+sockets or the messages. It is ``step(state, event) -> (state, effects)`` over frozen
+values.
 
 *Restarting*, as users see it, has four phases that are states here: the old
 kernel is stopped (:class:`Halting`), its last messages are read (:class:`Draining`),

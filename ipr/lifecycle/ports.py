@@ -46,7 +46,7 @@ class Kernel(Protocol):
 
     @property
     def steady(self) -> bool:
-        """Whether none of its sockets was ever closed: nobody can have taken its place."""
+        """Whether no socket of it was ever closed: nobody can have taken its place."""
 
     def listen(self, received: Received) -> None:
         """Deliver its messages from here on."""
@@ -82,7 +82,7 @@ class Kernel(Protocol):
         """Read its last messages, then call ``done``."""
 
     def retire(self) -> None:
-        """Close its sockets, and leave it the CPU time that the next kernel does not need.
+        """Close its sockets, and let it have what the next kernel leaves of the CPU.
 
         Its files stay until :meth:`close`.
         """

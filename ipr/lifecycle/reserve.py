@@ -89,7 +89,7 @@ class Reserve:
     def want(self, *, careful: bool = False) -> None:
         """Keep one from now on, if there can be one.
 
-        :param careful: but none that turns out to need more memory than there plainly is.
+        :param careful: but none that turns out too large for the memory there is.
         """
         self._supply.careful = careful
         why = self._supply.refused()

@@ -27,7 +27,7 @@ class CodeFile:
         self._language = ""
 
     def misfit(self, info: Draft | None) -> str:
-        """Say why it is not for a kernel; it is for those of the first one's language.
+        """Return why a kernel is not to run it: it is for the first one's language.
 
         :param info: the kernel's kernel_info_reply.
         """

@@ -1,6 +1,6 @@
 """What the relay needs of those around it.
 
-Knows names and types only. Must not know who is behind them.
+Knows names and types only. Must not know who implements them.
 """
 
 from __future__ import annotations
