@@ -1,7 +1,7 @@
 """One inner kernel: its process, its sockets, its files, its surroundings.
 
 A *generation* holds the three together from its start to its end; *surroundings* are
-the environment, the folder and the command that the next one gets; the *working set*
+the environment, the folder and the command of the next one; the *working set*
 is the memory that an out-of-memory killer would count; *apart* is what runs in a thread
 of its own, because a file system may not answer.
 

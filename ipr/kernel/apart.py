@@ -2,8 +2,8 @@
 
 Knows threads. Must not know what is run. A file system whose server is away
 holds whoever touches it, for hours perhaps, and nothing can take such a call
-back. Hence no thread of Twisted's pool, which is waited for at the end: these
-are forgotten when their time is over, and do not keep the process.
+back. So this uses no thread of Twisted's pool, which is waited for at the end: these
+threads are forgotten when their time is over, and do not keep the process alive.
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def parse(text: str, environment: Mapping[str, str]) -> dict[str, str]:
             if size > _MOST_FILLED_IN:
                 raise BadLine(
                     f"line {binding.original.line}: its values, with ${{NAME}} filled"
-                    " in, are larger than any program may be given"
+                    " in, are larger than any program can have"
                 )
             parts.append(part)
         found[binding.key] = "".join(parts)

@@ -1,9 +1,9 @@
 """What ``module load`` changes in an environment.
 
-Knows Environment Modules and Lmod, and that they are had in a login shell
-only. Must not know kernels. A site's login shell sets PATH and more by itself;
-what is wanted is what ``module load`` did, so the shell tells its environment
-before and after it, and the difference is made on the one that counts.
+Knows Environment Modules and Lmod, and that only a login shell has them. Must not know
+kernels. A site's login shell sets PATH and more by itself; what is wanted is what
+``module load`` did, so the shell prints its environment before and after it, and the
+difference is applied to the one that counts.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def load(
     """Load environment modules in a login shell.
 
     :param environment: in which they are loaded.
-    :returns: fires with what that changes: names and values, None for those taken
-        out; fails with :class:`NotLoaded`, which holds what the shell said.
+    :returns: fires with what that changes: names and values, None for those
+        removed; fails with :class:`NotLoaded`, which holds what the shell said.
     """
     wanted = " ".join(modules)
     try:

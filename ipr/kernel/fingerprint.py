@@ -40,7 +40,7 @@ _METADATA = (".dist-info", ".egg-info", ".egg-link", ".egg")
 #: Imported at the start, if there is one.
 _CUSTOMIZE = frozenset(("sitecustomize", "usercustomize"))
 
-#: The path cannot be looked at, and that is a state as any other.
+#: The path cannot be looked at, which is a state like any other.
 _STATES = frozenset(
     (errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.ELOOP, errno.ENAMETOOLONG)
 )

@@ -1,13 +1,13 @@
 """What a kernel's processes hold that only one process at a time can have.
 
 Knows procfs: descriptors, sockets, locks. Must not know what is done about it. While a
-kernel holds something of this, its successor may not begin: two that both have a GPU, a
-port or a lock disturb each other. Nothing of it is asked of the kernel, which may be
-busy or dead.
+kernel holds any of these, its successor may not begin: two kernels with the same GPU,
+port or lock disturb each other. The kernel itself is not asked: it may be busy or
+dead.
 
-*Devices*: character and block devices, open or mapped, but for terminals and the likes
-of ``/dev/null``. *Sockets*: those that wait for others (tcp, udp, Unix, vsock not), but
-for those that the kernel had when it was ready, before anything ran in it: its own
+*Devices*: character and block devices, open or mapped, except terminals and the like
+of ``/dev/null``. *Sockets*: those that wait for others (tcp, udp, Unix; not vsock),
+except those that the kernel had when it was ready, before anything ran in it: its own
 channels, and what each kernel of its kind has. *Locks*: of all kinds, on files.
 
 What cannot be looked at, or takes too long, counts as held. Not seen are GPUs of

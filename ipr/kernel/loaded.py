@@ -3,7 +3,7 @@
 Knows the expression that a kernel evaluates, and how its answer is written and bounded.
 Must not know how the question is sent, nor what becomes of the paths. The answer comes
 from a kernel, whose startup files may have done anything to it: what is not exactly as
-asked for is no answer.
+asked for does not count.
 
 Pure: it asks nothing of the system itself.
 """

@@ -1,7 +1,7 @@
 """What the kernel of the operating system says about memory.
 
 Knows procfs, and the files of the memory controller. Must not know why somebody asks.
-Everything here gives 0 or None where the system does not tell. ``root`` is
+Everything here returns 0 or None where the system does not tell. ``root`` is
 where the file systems ``proc`` and ``sys`` are mounted.
 
 Sources: the Linux documentation, "Control Group v2" (memory.events,
@@ -51,7 +51,7 @@ class Usage:
 
 
 def job(root: str = "/") -> Usage | None:
-    """Tell what the job uses; None where no cgroup says so.
+    """Return what the job uses; None where no cgroup says so.
 
     The limit that counts is the smallest of our cgroup's and those above it, and
     what is used is read where that limit is: a step's or a task's own cgroup does

@@ -2,8 +2,7 @@
 
 Knows what a kernel manager would start the daemon with by now: some variables, another
 folder. Must not know the changes of ``%restart``, which lie on top of it, nor who says
-so. A variable that no program could be given is found out before the running kernel
-is touched.
+so. A variable that no program can have is found before the running kernel is touched.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ Changes = Iterable[tuple[str, str | None]]
 class Outer:
     """What differs from what the daemon was started with.
 
-    :ivar env: of the environment; None takes out.
+    :ivar env: of the environment; None: removed.
     :ivar cwd: the folder to start in; ``""``: the daemon's own.
     """
 
@@ -62,7 +61,7 @@ def changed(base: Mapping[str, str], changes: Changes) -> dict[str, str]:
 
 
 def check(env: Mapping[str, str | None], cwd: str) -> None:
-    """See to it that a program can be given these.
+    """Check that a program can have these.
 
     :raises ipr.kernel.startable.NotStartable: it cannot.
     """

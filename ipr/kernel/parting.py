@@ -95,7 +95,7 @@ def in_the_way(pid: int, own: Own) -> str:
 
 
 def _much_memory(pid: int) -> str:
-    """The next kernel may soon need as much; say so if that is too much."""
+    """Name the memory that it has, if that is too much beside the next kernel's."""
     job = memory.job()
     left = [memory.available()]
     if job is not None and job.limit is not None:

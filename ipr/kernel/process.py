@@ -47,7 +47,7 @@ class Ended:
 
     :ivar status: the raw wait status; None when it never ran, or when its
         guardian was killed and nobody knows.
-    :ivar problem: why it never ran, or what befell the guardian.
+    :ivar problem: why it never ran, or what happened to the guardian.
     :ivar peak_kib: peak resident memory, KiB; 0 when unknown.
     :ivar tail: its last lines on stderr.
     :ivar left: processes that could not be killed.
@@ -131,7 +131,7 @@ class InnerProcess(ProcessProtocol):
         """Continue a guardian that somebody has stopped: it is needed now."""
         if self.transport is not None and not self._over:
             with suppress(ProcessExitedAlready):
-                # By number: Twisted knows only a few by name, and this is none.
+                # By number: Twisted knows only a few by name, and not this one.
                 self.transport.signalProcess(signal.SIGCONT)
 
     def tail(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 #: Bytes that one word or variable may have on Linux: MAX_ARG_STRLEN, 32 pages.
 LONGEST_WORD = 32 * os.sysconf("SC_PAGE_SIZE")
-#: Linux gives all of them together no more than this, whatever the stack's limit
+#: Linux lets all of them together have no more than this, whatever the stack's limit
 #: (fs/exec.c: three quarters of _STK_LIM); and what we keep free for the guardian's
 #: and the launcher's own variables.
 _MOST = 6 << 20
@@ -25,7 +25,7 @@ class NotStartable(ValueError):
 
 
 def check(argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> None:
-    """See to it that the kernel can start this.
+    """Check that a kernel can be started with this.
 
     :param environment: the complete one.
     :param cwd: the folder to start in; ``""``: our own.
@@ -42,7 +42,7 @@ def check(argv: Sequence[str], environment: Mapping[str, str], cwd: str) -> None
 
 
 def check_size(argv: Sequence[str], environment: Mapping[str, str]) -> None:
-    """See to it that a program can be given all this; no file is looked at.
+    """Check that a program can have all this; no file is looked at.
 
     :raises NotStartable: it cannot.
     """
@@ -56,8 +56,8 @@ def check_size(argv: Sequence[str], environment: Mapping[str, str]) -> None:
     most = min(os.sysconf("SC_ARG_MAX"), _MOST) - _SPARE
     if total > most:
         raise NotStartable(
-            f"the environment and the command have {total >> 10} KiB, and a program"
-            f" is given {most >> 10} KiB at most; put large values into a file"
+            f"the environment and the command take {total >> 10} KiB, and no program"
+            f" can have more than {most >> 10} KiB; put large values into a file"
         )
 
 
@@ -97,14 +97,14 @@ def _size(text: str, what: str) -> int:
 def _bounded(size: int, what: str) -> int:
     if size > LONGEST_WORD:
         raise NotStartable(
-            f"{what} has {size >> 10} KiB, and a program is given"
-            f" {LONGEST_WORD >> 10} KiB at most in one piece; put it into a file"
+            f"{what} takes {size >> 10} KiB, and no program can have more than"
+            f" {LONGEST_WORD >> 10} KiB in one piece; put it into a file"
         )
     return size + _POINTER
 
 
 def _find(command: str, search: str, cwd: str) -> None:
-    """See to it that there is such a command, as execvp(3) looks for it."""
+    """Check that there is such a command, as execvp(3) looks for it."""
     base = cwd or os.curdir
     if "/" in command:
         candidates = [command]

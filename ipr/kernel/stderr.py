@@ -37,7 +37,7 @@ class Tail:
 class Stderr:
     """Passes the inner kernel's stderr on to ipr's own, never blocking.
 
-    The reader of our stderr may have stopped reading. Then what does not fit is
+    The reader of our stderr may have stopped reading. What does not fit is then
     dropped: a daemon that waits for its stderr answers nobody.
     """
 

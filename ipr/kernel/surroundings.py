@@ -2,7 +2,7 @@
 
 Knows how to turn the options of ``%restart`` into the next kernel's command
 and environment. Must not know when that kernel starts. An option that
-cannot be had is found out before the running kernel is touched.
+is invalid is found before the running kernel is touched.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FILES_TIME = 10.0
 
 
 class WrongChange(ValueError):
-    """An option of ``%restart`` cannot be had; the text says why."""
+    """An option of ``%restart`` is invalid; the text says why."""
 
 
 @attrs.frozen
@@ -38,7 +38,7 @@ class Surroundings:
     """What the next inner kernel starts with.
 
     :ivar launch: its command.
-    :ivar env: what differs from the daemon's environment; None takes out.
+    :ivar env: what differs from the daemon's environment; None: removed.
     :ivar cwd: the folder to start in; ``""``: that of ``outer``.
     :ivar told: the changes as they were asked for, for ``%ipr status``.
     :ivar outer: what whoever started the daemon would start it with by now.
@@ -132,7 +132,7 @@ def _apart(
 
 
 def _check_words(changes: Changes) -> None:
-    """See to it that what was said can be passed on at all.
+    """Check that what was asked for can be passed on at all.
 
     :raises WrongChange: it cannot.
     """
@@ -181,7 +181,7 @@ def _placed(made: Surroundings, changes: Changes) -> Surroundings:
 
 
 def _filled(made: Surroundings, changes: Changes) -> Surroundings:
-    """Apply the rest, and see to it that a kernel can be started with all of it."""
+    """Apply the rest, and check that a kernel can be started with all of it."""
     if changes.env_file:
         path = os.path.join(made.folder(), os.path.expanduser(changes.env_file))
         made = made.with_env(read_env_file(path, made.environment(os.environ)))
@@ -195,7 +195,7 @@ def _filled(made: Surroundings, changes: Changes) -> Surroundings:
 
 
 def check(made: Surroundings) -> None:
-    """See to it that a kernel can be started with these.
+    """Check that a kernel can be started with these.
 
     It looks at files, and may block.
 

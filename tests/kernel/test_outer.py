@@ -48,7 +48,7 @@ class CheckTests(Case):
             ({"A\0": None}, "", "NUL character"),
             ({"A": "\0"}, "", "NUL character"),
             ({"A": "\ud800"}, "", "half a character"),
-            ({"A": "x" * startable.LONGEST_WORD}, "", "at most in one piece"),
+            ({"A": "x" * startable.LONGEST_WORD}, "", "KiB in one piece"),
             ({}, "/x\0", "the folder holds a NUL character"),
         ):
             error = self.raised(startable.NotStartable, outer.check, env, cwd)
