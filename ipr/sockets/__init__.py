@@ -1,4 +1,4 @@
-"""The only ones in the daemon who know ZeroMQ.
+"""The only modules of the daemon that know ZeroMQ.
 
 *Front* sockets are bound where the clients' connection file says and live as long as
 the daemon; *inner* ones are connected to one generation of the inner kernel and are

@@ -1,7 +1,7 @@
 """The five sockets that the clients connect to.
 
 Knows the names of the channels, which socket types and options they need, and
-what anybody who can reach them may do: all bounds on who has no key are here.
+what anybody who can reach them may do: all bounds on those who have no key are here.
 Must not know messages. It lives as long as the daemon.
 """
 
@@ -31,11 +31,11 @@ Received = Callable[[str, Frames], None]
 MOST_UNREAD = 100_000
 
 #: Requests of one client that wait to be read, and so how much memory somebody
-#: without a key takes: he is made to wait (``ZMQ_RCVHWM`` of a ROUTER, which drops
+#: without a key takes: they are made to wait (``ZMQ_RCVHWM`` of a ROUTER, which drops
 #: nothing, zmq_socket(3)). Plain kernels keep 1000; more than 4 gain no speed. With
 #: 500 connections that send 200 kB each, 64 of them took 1800 MB, and 4 take 455.
-#: What bounds no message: one of any size, or of any number of frames, is kept until
-#: its end comes, as by a plain kernel.
+#: It bounds no single message: one of any size, or of any number of frames, is kept
+#: until its end comes, as by a plain kernel.
 MOST_UNTAKEN = 4
 
 #: The same for subscriptions: see :class:`ipr.sockets.subscriptions.Subscriptions`.

@@ -1,7 +1,7 @@
 """The sockets of one inner kernel.
 
 Knows the names of the channels and which socket types and options a kernel's
-side needs. Must not know messages. It lives as long as its kernel, and nothing
+side needs. Must not know messages. It lives as long as its kernel, and no part
 of it is used again: a DEALER that is kept delivers old requests to the new
 kernel.
 """
@@ -135,7 +135,7 @@ class InnerSide:
         return channel in self._connected
 
     def drain(self, done: Callable[[], None]) -> None:
-        """Read all that a kernel sent that is gone, then call ``done``.
+        """Read all that a kernel that is gone has sent, then call ``done``.
 
         A connection's end is reported after all that came through it, so
         when every socket has lost its connection nothing more can come.

@@ -1,4 +1,4 @@
-"""Who listens on iopub, and who of them has stopped reading.
+"""Who listens on iopub, and which of them have stopped reading.
 
 Knows the connections by their descriptors, which libzmq tells, and what TCP
 says of them. Must not know ZeroMQ or messages.
@@ -6,7 +6,7 @@ says of them. Must not know ZeroMQ or messages.
 libzmq bounds what waits for a listener by its number of messages only, and a
 message may be large. But what waits can be told: it is what was published
 since a connection was last in step, less what its TCP has acknowledged
-(``tcpi_bytes_acked``, tcp(7) and linux/tcp.h). Who is further behind than
+(``tcpi_bytes_acked``, tcp(7) and linux/tcp.h). Whoever is further behind than
 ``MOST_BEHIND`` is disconnected, by shutdown(2) of the connection; libzmq then
 frees what waited. The client connects again by itself and goes on from there:
 it has lost what a plain kernel, which keeps 1000 messages, would not have kept
@@ -93,7 +93,7 @@ class Listeners:
         self._open.pop(descriptor, None)
 
     def look(self, published: int) -> int:
-        """Disconnect who is too far behind.
+        """Disconnect those who are too far behind.
 
         :param published: all that was published so far, in bytes.
         :return: how many that were.
@@ -133,7 +133,7 @@ class Tcp:
         self._port = port
 
     def progress(self, descriptor: int) -> Progress | None:
-        """Say how far it is, or None."""
+        """Return how far it is, or None."""
         with suppress(OSError, AttributeError), self._socket(descriptor) as found:
             if self._fits(found):
                 info = found.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _INFO_SIZE)

@@ -1,4 +1,4 @@
-"""What libzmq tells of a socket's connections.
+"""What libzmq reports of a socket's connections.
 
 Knows socket monitors (zmq_socket_monitor(3)). Must not know what follows from the
 end of a connection.

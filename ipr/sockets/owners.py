@@ -23,7 +23,7 @@ _FOUND = struct.Struct("!B3xH2x16s")
 _USER = struct.Struct("=I")
 _USER_AT = 64
 
-#: Who listens at one of these takes a connection to 127.0.0.1.
+#: Whoever listens at one of these takes a connection to 127.0.0.1.
 _TAKE_IT = {
     socket.AF_INET: {
         socket.inet_pton(socket.AF_INET, address)
@@ -40,7 +40,7 @@ def ours(ports: Collection[int]) -> dict[int, bool] | None:
     """Find out who listens on these ports of 127.0.0.1.
 
     :returns: for each port on which somebody does, whether that is this user, or
-        root. Root is not defended against, and a container's ports are his. None:
+        root. Root is not defended against, and a container's ports are root's. None:
         Linux does not tell.
     """
     friends = {os.geteuid(), 0}

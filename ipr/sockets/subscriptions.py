@@ -20,7 +20,7 @@ from ipr.sockets.reactor import Clock
 READ_SUBSCRIPTIONS = 2000
 #: How many subscriptions are reported at once, in so many seconds; those that come
 #: beyond are reported later, and once for each topic. Each is answered to all who
-#: listen, and who subscribes needs no key.
+#: listen, and to subscribe nobody needs a key.
 GREETING_TIME = 0.2
 MOST_GREETINGS = 8
 
@@ -71,7 +71,7 @@ class Newcomers:
     def tell(self, told: Callable[[Frames], None]) -> None:
         """From here on, report to this one.
 
-        :param told: called with a subscription, as XPUB gives it (zmq_socket(3)).
+        :param told: called with a subscription, as XPUB returns it (zmq_socket(3)).
         """
         self._told = told
 

@@ -1,6 +1,6 @@
 """What is done now and then, for all that has passed through the sockets.
 
-Knows how many bytes have passed, and from how many on it is worth to give
+Knows how many bytes have passed, and from how many on it is worth giving
 memory back, or to look who reads. Must not know sockets or messages.
 
 What a flood leaves behind stays with the allocator: after 480 MB the daemon
@@ -20,12 +20,12 @@ from ipr.sockets.reactor import Clock
 
 #: Bytes after which memory may be worth giving back.
 WORTH = 16 * 2**20
-#: Bytes between two looks, below which nothing much goes on.
-CALM = 2**20
+#: Bytes between two looks, below which the flood is over.
+TRICKLE = 2**20
 #: Seconds from one look to the next. A client that reads slowly empties its queue
 #: only after the flood; what is freed then is given back by the later ones.
 DELAYS = (2.0, 8.0, 50.0)
-#: Published bytes after which it is worth to look who reads.
+#: Published bytes after which it is worth looking who reads.
 LOOK = 2**20
 
 
@@ -82,7 +82,7 @@ class Upkeep:
 
     def _due(self, stage: int) -> None:
         self._timer = None
-        if self._recent >= CALM:
+        if self._recent >= TRICKLE:
             self._start(0)
             return
         self._trim()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from ipr.sockets.upkeep import CALM, DELAYS, LOOK, WORTH, Upkeep
+from ipr.sockets.upkeep import DELAYS, LOOK, TRICKLE, WORTH, Upkeep
 from tests.case import Case
 
 
@@ -38,7 +38,7 @@ class UpkeepTests(Case):
         """As long as much passes there is nothing to give."""
         self.upkeep.passed(WORTH)
         for _ in range(10):
-            self.upkeep.passed(CALM)
+            self.upkeep.passed(TRICKLE)
             self.clock.advance(DELAYS[0])
         self.assertEqual(self.trims, 0)
         self.clock.advance(DELAYS[0])
