@@ -1,4 +1,4 @@
-"""What goes over the wire: the layout of a message, and the words that are said in it.
+"""What goes over the wire: the layout of a message, and what is said in it.
 
 Pure, the whole room: no clock, no socket, no process. *Frames* are the parts of a
 ZeroMQ message, an *envelope* is one Jupyter message cut at its delimiter, a *draft*

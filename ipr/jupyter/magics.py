@@ -16,7 +16,7 @@ from ipr.jupyter.howmany import how_many
 from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
 
-#: Characters that a line of ours may have; a program takes no longer words.
+#: Characters that a line of ours may have; no program takes longer words.
 LONGEST_LINE = 1 << 17
 
 RESTART_USAGE = (
@@ -238,7 +238,7 @@ def restart(words: list[str]) -> Restart:
 
 
 def too_long(length: int) -> str:
-    """Say that a line has more than ``LONGEST_LINE`` characters."""
+    """Return the sentence for a line of more than ``LONGEST_LINE`` characters."""
     return (
         f"the line has {length} characters, the limit is {LONGEST_LINE}; put long"
         " values into a file and use --env-file"

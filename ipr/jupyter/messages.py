@@ -1,4 +1,4 @@
-"""The Jupyter vocabulary: the messages that ipr itself says.
+"""The Jupyter vocabulary: the messages that ipr itself sends.
 
 Knows the names and contents of messages, from the Jupyter messaging
 specification. Must not know sockets, signatures or any state: each function

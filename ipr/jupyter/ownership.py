@@ -1,4 +1,4 @@
-"""What the provisioner of a kernel manager and the daemon say to each other.
+"""What a kernel manager's provisioner and the daemon tell each other.
 
 Knows the fields of the greeting, of the order, and of their answers. Must not know
 who sends what when, nor what follows from it. All of it goes over control::
@@ -51,8 +51,8 @@ class Greeting:
 class Order:
     """A restart.
 
-    :ivar now: without patience.
-    :ivar env: what differs in the environment; None takes a variable out.
+    :ivar now: as ``%restart now``.
+    :ivar env: what differs in the environment; None removes a variable.
     :ivar cwd: the folder to start in; ``""``: as before.
     """
 

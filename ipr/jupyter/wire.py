@@ -128,7 +128,7 @@ def id_of(header: JSON) -> str:
 def parse_object(frame: Frame, what: str) -> JSON:
     """Parse one JSON object; null counts as an empty one.
 
-    :param frame: UTF-8 JSON; bytes that are no UTF-8 count as U+FFFD, as in
+    :param frame: UTF-8 JSON; bytes that are not UTF-8 count as U+FFFD, as in
         jupyter_client.
     :param what: the frame's name, for the error.
     :raises Malformed: when it is anything else.

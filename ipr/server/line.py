@@ -63,7 +63,7 @@ class Line:
         return self.agreed is False
 
     def greet(self) -> None:
-        """Say who the owner is, unless the last greeting may still be answered.
+        """Return who the owner is, unless the last greeting may still be answered.
 
         One is lost when a tunnel breaks on the way, and would be waited for at each
         restart from then on.
