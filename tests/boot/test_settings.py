@@ -88,7 +88,7 @@ class ParseTests(Case):
             self.assertEqual(
                 told,
                 f"/etc/ipr.toml, line 1: {name!r} is unknown here; options belong"
-                " into [daemon]",
+                " in [daemon]",
             )
 
     def test_what_is_not_toml_is_told_with_its_place(self) -> None:
