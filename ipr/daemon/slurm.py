@@ -38,7 +38,7 @@ def one_too_many(environ: Mapping[str, str]) -> str:
         return ""
     return (
         f"this is task {task} of the {tasks} that srun started, and another one has"
-        " the kernel: start one task (-n 1), and give it CPUs by --cpus-per-task"
+        " the kernel: start one task (-n 1), and give it CPUs with --cpus-per-task"
     )
 
 

@@ -76,7 +76,7 @@ def _find(name: str) -> Standing:
             raise
         if importlib.util.find_spec("ipykernel") is None:
             raise SpecError(
-                "there is no Python kernel in this environment; get one by:"
+                "there is no Python kernel in this environment; get one with:"
                 f" {sys.executable} -m pip install ipykernel"
             ) from None
         # As in jupyter_client: ipykernel itself counts as a kernelspec.

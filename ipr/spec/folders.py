@@ -164,7 +164,7 @@ def _no_such(name: str, found: dict[str, str], dirs: Sequence[str]) -> str:
     if name.lower() == "python3" and importlib.util.find_spec("ipykernel"):
         return (
             "it has no kernel.json, Jupyter takes it from ipykernel itself; make one"
-            f" by: {sys.executable} -m ipykernel install --sys-prefix"
+            f" with: {sys.executable} -m ipykernel install --sys-prefix"
         )
     near = difflib.get_close_matches(name.lower(), found, cutoff=0.5)
     if not near and len(found) <= 8:

@@ -90,7 +90,7 @@ class Launcher:
             else:
                 raise Unknown(
                     f"ipr-spec does not know the {self.name[0]} option {word}; say"
-                    f" where the words of {self.name[0]} end by --after N"
+                    f" where the words of {self.name[0]} end with --after N"
                 )
         if self.needs and not any(_within(needed, argv[:at]) for needed in self.needs):
             raise Unknown(self.because)
@@ -177,7 +177,7 @@ def end(argv: Sequence[str]) -> int:
         raise Unknown(
             f"its command starts with {argv[0] if argv else ''!r}, which is no launcher"
             f" that ipr-spec knows (it knows srun, salloc, {names} and"
-            " remote_ikernel); say where the launcher's own words end by --after N or"
+            " remote_ikernel); say where the launcher's own words end with --after N or"
             " --launcher REGEX"
         )
     return launcher.end(argv)
@@ -216,7 +216,7 @@ def _takes_next(word: str) -> bool:
             return both.pop()
         raise Unknown(
             f"ipr-spec does not know the srun option {word}; say where srun's own"
-            " words end by --after N"
+            " words end with --after N"
         )
     for place, letter in enumerate(word[1:], 1):
         if letter in _SRUN_SHORT_WITH_VALUE:
@@ -229,5 +229,5 @@ def _takes_next(word: str) -> bool:
         return False
     raise Unknown(
         f"ipr-spec does not know the srun option {word}; say where srun's own"
-        " words end by --after N"
+        " words end with --after N"
     )
