@@ -182,7 +182,7 @@ def _state_in(python: str) -> str:
 
 
 def report(found: Obstacle | None) -> None:
-    """Say how it stands with the button."""
+    """Return lines on whether the Restart button works in place."""
     if found is None:
         print("The Restart button of a Jupyter server here does so as well.")
         return

@@ -1,4 +1,4 @@
-"""Why ``ipr-spec`` could not do something, in words for its user.
+"""Why ``ipr-spec`` could not do something, in words for the user.
 
 Knows the words for what the operating system refuses. Must not know kernelspecs.
 """

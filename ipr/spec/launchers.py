@@ -88,10 +88,7 @@ class Launcher:
             elif word in self.alone:
                 at += 1
             else:
-                raise Unknown(
-                    f"ipr-spec does not know the {self.name[0]} option {word}; say"
-                    f" where the words of {self.name[0]} end with --after N"
-                )
+                raise _unknown_option(self.name[0], word)
         if self.needs and not any(_within(needed, argv[:at]) for needed in self.needs):
             raise Unknown(self.because)
         return at
@@ -177,8 +174,8 @@ def end(argv: Sequence[str]) -> int:
         raise Unknown(
             f"its command starts with {argv[0] if argv else ''!r}, which is no launcher"
             f" that ipr-spec knows (it knows srun, salloc, {names} and"
-            " remote_ikernel); say where the launcher's own words end with --after N or"
-            " --launcher REGEX"
+            " remote_ikernel); use --after N or --launcher REGEX to say where the"
+            " launcher's own words end"
         )
     return launcher.end(argv)
 
@@ -214,10 +211,7 @@ def _takes_next(word: str) -> bool:
         both = {value for known, value in takes.items() if known.startswith(name)}
         if len(both) == 1:
             return both.pop()
-        raise Unknown(
-            f"ipr-spec does not know the srun option {word}; say where srun's own"
-            " words end with --after N"
-        )
+        raise _unknown_option("srun", word)
     for place, letter in enumerate(word[1:], 1):
         if letter in _SRUN_SHORT_WITH_VALUE:
             return place == len(word) - 1
@@ -227,7 +221,11 @@ def _takes_next(word: str) -> bool:
             break
     else:
         return False
-    raise Unknown(
-        f"ipr-spec does not know the srun option {word}; say where srun's own"
-        " words end with --after N"
+    raise _unknown_option("srun", word)
+
+
+def _unknown_option(launcher: str, word: str) -> Unknown:
+    return Unknown(
+        f"ipr-spec does not know the {launcher} option {word}; use --after N to say"
+        f" where {launcher}'s own words end"
     )

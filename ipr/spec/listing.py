@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def nothing_found(dirs: Sequence[str]) -> str:
-    """Return what to say where there is no kernelspec at all."""
+    """Return the text for where there is no kernelspec at all."""
     return "No kernelspecs found. Looked in:\n" + "\n".join(f"  {d}" for d in dirs)
 
 

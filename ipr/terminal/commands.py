@@ -103,7 +103,7 @@ def log(args: argparse.Namespace) -> None:
 
 
 def note(text: str) -> None:
-    """Say something beside the output."""
+    """Print a remark to stderr, beside the output."""
     print(layout.plain(text), file=sys.stderr, flush=True)
 
 

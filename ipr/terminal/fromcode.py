@@ -1,6 +1,6 @@
 """``ipr.restart()``: a restart that code in the kernel asks for.
 
-Knows that the code is part of what goes. Must not know command lines.
+Knows that the code is part of the kernel that ends. Must not know command lines.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def restart(
         with Line(files.read(target.path)) as line:
             restarting.ask(line, options)
             if now:
-                # Nothing after the call is to run in the kernel that goes.
+                # Nothing after the call is to run in the kernel that ends.
                 time.sleep(END_TIME)
     except (naming.NowhereNamed, NoAnswer) as error:
         raise ipr.NotInKernel(_inside(error)) from None

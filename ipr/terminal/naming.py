@@ -22,7 +22,7 @@ class Target:
 
     :ivar path: of its clients' connection file.
     :ivar daemon: the pid; 0: it was not found on this machine.
-    :ivar inside: whether who asks is part of that kernel.
+    :ivar inside: whether whoever asks is part of that kernel.
     """
 
     path: str
@@ -36,7 +36,7 @@ class Target:
 
 
 class NowhereNamed(Problem):
-    """No kernel was named, and who asks is in none."""
+    """No kernel was named, and whoever asks is in none."""
 
 
 def target(word: str, environ: Mapping[str, str], proc: str = "/proc") -> Target:

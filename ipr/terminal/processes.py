@@ -1,4 +1,4 @@
-"""Which daemons run on this machine, and who is below whom.
+"""Which daemons run on this machine, and which process is below which.
 
 Knows procfs (proc_pid_cmdline(5), proc_pid_stat(5)), and what a daemon's command line
 looks like. Must not know what is in a connection file, nor talk to anybody.
@@ -15,7 +15,7 @@ import attrs
 from ipr.boot import guardian
 from ipr.boot.launch import is_python
 
-#: Steps from a process to the first one at most: a pid may be given again meanwhile.
+#: Steps from a process to the first one at most: a pid may be reused meanwhile.
 _MOST_STEPS = 1000
 #: What ``twistd ipr`` makes for itself.
 _OWN_FILE = re.compile(r"kernel-ipr-.+\.json")

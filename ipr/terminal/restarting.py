@@ -31,7 +31,7 @@ class Asked:
     """A restart that the daemon has accepted.
 
     :ivar waits: whether cells come before it.
-    :ivar generation: the number of the kernel that goes.
+    :ivar generation: the number of the kernel that ends.
     """
 
     request: str
