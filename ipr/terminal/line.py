@@ -1,7 +1,7 @@
 """A connection to a daemon, like any client's: its control channel, and the key.
 
-Knows ZeroMQ, that nothing goes to another user's program, and that an answer comes in
-time, is signed, and answers what was asked, or does not count. Must not know what is asked.
+Knows ZeroMQ, that nothing goes to another user's program, and that an answer counts
+only if it is signed, in time, and to what was asked. Must not know what is asked.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Line:
 
     :param who: says whose program listens on some ports of this machine.
     :raises Problem: where the connection file says something impossible, or another
-        user has taken the daemon's port. A stale file is no reason to tell them anything.
+        user has taken the daemon's port: nothing is sent there.
     """
 
     def __init__(self, outer: Outer, who: Owners = owners.ours) -> None:
