@@ -83,16 +83,18 @@ def written_words(argv: Sequence[str], written: Sequence[str]) -> int:
 
 
 def misspelt(word: str) -> str:
-    """Return the option of ours that *word* misspells; ``""`` if it is none."""
+    """Return the option of ours that *word* is nearest to; ``""`` if to none."""
     if word[:1] not in "-\u2013\u2014" or word in ("", "-"):
         return ""
     name = _plain(word.partition("=")[0])
+    nearest, fewest = "", 3
     for option in OPTIONS:
         ours = _plain(option.name)
-        slips = 1 if len(ours) < 8 else 2
-        if _breaks_off(name, ours) or _differ(name, ours, slips) <= slips:
-            return f"--{option.name}"
-    return ""
+        most = 1 if len(ours) < 8 else 2
+        slips = 1 if _breaks_off(name, ours) else _differ(name, ours, most)
+        if slips <= most and slips < fewest:
+            nearest, fewest = f"--{option.name}", slips
+    return nearest
 
 
 def _folder(argv: Sequence[str]) -> str:

@@ -210,6 +210,10 @@ class MisspeltTests(Case):
         for word in ("", "-", "--", "kernel", "log-level=DEBUG", "-x", "--x"):
             self.assertEqual(misspelt(word), "", word)
 
+    def test_the_nearest_of_two_options_is_meant(self) -> None:
+        """--before-end is within two slips as well, and comes first in the table."""
+        self.assertEqual(misspelt("--before-end-t"), "--before-end-at")
+
     @given(st.sampled_from(NAMES), st.data())
     def test_any_single_slip(self, name: str, data: st.DataObject) -> None:
         """A letter left out, doubled or swapped with the next is found out."""
