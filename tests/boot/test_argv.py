@@ -19,7 +19,8 @@ GIVEN = ("-f", "/run/c.json", "--resource-dir", "/spec")
 
 NAMES = [option.name for option in OPTIONS]
 
-#: Options that ipykernel and IPython know (``ipykernel_launcher --help-all``).
+#: Options that ipykernel and IPython know (``ipykernel_launcher --help-all``), but for
+#: ``--log-level`` and ``--init``, which are ours as well.
 KERNELS = (
     "--HistoryManager.hist_file=:memory:",
     "--InteractiveShell.autocall=2",
@@ -28,7 +29,7 @@ KERNELS = (
     "--Session.key=abc",
     *("--debug", "--quiet", "--show-config", "--show-config-json", "--automagic"),
     *("--pdb", "--no-pdb", "--pprint", "--no-pprint", "--no-color-info"),
-    *("--autoindent", "--no-autoindent", "--nosep", "--init", "--no-confirm-exit"),
+    *("--autoindent", "--no-autoindent", "--nosep", "--no-confirm-exit"),
     *("--cache-size=0", "--logfile=x", "--logappend=x", "--colors=NoColor"),
     *("--ext=x", "--gui=qt", "--pylab=auto", "--matplotlib=inline", "--profile=p"),
     *("--profile-dir=d", "--ipython-dir=d", "--config=c", "--ip=127.0.0.1"),
