@@ -1,0 +1,64 @@
+"""What a person sees of code that each new kernel runs, in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+DIE = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+LINE = r"restarted in place, \d+\.\d\d s, ran 2 init cells"
+
+
+def test_init_cells_run_in_the_cell_that_restarts(open_notebook: Open) -> None:
+    """One line, and their output below it; the prompt is the cell's own."""
+    notebook = open_notebook(
+        [
+            "%ipr init\nimport math\nprint('pi is', math.pi)",
+            "%ipr init\nname = input('name? ')",
+            "%restart\nprint(name)",
+            DIE,
+            "print('after the crash', math.pi)",
+        ]
+    )
+    assert notebook.run(0).text == "pi is 3.141592653589793"
+    notebook.start(1)
+    notebook.answer(1, "Ann")
+    notebook.wait_until_done(1)
+    notebook.start(2)
+    notebook.answer(2, "Bob")
+    notebook.wait_until_done(2)
+    notebook.wait_until_still()
+    line, *printed = notebook.cell(2).outputs
+    assert re.fullmatch(LINE, line)
+    # JupyterLab hides an input box, and takes it away in a while.
+    expected = "pi is 3.141592653589793\nname?  Bob\nBob"
+    assert "\n".join(printed).startswith(expected)
+    notebook.start(3)
+    notebook.wait_for_text(3, "DeadKernelError")
+    # Nobody is there whom it could ask: so it fails, and the next cell says so.
+    cell = notebook.run(4)
+    assert "init cell 2 failed" in cell.text
+    assert "after the crash 3.14" in cell.text
+    notebook.wait_until_still()
+
+
+def test_a_failing_init_cell_is_loud_and_stops_run_all(open_notebook: Open) -> None:
+    notebook = open_notebook(
+        [
+            "%ipr init\nimport os\nif os.path.exists('broken'): 1 / 0",
+            "open('broken', 'w').close()",
+            "%restart",
+            "print('not reached')",
+        ]
+    )
+    notebook.run(0)
+    notebook.run_all()
+    cell = notebook.wait_for_text(2, "init cell 1 failed")
+    assert "ZeroDivisionError" in cell.text
+    notebook.wait_until_still()
+    assert notebook.cell(3).text == ""
