@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.e2e import harness
+from tests.e2e.button import Pressed
 from tests.e2e.harness import Client, Kernel, Place
 from tests.e2e.situations import standby_status
 
@@ -181,3 +185,110 @@ def test_a_standby_runs_it_when_it_takes_over(place: Place, file: Path) -> None:
     cell = client.run(f"%restart\n{LOOK}")
     assert client.text(cell).splitlines()[-1] == "True"
     assert client.inner_pid() == int(said.partition("pid ")[2].partition(",")[0])
+
+
+@pytest.mark.usefixtures("in_place")
+def test_the_restart_button_runs_it(place: Place, file: Path) -> None:
+    kernel = Pressed(place, options=[f"--init={file}"])
+    client = kernel.client()
+    client.run("%ipr init\nmarked = 'yes'")
+    old = client.inner_pid()
+    kernel.restart()
+    cell = client.run("print(initial, marked)")
+    assert client.text(cell).splitlines()[-1] == f"{client.inner_pid()} yes"
+    assert client.inner_pid() != old
+    file.write_text("1 / 0")
+    kernel.restart()
+    cell = client.run("print('runs')")
+    assert "In the new kernel init.py failed, 1 init cell not run:" in client.text(
+        cell, "stderr"
+    )
+    assert client.text(cell).splitlines()[-1] == "runs"
+    client.fence()
+    client.assert_once()
+
+
+@pytest.mark.usefixtures("in_place")
+def test_the_restart_button_ends_one_that_hangs(place: Place, file: Path) -> None:
+    kernel = Pressed(place, options=[f"--init={file}"])
+    client = kernel.client()
+    client.run("1")
+    file.write_text("import time\nprint('sleeps')\ntime.sleep(1000)")
+    cell = client.execute("%restart")
+    client.wait_for(cell, "text:sleeps")
+    file.write_text(CODE)
+    kernel.restart()
+    assert client.finish(cell)["status"] == "error"
+    assert client.text(client.run(LOOK)).splitlines()[-1] == "True"
+    client.fence()
+    client.assert_once()
+
+
+def test_shutting_down_ends_one_that_hangs(
+    client: Client, file: Path, kernel: Kernel
+) -> None:
+    client.run("1")
+    file.write_text("import time\nprint('sleeps')\ntime.sleep(1000)")
+    cell = client.execute("%restart")
+    client.wait_for(cell, "text:sleeps")
+    kernel.shutdown()
+    client.finish(cell)
+    assert kernel.exit_code(20) == 0
+    assert kernel.place.leftovers() == []
+
+
+def test_a_notebook_shows_it_where_it_restarts(place: Place) -> None:
+    """By nbclient, which shows what stands in the cell that restarted."""
+    cells = [
+        "%ipr init\nimport os\nmarked = os.getpid()\nif os.path.exists('x'): 1 / 0",
+        "%restart\nprint(marked == os.getpid())",
+        "open('x', 'w').close()",
+        "%restart",
+    ]
+    book = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "execution_count": None,
+                "id": f"cell-{number}",
+                "metadata": {},
+                "outputs": [],
+                "source": code,
+            }
+            for number, code in enumerate(cells)
+        ],
+        "metadata": {"kernelspec": {"name": place.wrapped_spec(), "display_name": ""}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    path = Path(place.work, "book.ipynb")
+    path.write_text(json.dumps(book))
+    code = "from nbclient.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--allow-errors", "--inplace", str(path)],
+        env=place.environment(),
+        cwd=place.work,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    assert done.returncode == 0, done.stderr
+    ran = [cell["outputs"] for cell in json.loads(path.read_text())["cells"]]
+    assert [output["text"] for output in ran[1] if "text" in output] == [["True\n"]]
+    assert "ran 1 init cell" in str(ran[1])
+    errors = [output["ename"] for output in ran[3] if "ename" in output]
+    assert errors == ["ZeroDivisionError"]
+
+
+def test_a_terminal_runs_a_file_once(client: Client, place: Place) -> None:
+    Path(place.work, "once.py").write_text("once = 'yes'")
+    client.run("import ipr; ipr.restart(run='once.py')")
+    client.fence()
+    assert client.value("once") == "yes"
+    Path(place.work, "once.py").write_text("1 / 0")
+    client.run("import ipr; ipr.restart(run='once.py')")
+    client.fence()
+    cell = client.run("print('runs')")
+    assert "once.py failed" in client.text(cell, "stderr")
+    cell = client.execute("import ipr; ipr.restart(run='gone.py')")
+    assert "--run: cannot read" in client.finish(cell)["evalue"]
