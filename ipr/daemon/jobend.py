@@ -23,6 +23,9 @@ from ipr.sockets.reactor import Clock
 
 #: Seconds that a job may have been extended by without being asked about once more.
 SLACK = 30.0
+#: Seconds after its end at which a job that is still there was extended: Slurm looks
+#: every 30 s for those that are over their limit, and has killed them 30 s later.
+OUTLIVED = 60.0
 #: Questions for each end that a job has had; more where more points were asked for.
 MOST_ASKED = 3
 
@@ -143,6 +146,13 @@ class JobEnd:
                 wait = partial(self._asked_at, point.before)
                 self._timer.start(left - point.before, wait)
                 return
+        if left > -OUTLIVED:
+            self._timer.start(left + OUTLIVED, self._outlived)
+
+    def _outlived(self) -> None:
+        """The end is past, and the job lives: it seems to have another one."""
+        self._questions = max(self._questions, 1)
+        self._question(0.0).addCallback(lambda _result: self._plan())
 
     def _asked_at(self, point: float) -> None:
         self._question(point).addCallback(lambda _result: self._see(point))

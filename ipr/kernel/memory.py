@@ -81,13 +81,18 @@ def _limit(folder: str) -> int | None:
 
 
 def _working_set(folder: str) -> int | None:
-    for name, cache in (
-        ("memory.current", "inactive_file"),
-        ("memory.usage_in_bytes", "total_inactive_file"),
-    ):
+    """Return what is used without page cache, the active half of it included.
+
+    That half is what was read more than once: a data set, epoch by epoch. It is dropped
+    as well before anybody is killed.
+    """
+    for name, total in (("memory.current", ""), ("memory.usage_in_bytes", "total_")):
         value = _number(os.path.join(folder, name))
         if value is not None:
-            return max(value - _field(os.path.join(folder, "memory.stat"), cache), 0)
+            stat = os.path.join(folder, "memory.stat")
+            for half in ("inactive_file", "active_file"):
+                value -= _field(stat, total + half)
+            return max(value, 0)
     return None
 
 

@@ -63,10 +63,25 @@ class JobEndTests(Case):
         self.assertEqual((self.said, self.asked), ([600.0], 2))
         self.clock.advance(480)
         self.assertEqual((self.said, self.asked), ([600.0, 120.0], 3))
-        self.clock.advance(1000)
+        self.clock.advance(179)
         self.assertEqual((self.said, self.asked), ([600.0, 120.0], 3))
+        self.assertEqual(job.left, -59.0)
+
+    def test_a_job_that_outlives_its_end_has_another_one(self) -> None:
+        """Which one is asked once; then everything is due before that."""
+        job = self.job(3600, 600, 120, hook=120)
+        self.go_on(3570)
+        self.extend(1800)
+        self.go_on(80)
+        self.assertEqual((self.asked, job.left), (3, -50.0))
+        self.go_on(10)
+        self.assertEqual((self.asked, job.left), (4, 1740.0))
+        self.go_on(2000)
+        self.assertEqual(self.said, [600.0, 120.0, 600.0, 120.0])
+        self.assertEqual((self.saved, self.asked), ([120.0, 120.0], 7))
+        self.go_on(9000)
+        self.assertEqual(self.asked, 7)
         self.assertEqual(self.clock.getDelayedCalls(), [])
-        self.assertEqual(job.left, -880.0)
 
     def test_an_extended_job_is_told_later(self) -> None:
         """The question before it is said finds out."""
@@ -143,7 +158,7 @@ class JobEndTests(Case):
         self.go_on(130)
         self.assertEqual((self.said, self.saved), ([600.0], [300.0]))
         self.assertEqual(job.left, 7320.0)
-        self.go_on(8000)
+        self.go_on(7300)
         self.assertEqual(self.said, [600.0, 600.0, 120.0])
         self.assertEqual(self.saved, [300.0, 300.0])
         self.assertEqual(self.asked, 4 + 3)
@@ -181,7 +196,7 @@ class JobEndTests(Case):
             job.look()
         self.go_on(200)
         self.assertEqual((self.said, self.asked), ([610.0], 2))
-        self.go_on(1000)
+        self.go_on(400)
         self.assertEqual((self.said, self.asked), ([610.0, 120.0], MOST_ASKED))
         job.look()
         self.assertFalse(job.spend())

@@ -127,17 +127,21 @@ class CgroupTests(Case):
         self.file("sys/fs/cgroup/memory/slurm/memory.usage_in_bytes", "4000\n")
         self.file(
             "sys/fs/cgroup/memory/slurm/memory.stat",
-            "inactive_file 1\ntotal_inactive_file 3900\n",
+            "inactive_file 1\nactive_file 2\n"
+            "total_inactive_file 2500\ntotal_active_file 1400\n",
         )
         self.file("sys/fs/cgroup/memory/slurm/job_1/memory.usage_in_bytes", "77\n")
         self.assertEqual(self.found(), (1, 5000, 100))
 
     def test_page_cache(self) -> None:
-        """A file that was written fills the cgroup, and is no use of memory."""
+        """A file fills the cgroup, and uses no memory, however often it is read."""
         self.file("proc/self/cgroup", "0::/job\n")
         self.file("sys/fs/cgroup/job/memory.current", "309000000\n")
         self.file("sys/fs/cgroup/job/memory.max", "314572800\n")
-        self.file("sys/fs/cgroup/job/memory.stat", "file 1\ninactive_file 240000000\n")
+        self.file(
+            "sys/fs/cgroup/job/memory.stat",
+            "file 1\ninactive_file 140000000\nactive_file 100000000\n",
+        )
         self.assertEqual(self.found(), (0, 314572800, 69000000))
 
     def test_equal_limits(self) -> None:
