@@ -254,6 +254,10 @@ class FakeDesk:
     def table(self) -> list[tuple[str, str]]:
         return [("state", "running")]
 
+    def stack(self) -> Deferred[str]:
+        self.looking: Deferred[str] = Deferred()
+        return self.looking
+
     def log(self, after: int) -> tuple[list[str], int]:
         return ["a line"], after + 1
 

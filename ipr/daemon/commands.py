@@ -8,11 +8,15 @@ failing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+
+from twisted.internet.defer import Deferred
 
 from ipr.boot.values import level
-from ipr.daemon import initcells, inside, standing
+from ipr.daemon import initcells, inside, stacktext, standing
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
+from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import initwords, magics, messages
 from ipr.jupyter.howmany import HowMany, how_many
@@ -31,6 +35,7 @@ class IprCommands:
     :param unfinished: returns the requests that the kernel works on.
     :param whisper: publishes a log record under one of them.
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
+    :param look: finds out what the kernel does just now.
     :param history: returns the table of cells that ran, by MIME type.
     :param reserve: has the standby.
     :param init: what each new kernel runs.
@@ -43,6 +48,7 @@ class IprCommands:
         unfinished: Callable[[], Iterable[Request]],
         whisper: Callable[[Request, Draft], None],
         status: Callable[[], list[Row]],
+        look: Callable[[], Deferred[Stack]],
         history: Callable[[HowMany], Mapping[str, str]],
         reserve: Reserve,
         init: InitCode,
@@ -52,6 +58,7 @@ class IprCommands:
         self._unfinished = unfinished
         self._whisper = whisper
         self._status = status
+        self._look = look
         self._history = history
         self._reserve = reserve
         self.init = init
@@ -68,6 +75,9 @@ class IprCommands:
             _end(cell, HELP[magic.topic])
         elif magic.verb == "status":
             self._show_status(cell)
+        elif magic.verb == "stack":
+            # One that fails does so since the daemon ends, and the cell with it.
+            self._look().addCallbacks(partial(_show_stack, cell), lambda _failure: None)
         elif magic.verb == "history":
             data = self._history(how_many(magic.argument.split()))
             _show(cell, data)
@@ -150,6 +160,10 @@ class IprCommands:
             cell.fail(error.failure)
             return
         _end(cell, text)
+
+
+def _show_stack(cell: Cell, stack: Stack) -> None:
+    _show(cell, stacktext.displayed(stack))
 
 
 def _show(cell: Cell, data: Mapping[str, str]) -> None:

@@ -10,10 +10,14 @@ import os
 import platform
 from collections.abc import Callable
 
+from twisted.internet.defer import Deferred
+
 import ipr
+from ipr.daemon import stacktext
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.report import Report
+from ipr.daemon.stack import Stacks
 from ipr.jupyter.wire import JSON
 from ipr.kernel import memory
 from ipr.lifecycle.restarter import Restarter
@@ -31,11 +35,13 @@ class Desk:
         next_kernel: NextKernel,
         report: Report,
         log: Log,
+        stacks: Stacks,
         parts: Callable[[], tuple[Relay, Restarter]],
     ) -> None:
         self._next_kernel = next_kernel
         self._report = report
         self._log = log
+        self._stacks = stacks
         self._parts = parts
 
     def facts(self) -> JSON:
@@ -71,6 +77,10 @@ class Desk:
     def table(self) -> list[tuple[str, str]]:
         """Return the table of ``%ipr status``."""
         return [(row.name, row.value) for row in self._report.rows(*self._parts())]
+
+    def stack(self) -> Deferred[str]:
+        """Return the text of ``%ipr stack``."""
+        return self._stacks.look().addCallback(stacktext.as_text)
 
     def log(self, after: int) -> tuple[list[str], int]:
         """Return the log's records from this number on, and the next number."""

@@ -28,6 +28,7 @@ from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.ports import Lifetime
 from ipr.daemon.report import Report
+from ipr.daemon.stack import Stacks
 from ipr.daemon.status import Row
 from ipr.daemon.supply import Supply
 from ipr.jupyter.author import Author
@@ -81,6 +82,7 @@ class Parts:
         self._front = front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel()
         report = Report(reactor, next_kernel, log, outer.path, rows)
+        self._stacks = Stacks(reactor, os.environ, self._both)
         history = CellHistory(options["replay_limit"] << 20)
         self.relay = Relay(
             front,
@@ -92,7 +94,7 @@ class Parts:
             decider=partial(self._make_restarter, next_kernel),
             commands=partial(self._commands, report, history, next_kernel.init),
             changer=next_kernel,
-            desk=Desk(next_kernel, report, log, lambda: (self.relay, self.restarter)),
+            desk=Desk(next_kernel, report, log, self._stacks, self._both),
             history=history,
             preload=next_kernel.preload,
             init=next_kernel.init,
@@ -107,6 +109,7 @@ class Parts:
         Each client still gets an answer: by the time that the front is read to the end,
         the relay refuses.
         """
+        self._stacks.stop()
         self._front.read_rest()
         self._front.close(LINGER)
         self._factory.shutdown()
@@ -154,11 +157,15 @@ class Parts:
             lambda: relay.ledger.unfinished(),
             relay.voice.whisper,
             lambda: report.rows(relay, self.restarter),
+            self._stacks.look,
             partial(displayed, history, self.restarter),
             self.restarter.reserve,
             init,
             None if self._options["no_exec"] else look_inside,
         )
+
+    def _both(self) -> tuple[Relay, Restarter]:
+        return self.relay, self.restarter
 
     def _debugging(self, wanted: bool) -> None:
         self.relay.inbound.trace.on = wanted

@@ -51,6 +51,8 @@ IPR_HELP = """\
 
     %ipr status         show its state, memory and requests, and why and when
                         kernels were restarted
+    %ipr stack          show where the kernel is: its processes, and the calls that
+                        a Python is in; also while a cell runs or hangs
     %ipr history        show what ran since the kernel started, when, for how long,
                         and how it ended; N: the last N cells; --all: those of the
                         kernels before, too
@@ -91,7 +93,7 @@ _WORDS = {
         "--keep-detached",
         "--run",
     ),
-    "%ipr": ("status", "history", "debug", "standby", "init", "exec", "help"),
+    "%ipr": ("status", "stack", "history", "debug", "standby", "init", "exec", "help"),
     "%ipr init": ("list", "clear"),
     "%ipr history": ("--all",),
     "%ipr standby": ("on", "off"),

@@ -25,8 +25,9 @@ RESTART_USAGE = (
     " [--keep-detached] [--run FILE]"
 )
 IPR_USAGE = (
-    "usage: %ipr status | history [N] [--all] | help | debug LEVEL | debug off |"
-    " standby on | standby off | init | init list | init clear [N] | exec CODE"
+    "usage: %ipr status | stack | history [N] [--all] | help | debug LEVEL |"
+    " debug off | standby on | standby off | init | init list | init clear [N] |"
+    " exec CODE"
 )
 
 
@@ -174,9 +175,9 @@ def _ipr(argument: str, rest: str) -> Magic:
         )
     if verb in ("", "help"):
         return _help("ipr", "%ipr help", rest)
-    if verb == "status":
+    if verb in ("status", "stack"):
         if argument:
-            return Mistake(f"%ipr status takes no arguments. {IPR_USAGE}")
+            return Mistake(f"%ipr {verb} takes no arguments. {IPR_USAGE}")
         return Ipr(verb)
     if verb == "history":
         try:

@@ -6,6 +6,7 @@ Anybody who has the key may send one, over control::
     ipr_command_request   {"command": "restart", "options": [WORD, ...]}
                           {"command": "interrupt"}
                           {"command": "facts"}
+                          {"command": "stack"}
                           {"command": "status"}
                           {"command": "log", "after": NUMBER}
     ipr_command_reply     {"status": "ok", "generation": NUMBER, ...}, or an error
@@ -17,13 +18,15 @@ restart    waits: whether cells come before it
 interrupt  --
 facts      those of ``ipr ps --json``; and failed: a restart that came to
            nothing after its answer, as {"request": ID, "why": SENTENCE}
+stack      text: of ``%ipr stack``
 status     rows: [NAME, VALUE] of the table
 log        lines, and next: the number to ask for
 =========  ===================================================================
 
-All are answered at once, but a restart when its options have been checked; its words
-are those of ``%restart``. Each request has one answer on control, and no busy and idle
-on iopub: a front end would take the idle for that of its running cell.
+All are answered at once, but stack within 3 s, and a restart when its options have been
+checked; its words are those of ``%restart``. Each request has one answer on control,
+and no busy and idle on iopub: a front end would take the idle for that of its running
+cell.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from ipr.jupyter.wire import JSON
 #: The type of these requests.
 REQUEST = "ipr_command_request"
 #: Those without arguments.
-PLAIN = frozenset({"interrupt", "facts", "status"})
+PLAIN = frozenset({"interrupt", "facts", "stack", "status"})
 
 
 class Wrong(ValueError):

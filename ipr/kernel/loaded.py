@@ -10,7 +10,6 @@ Pure: it asks nothing of the system itself.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -18,20 +17,17 @@ import attrs
 
 from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
-from ipr.kernel import pasthistory
+from ipr.kernel import pasthistory, pythonquestion
+from ipr.kernel.pythonquestion import NoAnswer as NoAnswer
 
 #: Files, folders and names that an answer may hold. A kernel that has imported torch,
 #: sklearn and pandas has 4000 files.
 MOST = 16384
-#: Characters that a path may have (PATH_MAX), and the whole answer.
+#: Characters that a path may have (PATH_MAX).
 LONGEST_PATH = 4096
-LONGEST = 4 << 20
 
-#: The name of the expression in ``user_expressions``.
-_NAME = "ipr"
-
-# Runs in a dictionary of its own, and leaves nothing in the kernel; for any Python that
-# has an ipykernel. Modules that ipykernel itself needs are there already.
+# For any Python that has an ipykernel. Modules that ipykernel itself needs are there
+# already.
 _PROGRAM = (
     r"""
 import json, os, site, sys
@@ -66,20 +62,9 @@ for path in text(files):
     groups.setdefault(folder, []).append(name)
 answer = {"cwd": cwd, "folders": text(folders), "startup": text(startup),
           "tops": text(tops), "files": groups}
-answer = json.dumps(answer, sort_keys=True).encode("ascii").hex()
 """
     + pasthistory.PROGRAM
 )
-
-#: What the kernel evaluates. Hexadecimal digits pass every formatter as they are.
-EXPRESSION = (
-    "(lambda names: (__import__('builtins').exec("
-    f"{_PROGRAM!r}, names), names['answer'])[1])({{}})"
-)
-
-
-class NoAnswer(ValueError):
-    """The kernel has not said what it has loaded; the text says why."""
 
 
 @attrs.frozen
@@ -116,7 +101,7 @@ def question() -> Draft:
 
     A kernel that answers it keeps out of IPython's history until its first cell.
     """
-    return messages.silent("", {_NAME: EXPRESSION})
+    return messages.silent("", pythonquestion.asking(_PROGRAM))
 
 
 def parse(content: Mapping[str, object]) -> Loaded:
@@ -124,10 +109,7 @@ def parse(content: Mapping[str, object]) -> Loaded:
 
     :raises NoAnswer: it is not what was asked for, or is too large.
     """
-    try:
-        answer = json.loads(bytes.fromhex(_text(content)))
-    except (ValueError, RecursionError):
-        raise NoAnswer("its answer cannot be read") from None
+    answer = pythonquestion.answer(content)
     if not isinstance(answer, dict):
         raise NoAnswer("its answer cannot be read")
     cwd, groups = answer.get("cwd"), answer.get("files")
@@ -146,17 +128,6 @@ def parse(content: Mapping[str, object]) -> Loaded:
         _paths(files),
         frozenset(_words(answer.get("tops"))),
     )
-
-
-def _text(content: Mapping[str, object]) -> str:
-    found: Any = content
-    for name in ("user_expressions", _NAME, "data", "text/plain"):
-        found = found.get(name) if isinstance(found, Mapping) else None
-    if not isinstance(found, str):
-        raise NoAnswer("it did not say what it has loaded")
-    if len(found) > LONGEST:
-        raise NoAnswer("it has loaded more than can be looked at")
-    return found.strip("'\"")
 
 
 def _words(found: Any) -> list[str]:

@@ -106,5 +106,8 @@ class Desk(Protocol):
     def table(self) -> list[tuple[str, str]]:
         """Return the table of ``%ipr status``."""
 
+    def stack(self) -> Deferred[str]:
+        """Return what the kernel does just now; fails only when the daemon ends."""
+
     def log(self, after: int) -> tuple[list[str], int]:
         """Return the log's records from this number on, and the next number."""

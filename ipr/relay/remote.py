@@ -62,6 +62,10 @@ class Remote:
                 self._accept(request, lines=lines, next=following)
             case remote.Plain(word="status"):
                 self._accept(request, rows=self._desk.table())
+            case remote.Plain(word="stack"):
+                looking = self._desk.stack()
+                looking.addCallback(lambda text: self._accept(request, text=text))
+                looking.addErrback(lambda _failure: self._refuse(request, LEAVING))
             case remote.Plain(word="facts"):
                 self._accept(request, **self._desk.facts(), failed=self._failed)
             case remote.Plain():

@@ -21,6 +21,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "ps": commands.ps,
     "status": commands.status,
     "restart": commands.restart,
+    "stack": commands.stack,
     "interrupt": commands.interrupt,
     "log": commands.log,
 }

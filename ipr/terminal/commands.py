@@ -22,6 +22,8 @@ from ipr.terminal.problem import Problem
 
 #: Seconds between two looks at a log.
 FOLLOW_TIME = 0.5
+#: Seconds that a daemon has to look at its kernel.
+STACK_TIME = 8.0
 
 
 def ps(args: argparse.Namespace) -> None:
@@ -69,6 +71,18 @@ def restart(args: argparse.Namespace) -> None:
     target = naming.target(args.id, os.environ)
     seconds = 0.0 if args.no_wait else args.timeout
     print(layout.plain(restarting.restart(target, options, note, seconds)))
+
+
+def stack(args: argparse.Namespace) -> None:
+    """Show where a kernel is."""
+    target = naming.target(args.id, os.environ)
+    with Line(files.read(target.path)) as line:
+        # One that hangs is noticed before it has to look.
+        line.ask(restarting.FACTS)
+        text = line.ask({"command": "stack"}, STACK_TIME).content.get("text")
+        if not isinstance(text, str):
+            raise Problem("the daemon's answer makes no sense; is it an older version?")
+        print(layout.plain(text))
 
 
 def interrupt(args: argparse.Namespace) -> None:

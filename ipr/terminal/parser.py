@@ -55,6 +55,15 @@ are those of %restart, and stay in force for later restarts; if one is invalid,
 nothing is restarted. A folder or file is looked for from where this command
 runs.
 """
+_STACK_EXAMPLES = """\
+examples:
+  ipr stack 1b2c
+  watch ipr stack 1b2c
+
+Shows the processes of the kernel, and, of a Python, which calls it is in: while a
+cell runs, and where the front end hangs. With py-spy installed there is an answer
+even where Python itself can give none. The kernel is not stopped for it.
+"""
 _INTERRUPT_EXAMPLES = """\
 examples:
   ipr interrupt 1b2c
@@ -102,6 +111,7 @@ def parser() -> argparse.ArgumentParser:
     _add_id(sub)
     sub.add_argument("--json", action="store_true", help="for programs")
     _add_restart(add("restart", "restart a kernel in place", _RESTART_EXAMPLES))
+    _add_id(add("stack", "show where a kernel is, or hangs", _STACK_EXAMPLES))
     _add_id(add("interrupt", "interrupt a kernel's running cell", _INTERRUPT_EXAMPLES))
     sub = add("log", "show the log of a kernel's daemon", _LOG_EXAMPLES)
     _add_id(sub)

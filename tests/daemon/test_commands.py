@@ -6,11 +6,13 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.logger import Logger, LogPublisher
 
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.inside import Inside
 from ipr.daemon.log import Log
+from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row
 from ipr.jupyter import messages
 from ipr.jupyter.magichelp import HELP
@@ -63,6 +65,7 @@ class CommandsCase(Case):
         clock = self.make_clock()
         messenger = FakeMessenger([])
         self.supply = FakeSupply([])
+        self.looking: Deferred[Stack] = Deferred()
         self.reserve = Reserve(clock, self.supply, messenger, messenger.quiet)
         self.addCleanup(self.reserve.close)
         self.init = InitCode()
@@ -77,6 +80,7 @@ class CommandsCase(Case):
             lambda: self.notebook.running,
             self.notebook.whisper,
             lambda: [Row("state", "running")],
+            lambda: self.looking,
             lambda how_many: {"text/plain": f"last {how_many.last}"},
             self.reserve,
             self.init,
@@ -134,6 +138,23 @@ class HelpAndStatusTests(CommandsCase):
         self.run_magic(Ipr("status"))
         self.assertEqual(self.said[0].content["data"]["text/plain"], "state  running")
         self.assertEqual(self.replies(), ["ok "])
+
+
+class StackTests(CommandsCase):
+    def test_stack_is_shown_when_it_is_found(self) -> None:
+        self.run_magic(Ipr("stack"))
+        self.assertEqual((self.said, self.replies()), ([], []))
+        self.looking.callback(Stack("no kernel is running"))
+        data = self.said[0].content["data"]
+        self.assertEqual(data["text/plain"], "no kernel is running")
+        self.assertIn("<pre>no kernel", data["text/html"])
+        self.assertEqual(self.replies(), ["ok "])
+
+    def test_stack_that_the_daemons_end_cuts_off_is_left_to_that(self) -> None:
+        """It ends each cell that has begun."""
+        self.run_magic(Ipr("stack"))
+        self.looking.cancel()
+        self.assertEqual((self.said, self.replies()), ([], []))
 
 
 class DebugTests(CommandsCase):

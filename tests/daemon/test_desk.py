@@ -6,8 +6,11 @@ import os
 from typing import Any
 from unittest import mock
 
+from twisted.internet.defer import succeed
+
 from ipr.daemon.desk import Desk
 from ipr.daemon.log import Log
+from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.lifecycle.causes import Cause, Ending
@@ -37,8 +40,9 @@ class DeskTests(Case):
             age=lambda when: 100.0 - when,
             rows=lambda *_parts: [Row("state", "running")],
         )
+        stacks: Any = FakePart(look=lambda: succeed(Stack("no kernel is running")))
         self.desk = Desk(
-            next_kernel, report, self.log, lambda: (self.relay, self.restarter)
+            next_kernel, report, self.log, stacks, lambda: (self.relay, self.restarter)
         )
 
     def test_facts_say_what_ps_shows(self) -> None:
@@ -73,6 +77,11 @@ class DeskTests(Case):
 
     def test_table_is_that_of_a_cell(self) -> None:
         self.assertEqual(self.desk.table(), [("state", "running")])
+
+    def test_stack_is_that_of_a_cell(self) -> None:
+        untyped: Any = self
+        text = untyped.successResultOf(self.desk.stack())
+        self.assertEqual(text, "no kernel is running")
 
     def test_log_is_that_of_the_daemon(self) -> None:
         self.log.kept.add("a")

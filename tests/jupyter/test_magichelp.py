@@ -25,7 +25,16 @@ class CompleteTests(Case):
             ("%restart now --c", ("--cwd",), 13, True),
             (
                 "%ipr ",
-                ("status", "history", "debug", "standby", "init", "exec", "help"),
+                (
+                    "status",
+                    "stack",
+                    "history",
+                    "debug",
+                    "standby",
+                    "init",
+                    "exec",
+                    "help",
+                ),
                 5,
                 True,
             ),
@@ -180,5 +189,14 @@ class InspectTests(Case):
         for word in magics.RESTART_USAGE.replace("[", " ").split():
             if word.startswith("--"):
                 self.assertIn(word.rstrip("]"), HELP["restart"])
-        for word in ("status", "history", "debug", "standby", "init", "exec", "help"):
+        for word in (
+            "status",
+            "stack",
+            "history",
+            "debug",
+            "standby",
+            "init",
+            "exec",
+            "help",
+        ):
             self.assertIn(f"%ipr {word}", HELP["ipr"])

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import Any
 
-from ipr.kernel import loaded
+from ipr.kernel import loaded, pythonquestion
 from ipr.kernel.loaded import Loaded, NoAnswer
 from tests.case import Case
 
@@ -88,7 +88,7 @@ class ParseTests(Case):
             {**ANSWER, "folders": ["/" * (loaded.LONGEST_PATH + 1)]},
         ):
             self.raised(NoAnswer, loaded.parse, written(large))
-        self.raised(NoAnswer, loaded.parse, content("7" * (loaded.LONGEST + 1)))
+        self.raised(NoAnswer, loaded.parse, content("7" * (pythonquestion.LONGEST + 1)))
 
     def test_names_that_are_no_text_pass(self) -> None:
         """A path of any bytes, as Python writes it."""
@@ -106,10 +106,11 @@ class ParseTests(Case):
 class ExpressionTests(Case):
     def test_expression_works_without_a_kernel_around(self) -> None:
         """In an IPython that is no kernel; its names are as they were."""
+        (expression,) = loaded.question().content["user_expressions"].values()
         code = (
             "import IPython, sys\n"
             "names = {}\n"
-            f"text = eval({loaded.EXPRESSION!r}, names)\n"
+            f"text = eval({expression!r}, names)\n"
             "assert set(names) == {'__builtins__'}, names\n"
             "sys.stdout.write(repr(text))"
         )

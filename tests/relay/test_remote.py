@@ -127,6 +127,17 @@ class QuestionTests(RemoteCase):
         self.ask("interrupt")
         self.assertEqual(self.took(), [("kernel 1", "SIGINT"), self.said()])
 
+    def test_stack_is_answered_when_it_is_found(self) -> None:
+        self.ask("stack")
+        self.assertEqual(self.took(), [])
+        self.desk.looking.callback("it sleeps")
+        self.assertEqual(self.answer()["text"], "it sleeps")
+
+    def test_stack_is_refused_when_the_daemon_ends_meanwhile(self) -> None:
+        self.ask("stack")
+        self.desk.looking.cancel()
+        self.assertIn("is ending", self.answer()["evalue"])
+
 
 class RestartTests(RemoteCase):
     def setUp(self) -> None:
