@@ -38,7 +38,7 @@ _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COMMANDS = frozenset(
     {"list", "install", "remove", "uninstall", "wizard", "wiz", "check", "config"}
 )
-_IN_A_TERMINAL = frozenset({"ps", "status", "restart", "interrupt", "log"})
+_IN_A_TERMINAL = frozenset({"ps", "status", "stack", "restart", "interrupt", "log"})
 
 
 def main(argv: list[str]) -> int:

@@ -55,6 +55,7 @@ NIGHTLY = {
     "e2e/test_provisioner_server.py",
     # What guards the main job is in test_standby.py.
     "e2e/test_standby_faults.py",
+    "e2e/test_stack.py",
     "e2e/test_terminal.py",
     "kernels/test_init.py",
     "kernels/test_standby.py",

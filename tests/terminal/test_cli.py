@@ -79,7 +79,8 @@ class HelpTests(CliCase):
 
     def test_help_has_single_percent_signs(self) -> None:
         """argparse fills them in in some of its texts, and in others does not."""
-        for words in ([], ["ps"], ["status"], ["restart"], ["interrupt"], ["log"]):
+        commands = "ps status stack restart interrupt log".split()
+        for words in ([], *([command] for command in commands)):
             out = io.StringIO()
             with mock.patch.object(sys, "stdout", out):
                 error = self.raised(SystemExit, parser().parse_args, [*words, "--help"])
