@@ -21,8 +21,8 @@ LOCK = (
     "worker = threading.Thread(target=work, name='the worker')\n"
     "worker.start()\nprint('on', flush=True)\nworker.join()"
 )
-#: C code that keeps the GIL, for a minute.
-MATCH = "import re\nprint('on', flush=True)\nre.match(r'(a+)+$', 'a' * 33 + 'b')"
+#: C code that keeps the GIL, for minutes: what it has printed before need not come out.
+MATCH = "import re\nopen('reached', 'w').close()\nre.match(r'(a+)+$', 'a' * 33 + 'b')"
 
 
 @pytest.fixture
@@ -35,6 +35,13 @@ def running(client: Client, code: str) -> str:
     cell = client.execute(code)
     client.wait_for(cell, "text:on")
     return cell
+
+
+def keep_the_gil(kernel: Kernel, client: Client) -> None:
+    """Start a cell that does, and wait until it is about to."""
+    client.execute(MATCH)
+    reached = os.path.join(kernel.place.work, "reached")
+    until(lambda: os.path.exists(reached), "the cell to run")
 
 
 def stack(client: Client) -> str:
@@ -79,7 +86,7 @@ def test_c_code_that_keeps_the_gil_leaves_processes_and_advice(
 ) -> None:
     client.run("1")
     pid = client.inner_pid()
-    running(client, MATCH)
+    keep_the_gil(kernel, client)
     text = stack(client)
     (row,) = [line for line in text.splitlines() if line.split()[:1] == [str(pid)]]
     assert "running" in row
@@ -146,7 +153,7 @@ def test_cells_that_may_not_ask_still_may_not(kernel: Kernel, client: Client) ->
 def test_stack_is_answered_whatever_becomes_of_the_kernel(
     kernel: Kernel, client: Client
 ) -> None:
-    running(client, MATCH)
+    keep_the_gil(kernel, client)
     first = client.execute("%ipr stack")
     restart = client.execute("%restart now")
     second = client.execute("%ipr stack")

@@ -79,7 +79,7 @@ class HelpTests(CliCase):
 
     def test_help_has_single_percent_signs(self) -> None:
         """argparse fills them in in some of its texts, and in others does not."""
-        commands = "ps status stack restart interrupt log".split()
+        commands = ["ps", "status", "stack", "restart", "interrupt", "log"]
         for words in ([], *([command] for command in commands)):
             out = io.StringIO()
             with mock.patch.object(sys, "stdout", out):
