@@ -60,9 +60,9 @@ examples:
   ipr stack 1b2c
   watch ipr stack 1b2c
 
-Shows the processes of the kernel, and, of a Python, which calls it is in: while a
-cell runs, and where the front end hangs. With py-spy installed there is an answer
-even where Python itself can give none. The kernel is not stopped for it.
+Shows the processes of the kernel, and, of a Python, which calls it is in: while
+a cell runs, and where the front end hangs. With py-spy installed there is an
+answer even where Python itself can give none. The kernel is not stopped for it.
 """
 _INTERRUPT_EXAMPLES = """\
 examples:
