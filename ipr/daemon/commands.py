@@ -16,6 +16,7 @@ from ipr.boot.values import level
 from ipr.daemon import initcells, inside, stacktext, standing
 from ipr.daemon.inside import ExecFailed, Inside
 from ipr.daemon.log import Log
+from ipr.daemon.shownlog import ShownLog
 from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import initwords, magics, messages
@@ -54,20 +55,13 @@ class IprCommands:
         init: InitCode,
         look_inside: Callable[[Cell], Inside] | None,
     ) -> None:
-        self._log = log
-        self._unfinished = unfinished
-        self._whisper = whisper
+        self._shown_log = ShownLog(log, unfinished, whisper)
         self._status = status
         self._look = look
         self._history = history
         self._reserve = reserve
         self.init = init
         self._look_inside = look_inside
-        #: The cell that asked for the log: records are shown under it, or under
-        #: the cell of the same client that is running.
-        self._asked: Request | None = None
-        #: The log's level before the first such cell.
-        self._level_before = ""
 
     def run(self, cell: Cell, magic: magics.Ipr | magics.Help) -> None:
         """Carry it out, and end the cell."""
@@ -115,11 +109,7 @@ class IprCommands:
 
     def _debug(self, cell: Cell, magic: magics.Ipr) -> None:
         if magic.argument.lower() == "off":
-            self._log.to_notebook(None)
-            self._asked = None
-            if self._level_before:
-                self._log.set_level(self._level_before)
-                self._level_before = ""
+            self._shown_log.end()
             _end(cell, "the log is no longer shown here")
             return
         try:
@@ -127,26 +117,8 @@ class IprCommands:
         except ValueError as error:
             cell.fail(Failure("UsageError", f"%ipr debug: {error}"))
             return
-        self._level_before = self._level_before or self._log.level
-        self._log.set_level(name)
-        self._asked = cell.request
         _end(cell, f"log level {name}; log records are now shown here")
-        self._log.to_notebook(self._show_record)
-
-    def _show_record(self, text: str) -> None:
-        """Show a record under the asker's running cell, or under the one that asked."""
-        asked = self._asked
-        if asked is None:
-            return
-        session = asked.header.get("session")
-        running = (
-            request
-            for request in self._unfinished()
-            if request.msg_type == "execute_request"
-            and request.header.get("session") == session
-        )
-        parent = next(running, asked)
-        self._whisper(parent, messages.stream(text, "stderr"))
+        self._shown_log.begin(cell.request, name)
 
     def _exec(self, cell: Cell, magic: magics.Ipr) -> None:
         if self._look_inside is None:
