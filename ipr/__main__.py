@@ -36,7 +36,17 @@ else:
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _COMMANDS = frozenset(
-    {"list", "install", "remove", "uninstall", "wizard", "wiz", "check", "config"}
+    {
+        "list",
+        "install",
+        "remove",
+        "uninstall",
+        "wizard",
+        "wiz",
+        "check",
+        "config",
+        "new",
+    }
 )
 _IN_A_TERMINAL = frozenset({"ps", "status", "stack", "restart", "interrupt", "log"})
 

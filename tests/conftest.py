@@ -59,6 +59,7 @@ NIGHTLY = {
     "e2e/test_terminal.py",
     "kernels/test_init.py",
     "kernels/test_standby.py",
+    "places/test_new.py",
     "places/test_slurm_clock.py",
     "places/test_ssh_tunnels.py",
 }

@@ -155,6 +155,7 @@ TESTED_IN: dict[str, str | None] = {
     "sockets.reactor": None,
     "spec.errors": "spec/test_files.py",
     "spec.folders": "spec/test_listing.py",
+    "spec.newparser": "spec/test_making.py",
     "spec.parser": "spec/test_spec_cli.py",
     "spec.plan": "spec/test_spec_cli.py",
     "spec.session": "spec/test_check.py",

@@ -4,8 +4,8 @@ Knows which of their options take a value in the next word, and what else has to
 there for them to start one command elsewhere and wait for it. Must not know
 kernelspecs.
 
-Sources: qrsh(1) and submit(1) of Grid Engine 8.1.9; bsub(1) of LSF; flux-run(1);
-srun(1), salloc(1).
+Sources: qrsh(1) and submit(1) of Grid Engine 8.1.9; qsub(1B) of PBS Professional;
+bsub(1) of LSF; flux-run(1); srun(1), salloc(1); oarsub(1); condor_submit(1).
 """
 
 from __future__ import annotations
@@ -54,21 +54,23 @@ class Launcher:
     :ivar name: its words: ``qrsh``, ``flux run``.
     :ivar takes: for each option with a value in the next words, how many.
     :ivar alone: options without one.
-    :ivar needs: what has to be among its options, in order, with the reason.
+    :ivar needs: of each group, something that has to be among its options, in order,
+        and why.
+    :ivar mark: a word by which it is told from another one with its name.
     :ivar long: whether ``--option=value`` is one word.
     """
 
     name: tuple[str, ...]
     takes: dict[str, int]
     alone: frozenset[str]
-    needs: tuple[tuple[str, ...], ...] = ()
-    because: str = ""
+    needs: tuple[tuple[tuple[tuple[str, ...], ...], str], ...] = ()
+    mark: str = ""
     long: bool = False
 
     def begins(self, argv: Sequence[str]) -> bool:
         """Whether a command line is one of it."""
         words = tuple(word.rpartition("/")[2] for word in argv[: len(self.name)])
-        return words == self.name
+        return words == self.name and (not self.mark or self.mark in argv)
 
     def end(self, argv: Sequence[str]) -> int:
         """Return how many words are its own.
@@ -89,8 +91,9 @@ class Launcher:
                 at += 1
             else:
                 raise _unknown_option(self.name[0], word)
-        if self.needs and not any(_within(needed, argv[:at]) for needed in self.needs):
-            raise Unknown(self.because)
+        for group, because in self.needs:
+            if not any(_within(needed, argv[:at]) for needed in group):
+                raise Unknown(because)
         return at
 
 
@@ -125,7 +128,7 @@ _LSF = _takes(
     " -jsdl -L -Lp -M -m -n -network -o -oo -outdir -P -p -pack -Q -q -R -rnc -S -sla"
     " -sp -t -T -tty -U -u -v -W -w -We -wt -wa"
 )
-_LSF_ALONE = _alone("-B -H -hl -I -Ip -IS -ISp -ISs -Is -N -ptl -r -rn -ul -x")
+_LSF_ALONE = _alone("-B -H -hl -I -K -Ip -IS -ISp -ISs -Is -N -ptl -r -rn -ul -x")
 _FLUX = _takes(
     "-n --ntasks -N --nodes -c --cores-per-task -g --gpus-per-task --cores"
     " --tasks-per-node --tasks-per-core --gpus-per-node -t --time-limit -q --queue"
@@ -135,18 +138,42 @@ _FLUX = _takes(
 )
 _FLUX_ALONE = _alone("-x --exclusive -l --label-io -u --unbuffered -v --verbose")
 
+_PBS = _takes("-a -A -c -C -e -j -J -k -l -m -M -N -o -p -P -q -r -R -S -u -v -W")
+_PBS_ALONE = _alone("-f -h -I -V -x -X -z")
+
 # fmt: off
 LAUNCHERS = (
     Launcher(("qrsh",), _GRID_ENGINE, _GRID_ENGINE_ALONE),
+    # Only PBS has "--" before a command, and only Grid Engine "-b y".
+    Launcher(("qsub",), _PBS, _PBS_ALONE,
+             (((("-W", "block=true"),),
+               "qsub without -W block=true does not wait for the kernel"),),
+             mark="--"),
     Launcher(("qsub",), _GRID_ENGINE, _GRID_ENGINE_ALONE,
-             (("-b", "y"), ("-b", "yes")),
-             "qsub without -b y starts a script, which has to start ipr itself"),
+             (((("-b", "y"), ("-b", "yes")),
+               "qsub without -b y starts a script, which has to start ipr itself"),
+              ((("-sync", "y"), ("-sync", "yes")),
+               "qsub without -sync y does not wait for the kernel"))),
     Launcher(("bsub",), _LSF, _LSF_ALONE,
-             (("-I",), ("-Ip",), ("-Is",), ("-IS",), ("-ISp",), ("-ISs",)),
-             "bsub without -I does not wait for the kernel"),
+             (((("-I",), ("-Ip",), ("-Is",), ("-IS",), ("-ISp",), ("-ISs",), ("-K",)),
+               "bsub without -I or -K does not wait for the kernel"),)),
     Launcher(("flux", "run"), _FLUX, _FLUX_ALONE, long=True),
+    # The wrapper of docs/schedulers.rst.
+    Launcher(("condor-run.sh",), {}, frozenset()),
 )
 # fmt: on
+
+_SCRIPT = "starts a script, which has to start ipr itself (see docs/schedulers.rst)"
+#: Commands of schedulers that cannot be a kernelspec's launcher, and why.
+UNFIT = {
+    "condor_submit": f"condor_submit {_SCRIPT}",
+    "condor_run": "condor_run takes a whole shell command as one word; see"
+    " docs/schedulers.rst for a wrapper that takes a kernel's",
+    "oarsub": "oarsub takes a whole shell command as one word, and does not wait for"
+    " it without -I",
+    "qlogin": "qlogin starts a login shell, and no command; use qrsh",
+    "sbatch": f"sbatch {_SCRIPT}; use srun",
+}
 
 
 def known(argv: Sequence[str]) -> Launcher | None:
@@ -168,9 +195,11 @@ def end(argv: Sequence[str]) -> int:
         if os.path.basename(argv[own] if own < len(argv) else "") != "srun":
             raise Unknown("salloc without srun starts the kernel on this machine")
         return own + _srun_end(argv[own:])
+    if name in UNFIT:
+        raise Unknown(UNFIT[name])
     launcher = known(argv)
     if launcher is None:
-        names = ", ".join(" ".join(row.name) for row in LAUNCHERS)
+        names = ", ".join(dict.fromkeys(" ".join(row.name) for row in LAUNCHERS))
         raise Unknown(
             f"its command starts with {argv[0] if argv else ''!r}, which is no launcher"
             f" that ipr-spec knows (it knows srun, salloc, {names} and"

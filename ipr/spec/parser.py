@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ipr import __version__
 from ipr.boot.completing import completed_by
-from ipr.spec import folders
+from ipr.spec import folders, newparser
 from ipr.spec.wrapping import wrapping_of
 
 _EXAMPLES = """\
@@ -23,6 +23,7 @@ examples:
   ipr-spec install python3 ir         put it on these two
   ipr-spec install --user python3     ... on a copy of your own, when the
                                       kernelspec belongs to the site's admins
+  ipr-spec new --slurm --mem 4G NAME  make one that starts its kernel in a job
   ipr-spec check python3              start it and restart it in place, once
   ipr-spec remove --all               take it off again, everywhere
 
@@ -129,31 +130,32 @@ def parser() -> argparse.ArgumentParser:
             allow_abbrev=False,
         )
 
-    sub = add(
-        "list", "show where ipr is installed and where it could be", _LIST_EXAMPLES
-    )
+    _add_list(add("list", "show where ipr is, and where it could be", _LIST_EXAMPLES))
+
+    _add_install(add("install", "put ipr on kernelspecs", _INSTALL_EXAMPLES))
+
+    words = "take ipr off kernelspecs"
+    _add_remove(add("remove", words, _REMOVE_EXAMPLES, aliases=["uninstall"]))
+
+    sub = add("new", "make a kernelspec for a kernel in a job", newparser.EXAMPLES)
+    newparser.fill(sub, _seconds)
+    _add_places(sub, "in (default: your own kernels folder)")
+
+    add("wizard", "choose kernelspecs from a list on the screen", "", aliases=["wiz"])
+
+    words = "show the daemon's options and where they come from"
+    _add_config(add("config", words, _CONFIG_EXAMPLES))
+
+    _add_check(add("check", "try whether a kernel restarts in place", _CHECK_EXAMPLES))
+    return whole
+
+
+def _add_list(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "-l", "--long", action="store_true", help="with display names and folders"
     )
     sub.add_argument("--json", action="store_true", help="for programs")
     _add_places(sub, "only the kernelspecs of")
-
-    _add_install(add("install", "put ipr on kernelspecs", _INSTALL_EXAMPLES))
-
-    sub = add(
-        "remove", "take ipr off kernelspecs", _REMOVE_EXAMPLES, aliases=["uninstall"]
-    )
-    _add_remove(sub)
-
-    add("wizard", "choose kernelspecs from a list on the screen", "", aliases=["wiz"])
-
-    sub = add(
-        "config", "show the daemon's options and where they come from", _CONFIG_EXAMPLES
-    )
-    _add_config(sub)
-
-    _add_check(add("check", "try whether a kernel restarts in place", _CHECK_EXAMPLES))
-    return whole
 
 
 def _add_install(sub: argparse.ArgumentParser) -> None:

@@ -77,6 +77,10 @@ def _run(args: argparse.Namespace, after: list[str] | None) -> int:
         from ipr.spec import check
 
         return check.run(args.name, args.timeout)
+    if args.command == "new":
+        from ipr.spec import newcommand
+
+        return newcommand.run(args)
     from ipr.spec import wizard
 
     return wizard.run()

@@ -16,7 +16,8 @@ fi
 CPUS=${CPUS:-1}
 mkdir -p "$BASE"/{state,spool,log,munge}
 chmod 711 "$BASE"
-chmod 700 "$BASE/munge"
+# The socket is for everybody; the key has mode 600.
+chmod 711 "$BASE/munge"
 
 dd if=/dev/urandom of="$BASE/munge/key" bs=128 count=1 status=none
 chmod 600 "$BASE/munge/key"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,8 @@ def test_commands_of_the_page(home: Home) -> None:
         assert ran.out, command
     assert tried >= 15
     assert home.run("remove", "--all").code == 0
+    # What "new" has made is a kernelspec like any other.
+    shutil.rmtree(home.own / "gpu-python")
     assert home.content() == before
 
 

@@ -15,8 +15,12 @@ KERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         "qrsh -V -now n -cwd -N jupyter",
         "/opt/sge/bin/qrsh -l h_rt=1:0:0,h_vmem=2G -pe smp 4 -q all.q",
         "qrsh",
-        "qsub -terse -b y -V -cwd -shell n -o out -j y",
-        "qsub -sync y -b yes --",
+        "qsub -sync y -terse -b y -V -cwd -shell n -o out -j y",
+        "qsub -sync yes -b yes",
+        "qsub -W block=true -l select=1:ncpus=4 -l walltime=1:0:0 -V --",
+        "bsub -K -q short",
+        "condor-run.sh",
+        "/home/me/bin/condor-run.sh",
         "bsub -I -q short -n 4 -W 1:00 -R rusage[mem=4000]",
         "bsub -Is -J name -x",
         "flux run -n 1 --time-limit=30m",
@@ -35,7 +39,14 @@ def test_kernel_begins_after_the_words_of_its_launcher(words: str) -> None:
     [
         ("qsub -V", "without -b y starts a script"),
         ("qsub -b n", "without -b y starts a script"),
-        ("bsub -q short", "without -I does not wait"),
+        ("qsub -b y", "without -sync y does not wait"),
+        ("qsub -l walltime=1:0:0 --", "without -W block=true does not wait"),
+        ("bsub -q short", "without -I or -K does not wait"),
+        ("sbatch -n1", "starts a script, .*; use srun"),
+        ("/usr/bin/condor_submit", "starts a script"),
+        ("condor_run", "as one word; see .* for a wrapper"),
+        ("oarsub -l nodes=1", "as one word, and does not wait"),
+        ("qlogin -now n", "login shell, and no command; use qrsh"),
         ("qrsh -frobnicate", "does not know the qrsh option -frobnicate"),
         ("flux run --frobnicate 2", "does not know the flux option --frobnicate"),
         ("flux submit -n1", "no launcher that ipr-spec knows"),
@@ -48,5 +59,5 @@ def test_what_cannot_be_placed_is_refused(words: str, why: str) -> None:
 
 def test_each_row_is_reached_by_its_name() -> None:
     for row in launchers.LAUNCHERS:
-        assert launchers.known([*row.name, "x"]) is row
+        assert launchers.known([*row.name, row.mark or "x"]) is row
         assert not set(row.takes) & row.alone
