@@ -38,6 +38,7 @@ WHOLE = {
 #: core and those with the mark ``slow``: ``.ci/run`` has half an hour.
 NIGHTLY = {
     "browser/test_button.py",
+    "browser/test_notices.py",
     "browser/test_init.py",
     "e2e/test_before_end.py",
     "e2e/test_button.py",

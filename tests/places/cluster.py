@@ -300,15 +300,17 @@ class Slurm:
 
 
 @contextlib.contextmanager
-def slurm(on: Node | None = None) -> Iterator[Slurm]:
+def slurm(on: Node | None = None, *, cgroups: bool = False) -> Iterator[Slurm]:
     """Bring up a cluster, for the length of a ``with`` block.
 
     :param on: where its node is; this machine if it is left out.
+    :param cgroups: its jobs are in cgroups: only their tasks get the signals.
     """
     base = tempfile.mkdtemp(prefix="ipr-slurm-")
     ports = dict(
         zip(("CTLD_PORT", "SLURMD_PORT"), map(str, _free_ports(2)), strict=True)
     )
+    ports["PROCTRACK"] = "cgroup" if cgroups else "linuxproc"
     where = [] if on is None else [on.base, on.name, on.net]
     try:
         script("slurm_up.sh", base, *where, environment=ports)

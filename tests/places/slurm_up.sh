@@ -3,7 +3,8 @@
 #
 # usage: slurm_up.sh BASE                        the node is this machine
 #        slurm_up.sh BASE NODE_BASE NODE NET     the node is one made by node_up.sh
-# environment: CPUS=1, CTLD_PORT=16817, SLURMD_PORT=16818
+# environment: CPUS=1, CTLD_PORT=16817, SLURMD_PORT=16818, PROCTRACK=linuxproc; with
+#   cgroup only a job's tasks get its signals, as on most clusters (needs cgroup v1)
 # then: export SLURM_CONF=BASE/slurm.conf; srun hostname
 # undone by: slurm_down.sh BASE
 set -eu
@@ -42,7 +43,9 @@ SlurmctldPidFile=$BASE/slurmctld.pid
 SlurmdPidFile=$BASE/slurmd.pid
 SlurmctldLogFile=$BASE/log/slurmctld.log
 SlurmdLogFile=$BASE/log/slurmd.log
-ProctrackType=proctrack/linuxproc
+ProctrackType=proctrack/${PROCTRACK:-linuxproc}
+PreemptType=preempt/partition_prio
+PreemptMode=CANCEL
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
@@ -58,6 +61,12 @@ KillWait=5
 SlurmdParameters=config_overrides
 NodeName=$NODE NodeAddr=$ADDRESS CPUs=$CPUS Boards=1 SocketsPerBoard=1 CoresPerSocket=$CPUS ThreadsPerCore=1 RealMemory=1000 State=UNKNOWN
 PartitionName=debug Nodes=$NODE Default=YES MaxTime=INFINITE State=UP OverSubscribe=NO
+PartitionName=urgent Nodes=$NODE PriorityTier=10 MaxTime=INFINITE State=UP
+END
+cat > "$BASE/cgroup.conf" <<END
+CgroupPlugin=cgroup/v1
+CgroupMountpoint=/sys/fs/cgroup
+CgroupAutomount=no
 END
 export SLURM_CONF=$BASE/slurm.conf
 slurmctld -c

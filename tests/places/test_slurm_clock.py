@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import pickle
 from collections.abc import Iterator
 
 import pytest
 
 from tests.e2e import harness
-from tests.e2e.harness import Client, Place
+from tests.e2e.harness import Client, Kernel, Place
 from tests.places import cluster, kernels, recipes
 from tests.places.cluster import Slurm
 
@@ -115,3 +117,79 @@ def test_second_task_says_what_is_wrong(slurm: Slurm, place: Place) -> None:
     assert client.value("1 + 1") == "2"
     said = "of the 2 that srun started"
     harness.until(lambda: said in kernel.stderr(), "what the second task says")
+
+
+# --------------------------------------------------------------------------------
+# A checkpoint
+
+
+@pytest.fixture
+def in_cgroups() -> Iterator[Slurm]:
+    """A cluster whose jobs are in cgroups."""
+    if not os.access("/sys/fs/cgroup/freezer/tasks", os.W_OK):
+        pytest.skip("needs the freezer of cgroup v1, writable")
+    with cluster.slurm(cgroups=True) as slurm:
+        yield slurm
+
+
+def with_checkpoint(slurm: Slurm, place: Place, *srun: str) -> Client:
+    """Start the kernel of the page, with the checkpoint of the page."""
+    code = recipes.block(kernels.PAGE, "save.py")
+    home = {"HOME": place.work}
+    with open(os.path.join(place.work, "save.py"), "w", encoding="utf-8") as file:
+        file.write(code)
+    kernels.srun_spec(place, srun)
+    (line,) = recipes.commands(kernels.PAGE, "slurm-install-checkpoint")
+    recipes.carry_out(place, line, home)
+    return Kernel(place, kernels.NAME, slurm.environment()).client()
+
+
+COUNTS = """\
+import time
+step = 0
+print("runs")
+while True:
+    step += 1
+    time.sleep(0.1)"""
+
+
+def counted(place: Place) -> int:
+    """:return: how far the cell had come at the checkpoint."""
+    with open(os.path.join(place.work, "state"), "rb") as file:
+        found = pickle.load(file)["step"]
+    assert isinstance(found, int)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("ends", "why"),
+    [
+        ("scancel {job}", "cancelled, or shut down"),
+        ("sbatch -p urgent -n1 -o /dev/null --wrap true", "it was preempted by"),
+    ],
+)
+def test_job_that_is_ended_early_runs_its_checkpoint_first(
+    in_cgroups: Slurm, place: Place, ends: str, why: str
+) -> None:
+    """In the middle of the cell, between SIGTERM and SIGKILL."""
+    client = with_checkpoint(in_cgroups, place)
+    job = kernels.job_of(client)
+    cell = client.execute(COUNTS)
+    client.wait_for(cell, "text:runs")
+    in_cgroups.run(*ends.format(job=job).split())
+    reply = client.finish(cell)
+    assert reply["evalue"].startswith(f"Slurm job {job} is being ended: {why}")
+    assert "Checkpoint save.py ran, " in client.shown(cell)
+    assert counted(place) > 0
+    client.assert_once()
+
+
+def test_short_job_runs_its_checkpoint_after_half_of_its_time(
+    slurm: Slurm, place: Place
+) -> None:
+    """It is shorter than what the page has the checkpoint run before."""
+    client = with_checkpoint(slurm, place, "--time=1")
+    cell = client.execute(COUNTS)
+    client.wait_for(cell, "text:Checkpoint save.py ran, ", within=60.0)
+    assert not client.is_finished(cell)
+    assert counted(place) > 100

@@ -1,0 +1,68 @@
+"""What a person sees of the end of a job, in JupyterLab and Notebook 7, light and dark.
+
+The pictures in ``artifacts/browser`` are to be looked at: the words have to stand out.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.browser.conftest import Open
+from tests.browser.lab import Lab
+
+pytestmark = pytest.mark.browser
+
+BUSY = "import time\nfor step in range(30):\n    time.sleep(0.5)\nprint('done')"
+
+
+@pytest.fixture(params=["lab", "seven"])
+def front_end(request: pytest.FixtureRequest) -> Lab:
+    found: Lab = request.getfixturevalue(request.param)
+    return found
+
+
+@pytest.fixture(params=["Light", "Dark"])
+def theme(request: pytest.FixtureRequest, front_end: Lab) -> Iterator[str]:
+    """The theme of the page, by its name."""
+    change = (
+        "theme => jupyterapp.commands.execute('apputils:change-theme', {theme: theme})"
+    )
+    name = f"JupyterLab {request.param}"
+    front_end.page.evaluate(change, name)
+    yield name
+    front_end.page.evaluate(change, "JupyterLab Light")
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("saved = step", "Checkpoint save.py ran, "),
+        ("saved = nothing", "Checkpoint save.py FAILED after "),
+    ],
+)
+def test_warning_of_the_end_becomes_that_of_the_checkpoint(
+    front_end: Lab, theme: str, open_notebook: Open, code: str, told: str
+) -> None:
+    """One line under the running cell; nothing piles up."""
+    place = front_end.server.place
+    path = os.path.join(place.work, "save.py")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(code)
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=40)
+    options = (
+        f"--deadline={end.isoformat()}",
+        "--warn-before=35",
+        "--before-end-at=30",
+        f"--before-end={path}",
+    )
+    spec = place.wrapped_spec(options=options)
+    notebook = open_notebook([BUSY, "saved"], spec)
+    notebook.start(0)
+    cell = notebook.wait_for_text(0, told)
+    assert cell.text.count("Save what you need.") == 1
+    assert cell.running
+    assert front_end.dialogs() == []
