@@ -194,10 +194,20 @@ def guardians_with(name: str, seconds: float) -> Iterator[None]:
         guardian.command_line = line
 
 
+def forget_origin() -> None:
+    """As long as nothing is noted, what holds now counts (`guardian.note_origin`).
+
+    Tests that make a whole daemon in this process note something.
+    """
+    guardian._ignored, guardian._blocked = None, frozenset()
+    guardian._inherited.clear()
+
+
 class GuardianCase(unittest.TestCase):
     """What all tests of this file share."""
 
     def setUp(self) -> None:
+        forget_origin()
         self.env = {"PATH": PATH}
         self.mark_anew()
 

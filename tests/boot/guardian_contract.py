@@ -13,7 +13,12 @@ import unittest
 from typing import TYPE_CHECKING
 
 from ipr.boot import guardian
-from tests.boot.guardian_case import Guarded, GuardianCase, guardians_with
+from tests.boot.guardian_case import (
+    Guarded,
+    GuardianCase,
+    forget_origin,
+    guardians_with,
+)
 from tests.boot.trees import (
     LINUX,
     PRELUDE,
@@ -449,8 +454,7 @@ class Contract:
                 signal.signal(signal.SIGINT, signal.SIG_DFL)
                 guarded = self.guard(["sleep", "1000"])
             finally:
-                guardian._ignored, guardian._blocked = None, frozenset()
-                guardian._inherited.clear()
+                forget_origin()
                 for number, how in zip(numbers, was, strict=True):
                     signal.signal(number, how)
                 signal.pthread_sigmask(signal.SIG_SETMASK, mask)

@@ -15,6 +15,8 @@ FOUND = {
     1: "a stopped guardian was not woken before its kernel was to be killed",
     6: "the folder of a daemon that was killed with its guardian; the next one's task",
     10: "a cell that was interrupted before it ran: its reply is ipr's, and late",
+    20261145: "a kernel was killed between making and removing tempfile's trial file",
+    20261190: "a guardian was killed 3 ms before its daemon: nobody could tidy up",
 }
 
 SECONDS = 50.0
