@@ -23,7 +23,7 @@ from ipr.daemon.allocation import Allocation
 from ipr.daemon.log import Log
 from ipr.daemon.parts import Parts
 from ipr.daemon.supply import wish
-from ipr.daemon.watch import Watch
+from ipr.daemon.watch import Watch, parent_of
 from ipr.kernel.guardians import end_all
 from ipr.kernel.reactor import Reactor
 from ipr.lifecycle.limits import Leave
@@ -66,10 +66,9 @@ class Daemon:
         #: Called when all of that is done.
         self._when_ended = [over]
         self.ended = False
-        counts = bool(os.environ.get("JPY_PARENT_PID"))
         self._watch = Watch(
             reactor,
-            parent=(parent or os.getppid()) if counts else 0,
+            parent=parent_of(os.environ, parent or os.getppid()),
             limit=options["abandoned_timeout"],
             wanted=self._wanted,
             end=self.shut_down,

@@ -8,7 +8,7 @@ not a client is connected: what was started before a laptop was closed goes on.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import cast
 
 from twisted.internet.interfaces import IReactorTime
@@ -20,12 +20,47 @@ from ipr.sockets.reactor import Clock
 #: Seconds between looks.
 LOOK_TIME = 1.0
 
+#: What the system's own first process lies in (``PROC_PID_INIT_INO``).
+_FIRST_NAMESPACE = "pid:[4026531836]"
+
+
+def parent_of(environ: Mapping[str, str], first: int) -> int:
+    """Who our parent has to be.
+
+    The server may have died before we could look who it is; then it is our parent no
+    more, and never changes again. ``JPY_PARENT_PID`` tells: it names a process that
+    is not there, and we belong to init. Below a launcher, which may be on another host,
+    it names somebody else, too, but then our parent is the launcher. In a container
+    the first process may be the launcher; there nobody can tell.
+
+    :param environ: the daemon's.
+    :param first: our parent when we looked first.
+    :returns: a pid; 0 if it does not matter.
+    """
+    named = environ.get("JPY_PARENT_PID", "")
+    if (
+        named.isdecimal()
+        and first == 1
+        and int(named) != 1
+        and not os.path.exists(f"/proc/{int(named)}")
+        and _namespace() == _FIRST_NAMESPACE
+    ):
+        return int(named)
+    return first if named else 0
+
+
+def _namespace() -> str:
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
 
 class Watch:
     """Looks once a second, from :meth:`start` to :meth:`stop`.
 
     :param clock: for the looks.
-    :param parent: the pid of who started us, 0 if that does not matter.
+    :param parent: the pid of who started us (:func:`parent_of`); 0: it does not matter.
     :param limit: seconds without anybody after which we are abandoned; 0: never.
     :param wanted: whether there is a client, or a cell that runs.
     :param end: called with the reason when the parent is gone.

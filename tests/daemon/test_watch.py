@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from typing import Any
+from unittest import mock
 
 from ipr.boot.options import OPTIONS
+from ipr.daemon import watch
 from ipr.daemon.allocation import Allocation
-from ipr.daemon.watch import Watch
+from ipr.daemon.watch import Watch, parent_of
 from tests.case import Case
 from tests.fakes import FakeReactor
 
@@ -34,6 +37,11 @@ class WatchTests(Case):
         )
         watch.start()
         self.addCleanup(watch.stop)
+
+    def lies_in(self, namespace: str) -> None:
+        patched = mock.patch.object(watch, "_namespace", return_value=namespace)
+        patched.start()
+        self.addCleanup(patched.stop)
 
     def pass_by(self, seconds: int) -> None:
         for _ in range(seconds):
@@ -70,6 +78,37 @@ class WatchTests(Case):
         self.watch(parent=os.getppid() + 1)
         self.pass_by(1)
         self.assertEqual(self.told, ["end: the Jupyter server that started us is gone"])
+
+    def test_parent_that_was_gone_at_the_first_look_has_changed(self) -> None:
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        self.lies_in(watch._FIRST_NAMESPACE)
+        named = parent_of({"JPY_PARENT_PID": str(gone.pid)}, 1)
+        self.assertEqual(named, gone.pid)
+        self.watch(parent=named)
+        self.pass_by(1)
+        self.assertEqual(self.told, ["end: the Jupyter server that started us is gone"])
+
+    def test_launcher_is_a_parent_whatever_the_environment_says(self) -> None:
+        """The number may be another host's, or another container's."""
+        gone = subprocess.Popen(["true"])
+        gone.wait()
+        self.lies_in(watch._FIRST_NAMESPACE)
+        for named, first in (
+            (gone.pid, 77),
+            (os.getpid(), 77),
+            # A launcher that has gone by itself, below a server that is there.
+            (os.getpid(), 1),
+            (1, 1),
+            ("elsewhere", 1),
+        ):
+            self.assertEqual(parent_of({"JPY_PARENT_PID": str(named)}, first), first)
+        self.lies_in("pid:[4026532000]")
+        self.assertEqual(parent_of({"JPY_PARENT_PID": str(gone.pid)}, 1), 1)
+
+    def test_parent_does_not_matter_to_an_independent_kernel(self) -> None:
+        self.assertEqual(parent_of({}, 1), 0)
+        self.assertEqual(parent_of({"JPY_PARENT_PID": ""}, 77), 0)
 
     def test_nothing_to_look_for(self) -> None:
         """Then nothing wakes the daemon every second."""

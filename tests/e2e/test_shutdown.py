@@ -409,14 +409,15 @@ time.sleep(600)
 
 
 @contextmanager
-def server_of(place: Place) -> Iterator[tuple[int, str]]:
+def server_of(place: Place, spec: str = "") -> Iterator[tuple[int, str]]:
     """Start a daemon as a Jupyter server does; at the end the server is killed.
 
+    :param spec: the name of a kernelspec; made when left out.
     :returns: the daemon's pid and its connection file.
     """
     path = os.path.join(place.runtime, "kernel-of-a-server.json")
     server = subprocess.Popen(
-        [sys.executable, "-c", PARENT, place.wrapped_spec(), path, place.work],
+        [sys.executable, "-c", PARENT, spec or place.wrapped_spec(), path, place.work],
         env=place.environment(),
         stdout=subprocess.PIPE,
         text=True,
@@ -438,6 +439,32 @@ def test_death_of_the_parent_while_it_starts(place: Place, delay: float) -> None
         lambda: not place.processes(),
         f"the end of {place.described_processes()}",
         ORPHANED + 3,
+    )
+
+
+@pytest.mark.skipif(
+    os.readlink("/proc/self/ns/pid") != "pid:[4026531836]",
+    reason="in a container nobody can tell who the first process is",
+)
+def test_death_of_the_parent_before_it_has_begun(place: Place) -> None:
+    """Its parent is another one before it could look for the first time."""
+    name = place.wrapped_spec()
+    path = os.path.join(place.specs_of(name), "kernel.json")
+    with open(path, encoding="utf-8") as file:
+        content = json.load(file)
+    gone = os.path.join(place.root, "gone")
+    waits = 'while [ ! -e "$0" ]; do sleep 0.02; done; exec "$@"'
+    content["argv"] = ["sh", "-c", waits, gone, *content["argv"]]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(content, file)
+    with server_of(place, name) as (pid, _):
+        pass
+    assert harness.is_alive(pid)
+    with open(gone, "w"):
+        pass
+    harness.until(
+        lambda: not place.processes(),
+        f"the end of {place.described_processes()}",
     )
 
 
