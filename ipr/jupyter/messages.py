@@ -51,10 +51,13 @@ class Failure:
         return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
 
 
-def silent(code: str, expressions: Mapping[str, str] = EMPTY) -> Draft:
+def silent(
+    code: str, expressions: Mapping[str, str] = EMPTY, *, allow_stdin: bool = False
+) -> Draft:
     """Run code that nobody sees, and that counts as no cell.
 
     :param expressions: to evaluate afterwards, by names of their own.
+    :param allow_stdin: ipykernel goes by what came last: beside a cell, as that has it.
     """
     return Draft(
         "execute_request",
@@ -63,7 +66,7 @@ def silent(code: str, expressions: Mapping[str, str] = EMPTY) -> Draft:
             "silent": True,
             "store_history": False,
             "user_expressions": dict(expressions),
-            "allow_stdin": False,
+            "allow_stdin": allow_stdin,
             "stop_on_error": False,
         },
     )

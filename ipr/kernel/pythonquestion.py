@@ -47,6 +47,29 @@ def running(program: str, value: str = "None") -> str:
     )
 
 
+_LEAVE_OUT = r"""
+import sys, threading
+shell = sys.modules["IPython"].get_ipython()
+mine = threading.get_ident()
+def leave_out(owner, name, instead):
+    def once(*args, **names):
+        if threading.get_ident() != mine:
+            return getattr(type(owner), name)(owner, *args, **names)
+        vars(owner).pop(name, None)
+        return instead
+    vars(owner)[name] = once
+leave_out(shell.events, "trigger", None)
+leave_out(shell.payload_manager, "read_payload", [])
+leave_out(shell.payload_manager, "clear_payload", None)
+"""
+
+#: An expression for code that runs in an ipykernel beside a cell. A request that runs
+#: code ends with what belongs to a cell's end: matplotlib shows the figures that are
+#: half made, and what a cell has for the pager is taken. Of the request that this is
+#: in, and of no other thread's, that is left out, once.
+ASIDE = running(_LEAVE_OUT)
+
+
 def answer(content: Mapping[str, object]) -> Any:
     """Read the answer in a reply's content.
 

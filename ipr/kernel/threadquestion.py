@@ -28,25 +28,6 @@ from ipr.kernel.pythonquestion import NoAnswer
 #: Characters of a path, a name or a line that are kept.
 LONGEST_TEXT = 4096
 
-# A request that runs code ends with what belongs to a cell's end: matplotlib shows the
-# figures that are half made, and what a cell has for the pager is taken. Of this
-# request, and of no other thread's, that is left out, once.
-_ASIDE = r"""
-import sys, threading
-shell = sys.modules["IPython"].get_ipython()
-mine = threading.get_ident()
-def leave_out(owner, name, instead):
-    def once(*args, **names):
-        if threading.get_ident() != mine:
-            return getattr(type(owner), name)(owner, *args, **names)
-        vars(owner).pop(name, None)
-        return instead
-    vars(owner)[name] = once
-leave_out(shell.events, "trigger", None)
-leave_out(shell.payload_manager, "read_payload", [])
-leave_out(shell.payload_manager, "clear_payload", None)
-"""
-
 _PROGRAM = rf"""
 import json, linecache, sys, threading
 shell = sys.modules["IPython"].get_ipython()
@@ -75,8 +56,7 @@ def question(*, allow_stdin: bool) -> Draft:
 
     :param allow_stdin: as the running cell has it: ipykernel goes by what came last.
     """
-    aside = pythonquestion.running(_ASIDE)
-    draft = messages.silent(aside, pythonquestion.asking(_PROGRAM))
+    draft = messages.silent(pythonquestion.ASIDE, pythonquestion.asking(_PROGRAM))
     return attrs.evolve(draft, content={**draft.content, "allow_stdin": allow_stdin})
 
 

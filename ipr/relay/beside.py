@@ -17,8 +17,11 @@ import attrs
 from twisted.logger import Logger
 
 from ipr.jupyter.messages import Draft
+from ipr.kernel.pythonquestion import ASIDE
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Open, Refusing
+from ipr.relay.greetings import Info
+from ipr.relay.request import Request
 from ipr.relay.silently import Outcome, Silently
 from ipr.relay.timer import CallLater, Timer
 
@@ -51,10 +54,12 @@ class Beside:
     """One piece of code at a time.
 
     :param gate: says whether there is a kernel.
+    :param info: says what kind of kernel it is.
     """
 
-    def __init__(self, gate: Gate, call_later: CallLater) -> None:
+    def __init__(self, gate: Gate, info: Info, call_later: CallLater) -> None:
         self._gate = gate
+        self._info = info
         self._call_later = call_later
         self._timer = Timer(call_later)
         self._order: Order | None = None
@@ -125,14 +130,27 @@ class Beside:
 
     def _send(self, order: Order) -> None:
         self._timer.stop()
-        if self._conversation is not None:
-            self._running = Silently(
-                self._conversation.errands,
-                self._call_later,
-                order.code,
-                partial(self._heard, order),
-                self._subshell,
-            )
+        conversation = self._conversation
+        if conversation is None:
+            return
+        code, cell = order.code, None
+        if self._subshell:
+            code, cell = self._aside(code), _running(conversation)
+        self._running = Silently(
+            conversation.errands,
+            self._call_later,
+            code,
+            partial(self._heard, order),
+            self._subshell,
+            allow_stdin=cell is not None and cell.field("allow_stdin", True),
+        )
+
+    def _aside(self, code: str) -> str:
+        """Return the code so that its end is no cell's end, where we know how."""
+        ipython = self._info.current().content.get("implementation") == "ipython"
+        # At the end, so that a traceback has the file's lines. What begins with %% is
+        # not Python's.
+        return code if not ipython or code[:2] == "%%" else f"{code}\n{ASIDE}"
 
     def _heard(self, order: Order, outcome: Outcome) -> None:
         self._running = None
@@ -155,6 +173,14 @@ class Beside:
         self._timer.stop()
         if running is not None:
             running.stop()
+
+
+def _running(conversation: Conversation) -> Request | None:
+    """Return the cell that runs, if one does."""
+    for request in conversation.ledger.unfinished():
+        if request.msg_type == "execute_request" and request.progress.code == "started":
+            return request
+    return None
 
 
 def _delete(conversation: Conversation, subshell: str) -> None:

@@ -123,7 +123,7 @@ class Relay:
             Remote(voice, self.restarts, interrupts, decides, desk),
         )
         self.inbound = Inbound(signer, author, gate, business, greetings, decides.now)
-        self.beside = Beside(gate, call_later)
+        self.beside = Beside(gate, info, call_later)
         self._listening = Listening(
             voice, greetings, call_later, self.inbound, decides, preload, history
         )

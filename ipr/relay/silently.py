@@ -43,6 +43,7 @@ class Silently:
 
     :param done: called once: it has run, and all that it printed was heard.
     :param subshell: where; ``""``: in the main shell.
+    :param allow_stdin: see :func:`ipr.jupyter.messages.silent`.
     """
 
     def __init__(
@@ -52,6 +53,8 @@ class Silently:
         code: str,
         done: Callable[[Outcome], None],
         subshell: str = "",
+        *,
+        allow_stdin: bool = False,
     ) -> None:
         self._errands = errands
         self._done: Callable[[Outcome], None] | None = done
@@ -60,8 +63,9 @@ class Silently:
         self._aborted = False
         self._idle = False
         self._without_idle = Timer(call_later)
+        draft = messages.silent(code, allow_stdin=allow_stdin)
         self._msg_id = errands.ask(
-            "shell", messages.silent(code), self._replied, self._published, subshell
+            "shell", draft, self._replied, self._published, subshell
         )
 
     def stop(self) -> None:

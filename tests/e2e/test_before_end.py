@@ -177,6 +177,29 @@ def test_checkpoint_that_comes_in_a_restart_runs_in_the_new_kernel(
     client.assert_once()
 
 
+def test_checkpoint_beside_a_cell_does_not_end_the_cell(place: Place) -> None:
+    """What belongs to its end is left to it, and it may ask its user something."""
+    client = start(place, "0:10", "--before-end-at=8").client()
+    client.run(
+        "import os, time\n"
+        "step = 1\n"
+        "ends = []\n"
+        "get_ipython().events.register('post_execute', lambda: ends.append(1))"
+    )
+    cell = client.execute(
+        "before = len(ends)\n"
+        "while not os.path.exists('saved'):\n    time.sleep(0.05)\n"
+        "time.sleep(0.5)\n"
+        "print(len(ends) - before, input('name? '))",
+        allow_stdin=True,
+    )
+    client.answer(client.input_request(cell), "Ann")
+    assert client.finish(cell)["status"] == "ok"
+    assert client.text(cell) == "0 Ann\n"
+    assert client.value("len(ends) - before") == "1"
+    client.assert_once()
+
+
 @pytest.mark.core
 def test_file_that_is_missing_is_told_before_anything_starts(place: Place) -> None:
     """In one sentence; nothing runs."""

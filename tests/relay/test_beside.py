@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ipr.jupyter.wire import split
+from ipr.kernel.pythonquestion import ASIDE
 from ipr.relay.beside import AGAIN_TIME, CUT_SHORT, NO_KERNEL, SUBSHELL_TIME, Order
 from ipr.relay.silently import Outcome
 from tests.relay.relay_case import DIED, INFO, RelayCase
@@ -168,9 +169,10 @@ class SubshellTests(BesideCase):
         "delete_subshell_request",
     )
 
-    def busy(self, **how: bool) -> None:
-        """Have code run while a cell does."""
-        info = {**INFO, "supported_features": ["kernel subshells"]}
+    def busy(self, kind: str = "fake", **how: bool) -> None:
+        """Have code run while a cell does, in a kernel of some kind."""
+        features = {"supported_features": ["kernel subshells"]}
+        info = {**INFO, "implementation": kind, **features}
         self.open()
         self.kernel("iopub", "status", "", execution_state="starting")
         self.kernel("shell", "kernel_info_reply", self.probe(), **info)
@@ -196,6 +198,14 @@ class SubshellTests(BesideCase):
         self.assertEqual(self.sent(), [self.DELETE])
         self.assertEqual(split(self.inner.bodies[-1]).content, {"subshell_id": "sub"})
         self.assertEqual(self.outcomes, [Outcome()])
+
+    def test_the_end_of_the_code_is_not_taken_for_that_of_the_cell(self) -> None:
+        """In an ipykernel; the cell may still ask its user something."""
+        self.busy("ipython")
+        self.made()
+        content = split(self.inner.bodies[-1]).content
+        self.assertEqual(content["code"], f"save()\n{ASIDE}")
+        self.assertTrue(content["allow_stdin"])
 
     def test_code_that_cannot_wait_interrupts_nothing_there(self) -> None:
         self.busy(waits=False)
