@@ -39,6 +39,7 @@ WHOLE = {
 NIGHTLY = {
     "browser/test_button.py",
     "browser/test_notices.py",
+    "browser/test_stack.py",
     "browser/test_init.py",
     "e2e/test_before_end.py",
     "e2e/test_button.py",

@@ -20,6 +20,10 @@ class NotPlain(ValueError):
     """The file cannot be read as asked; the text says why, without its path."""
 
 
+class NotOwn(NotPlain):
+    """It belongs to another user."""
+
+
 def read(path: str, most: int) -> bytes:
     """Read a regular file.
 
@@ -79,7 +83,7 @@ def _anybodys(_about: os.stat_result) -> None:
 
 def _check_owner(about: os.stat_result) -> None:
     if about.st_uid != os.geteuid():
-        raise NotPlain(f"it belongs to another user (uid {about.st_uid})")
+        raise NotOwn(f"it belongs to another user (uid {about.st_uid})")
     if about.st_mode & 0o022:
         raise NotPlain(f"others may write to it (mode {about.st_mode & 0o7777:04o})")
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import attrs
 
+from ipr.jupyter import placement
 from ipr.jupyter.magics import parse
 from ipr.jupyter.placement import lines
 
@@ -133,10 +134,12 @@ def complete(
     text = line.lstrip()
     if not text.startswith("%"):
         return None
-    if parse(before[:line_start]) is not None:
+    above = before[:line_start]
+    if parse(above) is not None:
         # The lines after a magic belong to the kernel.
         return None
-    if before[:line_start].strip() and not _only_comments(before[:line_start]):
+    first = _only_comments(above)
+    if not first and not _may_end_with_restart(above, code[line_start:]):
         return None
     *words, last = text.replace("\t", " ").split(" ")
     words = [word for word in words if word]
@@ -146,6 +149,8 @@ def complete(
         if equals:
             words, last = [*words, option], value
     known = _known(words, kernelspecs)
+    if not first and words[:1] != ["%restart"]:
+        known = ("%restart",) if not words else ()
     matches = tuple(word for word in known if word.startswith(last))
     if not matches:
         return None
@@ -165,6 +170,17 @@ def _known(words: list[str], kernelspecs: Callable[[], Iterable[str]]) -> Iterab
     if words[0] == "%ipr" and " ".join(words) not in _WORDS:
         return ()
     return _WORDS.get(" ".join(words[:2])) or _WORDS.get(words[0], ())
+
+
+def _may_end_with_restart(above: str, below: str) -> bool:
+    """Whether a line may be a ``%restart`` that ends its cell.
+
+    :param above: the lines before it.
+    :param below: it, and what follows.
+    """
+    line, _, rest = below.partition("\n")
+    fits = placement.last_line(f"{above}{placement.WORD}") is not None
+    return fits and not line[:1].isspace() and _only_comments(rest)
 
 
 def _only_comments(text: str) -> bool:
@@ -240,6 +256,8 @@ def inspect(code: str, cursor: int) -> str | None:
     topic = word.removeprefix("%")
     if not word.startswith("%") or topic not in HELP:
         return None
-    if code[:line_start].strip() and not _only_comments(code[:line_start]):
-        return None
-    return HELP[topic]
+    above = code[:line_start]
+    if _only_comments(above):
+        return HELP[topic]
+    last = topic == "restart" and _may_end_with_restart(above, code[line_start:])
+    return HELP[topic] if last else None

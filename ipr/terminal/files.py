@@ -20,6 +20,9 @@ from ipr.terminal.problem import Problem
 #: Bytes that a connection file may have.
 LARGEST = 1 << 16
 
+#: What root is told, who could do it, but not as root: a daemon is its user's.
+AS_THAT_USER = "run this command as that user"
+
 _ID = re.compile(r"(?:kernel-)?(.+)\.json")
 
 
@@ -56,6 +59,8 @@ def read(path: str) -> Outer:
         why = error.strerror or str(error)
     except UnicodeDecodeError:
         why = "it is not UTF-8"
+    except plainfile.NotOwn as error:
+        why = f"{error}; {AS_THAT_USER}"
     except plainfile.NotPlain as error:
         why = str(error)
     except connection.BadConnectionFile as error:

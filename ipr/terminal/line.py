@@ -7,6 +7,7 @@ only if it is signed, in time, and to what was asked. Must not know what is aske
 from __future__ import annotations
 
 import datetime
+import os
 import time
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -20,6 +21,7 @@ from ipr.jupyter.author import Author
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import JSON, Malformed, split
 from ipr.sockets import owners
+from ipr.terminal import files
 from ipr.terminal.problem import Problem
 
 #: Seconds that a daemon has for an answer, unless it has to look at files.
@@ -58,10 +60,11 @@ class Line:
     def __init__(self, outer: Outer, who: Owners = owners.ours) -> None:
         self._path = outer.path
         if _is_taken(outer, who):
+            gone = "its daemon is probably gone: remove the file"
             raise Problem(
                 f"another user's program listens on port {outer.ports['control']},"
-                f" where {outer.path} has its daemon; nothing was sent there. Its"
-                " daemon is probably gone: remove the file"
+                f" where {outer.path} has its daemon; nothing was sent there;"
+                f" {gone if os.geteuid() else files.AS_THAT_USER}"
             )
         try:
             self._signer = Signer(outer.key.encode(), outer.signature_scheme)

@@ -80,6 +80,12 @@ def _named(word: str, found: list[processes.Daemon], proc: str) -> str:
         return paths.pop()
     others = [path for path in files.there() if _is_called(path, word)]
     if not others:
+        owner = processes.owner(word, proc)
+        if owner not in (None, os.geteuid()):
+            raise Problem(
+                f"process {word} belongs to another user (uid {owner});"
+                f" {files.AS_THAT_USER}"
+            )
         raise Problem(
             f"no kernel here has an id that begins with {word!r}; see 'ipr ps'"
         )

@@ -81,6 +81,14 @@ def runs(pid: int, proc: str = "/proc") -> bool:
     return os.path.isdir(os.path.join(proc, str(pid)))
 
 
+def owner(pid: str, proc: str = "/proc") -> int | None:
+    """Return whose process that is; None: it is none."""
+    try:
+        return os.stat(os.path.join(proc, pid)).st_uid if pid.isdecimal() else None
+    except OSError:
+        return None
+
+
 def _own(proc: str) -> Iterator[int]:
     for name in os.listdir(proc):
         if name.isdecimal():

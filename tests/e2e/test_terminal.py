@@ -33,6 +33,8 @@ UNTIL_TOLD = (
     "print('on', flush=True)\n"
     "while not os.path.exists('told'): time.sleep(0.05)"
 )
+#: Those that are about one kernel.
+COMMANDS = ("status", "stack", "restart", "interrupt", "log")
 DONE = re.compile(r"restarted in place, \d+\.\d\d s\n")
 
 
@@ -474,13 +476,32 @@ def test_names_that_mean_nothing_or_too_much(place: Place) -> None:
     place.start("wrapped").client()
     plain = place.start("plain")
     plain.client()
-    for command in ("status", "restart", "interrupt", "log"):
+    for command in COMMANDS:
         assert "may be" in problem(ipr(place, command, "kernel-"))
         assert "no kernel here has an id" in problem(ipr(place, command, "zzz"))
         assert "not inside one" in problem(ipr(place, command))
         told = problem(ipr(place, command, identity(plain)))
         assert "runs without ipr" in told
         assert plain.connection_file in told
+
+
+def test_what_is_another_users_is_not_asked(place: Place) -> None:
+    """Root is told as whom to do it."""
+    if os.geteuid():
+        pytest.skip("only root can have something of another user")
+    path = os.path.join(place.work, "theirs.json")
+    with open(path, "w") as file:
+        file.write("{}")
+    os.chown(path, 65534, 65534)
+    sleep = subprocess.Popen(["sleep", "600"], user=65534)
+    try:
+        for command in COMMANDS:
+            for word in (path, str(sleep.pid)):
+                told = problem(ipr(place, command, word))
+                assert "belongs to another user (uid 65534); run this" in told
+    finally:
+        sleep.kill()
+        sleep.wait()
 
 
 def test_hostile_connection_files(place: Place) -> None:
@@ -586,6 +607,9 @@ def test_daemon_that_hangs_is_told_after_two_seconds(
         told = problem(ipr(place, "restart", identity(kernel)))
         assert "did not answer within 2 s" in told
         assert time.monotonic() - begun < 10
+        for command in COMMANDS:
+            told = problem(ipr(place, command, identity(kernel)))
+            assert "did not answer within 2 s" in told, command
         listed = json.loads(ipr(place, "ps", "--json").out)
         (one,) = [one for one in listed if one["id"] == identity(kernel)]
         assert one["state"] == "no answer"

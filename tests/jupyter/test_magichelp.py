@@ -46,6 +46,29 @@ class CompleteTests(Case):
                 completed(code), Completion(matches, start, len(code), alone), code
             )
 
+    def test_last_line_of_a_cell_may_be_a_restart(self) -> None:
+        """And nothing else of ours; where it would be the kernel's, it is not."""
+        for code, matches in (
+            ("x = 3\n%", ("%restart",)),
+            ("!pip install foo\n\n%re", ("%restart",)),
+            ("x = 3\n%restart --re", ("--reset",)),
+            ("x = 3\n%restart n", ("now",)),
+        ):
+            found = completed(code)
+            self.assertEqual(found and found.matches, matches, code)
+        for code in (
+            "x = 3\n%i",
+            "x = 3\n%ipr s",
+            "if x:\n  %re",
+            "x = 3 + \\\n%re",
+            "%%bash\n%re",
+            "%restart\n%re",
+        ):
+            self.assertEqual(completed(code), None, code)
+        for rest, there in (("\n\n# end", True), ("\ny = 4", False)):
+            whole = complete(f"x = 3\n%re{rest}", len("x = 3\n%re"))
+            self.assertEqual(whole is not None, there, rest)
+
     def test_kernelspecs_follow_kernel(self) -> None:
         """Their names follow ``--kernel``; a path is the kernel's to complete."""
         names = ["ir", "python3", "pypy"]
@@ -76,7 +99,7 @@ class CompleteTests(Case):
             "%time",
             "%%re",
             "x %re",
-            "x = 1\n%re",
+            "x = 1\n%ip",
             "%restart\n%re",
             "%ipr status ",
             "%ipr exec self.",
@@ -168,6 +191,12 @@ class MergeTests(Case):
 
 
 class InspectTests(Case):
+    def test_a_restart_in_the_last_line_is_explained(self) -> None:
+        code = "x = 3\n%restart"
+        self.assertEqual(inspect(code, len(code)), HELP["restart"])
+        self.assertEqual(inspect(f"{code}\ny = 4", len(code)), None)
+        self.assertEqual(inspect("x = 3\n%ipr", len("x = 3\n%ipr")), None)
+
     def test_help_for_our_magics(self) -> None:
         """With the cursor anywhere in the line of the magic."""
         for code, topic in (
@@ -181,7 +210,7 @@ class InspectTests(Case):
 
     def test_no_help_for_what_is_not_ours(self) -> None:
         """The kernel explains its own."""
-        for code in ("", "restart", "%time", "x = 1\n%restart", "%restarts"):
+        for code in ("", "restart", "%time", "x = 1\n  %restart", "%restarts"):
             self.assertEqual(inspect(code, len(code)), None, code)
 
     def test_help_names_every_option(self) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable, Collection
 from typing import Any
+from unittest import mock
 from unittest.mock import Mock
 
 import zmq
@@ -99,6 +101,14 @@ class OwnerTests(LineCase):
         why = self.raised(Problem, Line, outer(peer.port), who)
         self.assertIn(f"another user's program listens on port {peer.port}", str(why))
         self.assertEqual((asked, heard), ([peer.port], []))
+
+    def test_root_is_not_told_to_remove_another_users_file(self) -> None:
+        """That user's daemon may run well; to root it is a stranger's all the same."""
+        for uid, advice in ((0, "run this command as that user"), (7, "remove the")):
+            with mock.patch.object(os, "geteuid", return_value=uid):
+                looked = Mock(return_value={1000: False})
+                why = self.raised(Problem, Line, outer(1000), looked)
+            self.assertIn(advice, str(why))
 
     def test_nobody_or_nothing_known_is_no_reason(self) -> None:
         """Where Linux does not tell, there are the signatures only."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from unittest import mock
 
 from ipr.boot.launch import OWN_FILE
+from ipr.terminal import processes
 from ipr.terminal.naming import NowhereNamed, target
 from ipr.terminal.problem import Problem
 from tests.terminal.test_processes import PYTHON, ProcCase
@@ -52,6 +54,18 @@ class WordTests(NamingCase):
     def test_nothing_and_too_much(self) -> None:
         self.assertIn("'ab' may be abc-1 or abx-2", self.problem("ab"))
         self.assertIn("begins with 'x'", self.problem("x"))
+
+    def test_process_of_another_user_is_told(self) -> None:
+        with mock.patch.object(processes, "owner", return_value=os.geteuid() + 1):
+            self.assertEqual(
+                self.problem("4711"),
+                f"process 4711 belongs to another user (uid {os.geteuid() + 1}); run"
+                " this command as that user",
+            )
+        self.add(4711, "sleep")
+        self.assertEqual(processes.owner("4711", self.proc), os.geteuid())
+        self.assertIn("begins with '4711'", self.problem("4711"))
+        self.assertEqual(processes.owner("self", self.proc), None)
 
     def test_kernel_without_ipr_is_told(self) -> None:
         with open(os.path.join(self.runtime, "kernel-plain.json"), "w"):
