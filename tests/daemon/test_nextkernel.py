@@ -160,7 +160,7 @@ class ChangesCase(NextKernelCase):
         return str(untyped.failureResultOf(checking, NotRestarted).value)
 
 
-class FileTests(ChangesCase):
+class FilesToRunTests(ChangesCase):
     """The files that the next kernel is to run."""
 
     def wrong(self, kernel: NextKernel, **changes: Any) -> str:
