@@ -55,11 +55,13 @@ NIGHTLY = {
     "e2e/test_provisioner_environment.py",
     "e2e/test_provisioner_failures.py",
     "e2e/test_provisioner_server.py",
+    "e2e/test_replay.py",
     # What guards the main job is in test_standby.py.
     "e2e/test_standby_faults.py",
     "e2e/test_stack.py",
     "e2e/test_terminal.py",
     "kernels/test_init.py",
+    "kernels/test_replay.py",
     "kernels/test_standby.py",
     "places/test_new.py",
     "places/test_slurm_clock.py",

@@ -182,6 +182,7 @@ class FakeDecider:
         self._clock = clock
         #: The daemon is on its way out.
         self.leaves = False
+        self.number = 7
 
     def restart(self, pace: Pace) -> None:
         self._done.append(("restart now" if pace is Pace.URGENT else "restart",))
@@ -202,7 +203,7 @@ class FakeDecider:
         return self.leaves
 
     def generation(self) -> int:
-        return 7
+        return self.number
 
     def now(self) -> float:
         return self._clock.seconds()
@@ -233,6 +234,7 @@ class FakePrepared(Prepared):
     def __init__(self, changer: FakeChanger, *done: tuple[str, ...]) -> None:
         self._changer = changer
         self.pieces = changer.pieces
+        self.language = changer.language
         self._applied = done
 
     def apply(self) -> None:
@@ -272,6 +274,8 @@ class FakeChanger:
         self.checks: list[Deferred[None]] | None = None
         #: What the new kernel is to run, once.
         self.pieces: tuple[Piece, ...] = ()
+        #: Of the kernelspec.
+        self.language = ""
         #: Why an owner's variables cannot be had.
         self.wrong = ""
         self.following: list[Deferred[Callable[[], tuple[str, ...]]]] = []

@@ -22,6 +22,8 @@ from ipr.relay.ran import Ran
 WIDTH = 80
 #: Cells that are shown when nobody says how many.
 USUAL = 50
+#: Characters of a cell's first line, where there is room.
+LONGEST = 200
 
 _HEADS = ("cell", "began", "took", "outcome", "first line")
 
@@ -153,21 +155,12 @@ def _row(ran: Ran, times: Times) -> tuple[str, ...]:
     began = times.told(ran.began or ran.sent)
     outcome = ran.outcome.value + (", replayed" if ran.again else "")
     took = duration(ran.seconds(times.monotonic))
-    return number, began, took, outcome, first_line(ran.code)
+    return number, began, took, outcome, _short(ran.first_line, LONGEST)
 
 
 def duration(seconds: float) -> str:
     """``1.234`` -> ``"1.23 s"``, and from a minute on as :func:`span`."""
     return f"{seconds:.2f} s" if seconds < 60 else span(seconds)
-
-
-def first_line(code: str, most: int = 200) -> str:
-    """Return the first line of a cell that says something, and whether more follow."""
-    lines = [line.strip() for line in code.split("\n") if line.strip()]
-    if not lines:
-        return ""
-    first = "".join(filter(str.isprintable, lines[0]))
-    return _short(f"{first} ..." if len(lines) > 1 else first, most)
 
 
 def _short(text: str, most: int) -> str:

@@ -68,6 +68,7 @@ class Prepared(restartcells.Prepared):
         self._found = found
         self._once = once
         self._read(code)
+        self.language = found.launch.language if found.launch is not None else ""
 
     def check(self) -> Deferred[None]:
         """See whether it can be started; fails with :class:`NotRestarted`."""

@@ -25,6 +25,10 @@ class HowMany:
     everywhere: bool = False
 
 
+#: Each since the kernel started.
+SINCE_START = HowMany()
+
+
 def how_many(words: Sequence[str]) -> HowMany:
     """Read a number, or ``all``, or both, or nothing.
 

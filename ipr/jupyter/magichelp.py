@@ -42,6 +42,10 @@ If a value is invalid, nothing is restarted.
     --kernel NAME          start another kernelspec: its name, or how its name begins
     --reset                discard earlier changes, then apply the other options
 
+    --replay [N | all]     then run the cells again that have succeeded since the kernel
+                           started: each, the last N, or those of all kernels. It stops
+                           at the first error, and at an interrupt.
+
     --run FILE             run a file's code in the new kernel, this time only
     --keep-detached        this time, let what cells have started in sessions of their
                            own (setsid, start_new_session=True) go on
@@ -57,6 +61,8 @@ IPR_HELP = """\
     %ipr history        show what ran since the kernel started, when, for how long,
                         and how it ended; N: the last N cells; --all: those of the
                         kernels before, too
+    %ipr replay         run the cells that succeeded in the kernel before again, in this
+                        one: after a crash, for instance; N: the last N of them
     %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
                         DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
     %ipr debug off      stop showing the log here, restore its level
@@ -91,12 +97,24 @@ _WORDS = {
         "--module",
         "--kernel",
         "--reset",
+        "--replay",
         "--keep-detached",
         "--run",
     ),
-    "%ipr": ("status", "stack", "history", "debug", "standby", "init", "exec", "help"),
+    "%ipr": (
+        "status",
+        "stack",
+        "history",
+        "replay",
+        "debug",
+        "standby",
+        "init",
+        "exec",
+        "help",
+    ),
     "%ipr init": ("list", "clear"),
     "%ipr history": ("--all",),
+    "%ipr replay": ("all",),
     "%ipr standby": ("on", "off"),
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }

@@ -12,7 +12,8 @@ from __future__ import annotations
 import attrs
 
 from ipr.jupyter import initwords, placement
-from ipr.jupyter.howmany import how_many
+from ipr.jupyter.howmany import HowMany, how_many
+from ipr.jupyter.optionwords import options, pair, replay
 from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
 
@@ -22,12 +23,12 @@ LONGEST_LINE = 1 << 17
 RESTART_USAGE = (
     "usage: %restart [now] [--env NAME=VALUE ...] [--unset NAME ...]"
     " [--env-file PATH] [--cwd DIR] [--module NAME ...] [--kernel NAME] [--reset]"
-    " [--keep-detached] [--run FILE]"
+    " [--keep-detached] [--run FILE] [--replay [N | all]]"
 )
 IPR_USAGE = (
-    "usage: %ipr status | stack | history [N] [--all] | help | debug LEVEL |"
-    " debug off | standby on | standby off | init | init list | init clear [N] |"
-    " exec CODE"
+    "usage: %ipr status | stack | history [N] [--all] | replay [N] | help |"
+    " debug LEVEL | debug off | standby on | standby off | init | init list |"
+    " init clear [N] | exec CODE"
 )
 
 
@@ -43,6 +44,7 @@ class Changes:
     :ivar kernel: name of another kernelspec, or ``""``.
     :ivar reset: first discard what earlier restarts changed.
     :ivar run: path of a file that the next one, and none after it, runs; or ``""``.
+    :ivar replay: cells that the next one, and none after it, runs again; None: none.
     """
 
     env: tuple[tuple[str, str], ...] = ()
@@ -53,6 +55,7 @@ class Changes:
     kernel: str = ""
     reset: bool = False
     run: str = ""
+    replay: HowMany | None = None
 
 
 NO_CHANGES = Changes()
@@ -179,11 +182,11 @@ def _ipr(argument: str, rest: str) -> Magic:
         if argument:
             return Mistake(f"%ipr {verb} takes no arguments. {IPR_USAGE}")
         return Ipr(verb)
-    if verb == "history":
+    if verb in ("history", "replay"):
         try:
             how_many(argument.split())
         except ValueError as error:
-            return Mistake(f"%ipr history: {error}. {IPR_USAGE}")
+            return Mistake(f"%ipr {verb}: {error}. {IPR_USAGE}")
         return Ipr(verb, argument)
     if verb == "debug":
         if not argument:
@@ -198,10 +201,6 @@ def _ipr(argument: str, rest: str) -> Magic:
             return Mistake(f"%ipr exec needs code. {IPR_USAGE}")
         return Ipr(verb, argument, rest)
     return Mistake(f"%ipr: unknown command {verb!r}. {IPR_USAGE}")
-
-
-class _Wrong(ValueError):
-    """A line of ours is wrong; the text says how."""
 
 
 def _restart(argument: str, rest: str) -> Magic:
@@ -221,11 +220,11 @@ def restart(words: list[str]) -> Restart:
 
     :raises ValueError: one is wrong.
     """
-    switches, values = _options(words)
+    switches, values = options(words)
     return Restart(
         "now" in switches,
         Changes(
-            tuple(map(_pair, values.get("--env", ()))),
+            tuple(map(pair, values.get("--env", ()))),
             tuple(values.get("--unset", ())),
             "".join(values.get("--env-file", ())),
             "".join(values.get("--cwd", ())),
@@ -233,6 +232,7 @@ def restart(words: list[str]) -> Restart:
             "".join(values.get("--kernel", ())),
             "--reset" in switches,
             run="".join(values.get("--run", ())),
+            replay=replay(values),
         ),
         keep_detached="--keep-detached" in switches,
     )
@@ -244,51 +244,3 @@ def too_long(length: int) -> str:
         f"the line has {length} characters, the limit is {LONGEST_LINE}; put long"
         " values into a file and use --env-file"
     )
-
-
-def _options(words: list[str]) -> tuple[set[str], dict[str, list[str]]]:
-    """Part the words into switches, and options with their values.
-
-    :raises _Wrong: one is unknown, or has too few values or too many.
-    """
-    switches: set[str] = set()
-    found: dict[str, list[str]] = {}
-    option = ""
-    for word in words:
-        if word in ("now", "--now") and option not in _ONE:
-            switches.add("now")
-            option = ""
-        elif word in _SWITCHES:
-            switches.add(word)
-            option = ""
-        elif word.startswith("--"):
-            option, equals, value = word.partition("=")
-            if option not in _KNOWN:
-                raise _Wrong(f"unknown option {word!r}")
-            found.setdefault(option, [])
-            if equals:
-                found[option].append(value)
-                option = ""
-        elif option:
-            found[option].append(word)
-            if option in _ONE:
-                option = ""
-        else:
-            raise _Wrong(f"unknown argument {word!r}")
-    for name, values in found.items():
-        if not all(values) or not values or (name in _ONE and len(values) > 1):
-            wanted = "one value" if name in _ONE else "a value"
-            raise _Wrong(f"{name} needs {wanted}")
-    return switches, found
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise _Wrong(f"--env needs NAME=VALUE, not {text!r}")
-    return name, value
-
-
-_SWITCHES = frozenset({"--reset", "--keep-detached"})
-_ONE = frozenset({"--env-file", "--cwd", "--kernel", "--run"})
-_KNOWN = _ONE | {"--env", "--unset", "--module"}

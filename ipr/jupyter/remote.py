@@ -90,6 +90,9 @@ def _restart(options: object) -> magics.Restart:
     if length > magics.LONGEST_LINE:
         raise Wrong(magics.too_long(length))
     try:
-        return magics.restart(options)
+        restart = magics.restart(options)
     except ValueError as error:
         raise Wrong(str(error)) from None
+    if restart.changes.replay is not None:
+        raise Wrong("--replay needs a cell to show it: run '%restart --replay' in one")
+    return restart

@@ -87,6 +87,12 @@ class Cause:
     deaths: int = 0
     remedy: str = "run %restart to start a new one"
 
+    def offering(self, line: str) -> Cause:
+        """Return it with a line that says how to get back to where the kernel was."""
+        if self.ending is not Ending.DIED or not line:
+            return self
+        return attrs.evolve(self, details=(line.rstrip("\n"), *self.details))
+
 
 RESTARTED = Cause(Ending.ASKED, "the kernel was restarted")
 SHUT_DOWN = Cause(Ending.SHUT_DOWN, "the kernel was shut down")

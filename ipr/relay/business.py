@@ -13,6 +13,7 @@ from typing import ClassVar
 from twisted.logger import Logger
 
 from ipr.jupyter import initwords, magics, messages, ownership, placement, remote
+from ipr.jupyter.howmany import how_many
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import CONTENT, Envelope, Malformed
 from ipr.relay import completion, initcells, lines
@@ -118,6 +119,8 @@ class Business:
                 return found
             magic = found
         request = Request.of(channel, envelope)
+        if isinstance(magic, magics.Ipr) and magic.verb == "replay":
+            return self._replay(request, magic)
         cell = Cell(self._voice.post, request, self._voice.number(request))
         self._restarts.begun.begin(cell)
         if isinstance(magic, magics.Mistake):
@@ -144,6 +147,15 @@ class Business:
         if wrong:
             return magics.Mistake(f"%ipr init: {wrong}; this cell did not run")
         initcells.run(self._voice, conversation, envelope, init, cell)
+        return True
+
+    def _replay(self, request: Request, magic: magics.Ipr) -> bool:
+        """Run cells again, once the kernel takes cells."""
+        conversation = self._gate.clear
+        if conversation is None:
+            return False
+        cells = how_many(magic.argument.split())
+        self._restarts.replays.here(request, conversation, cells)
         return True
 
     def _help(self, channel: str, envelope: Envelope) -> bool:

@@ -31,6 +31,8 @@ class CellHistory:
         self._bytes = 0
         #: How many of each generation are not kept any more.
         self.forgotten: Counter[int] = Counter()
+        #: The language of each generation, as far as it was ready.
+        self.languages: dict[int, str] = {}
 
     def __iter__(self) -> Iterator[Ran]:
         """Go through all of them, as they are now."""
@@ -53,7 +55,7 @@ class CellHistory:
 class Recording:
     """Takes down what one kernel runs.
 
-    :param now: monotonic seconds.
+    :ivar now: monotonic seconds.
     """
 
     def __init__(
@@ -61,7 +63,14 @@ class Recording:
     ) -> None:
         self._history = history
         self._generation = generation
-        self._now = now
+        self.now = now
+
+    def again(self, before: Ran) -> Ran:
+        """A cell that ran in a kernel before is run again, and begins."""
+        ran = Ran(before.content, self._generation, self.now(), again=True)
+        ran.begin(ran.sent)
+        self._history.add(ran)
+        return ran
 
     def sent(self, request: Request, content: Frame) -> None:
         """A cell was sent.
@@ -70,13 +79,13 @@ class Recording:
         """
         frame = content if isinstance(content, bytes) else bytes(content)
         if _UNSEEN.search(frame) is None or not _unseen(frame):
-            ran = Ran(frame, self._generation, self._now())
+            ran = Ran(frame, self._generation, self.now())
             request.progress.ran = ran
             self._history.add(ran)
 
     def began(self, ran: Ran) -> None:
         """The kernel has said busy."""
-        ran.begin(self._now())
+        ran.begin(self.now())
 
     def answered(self, request: Request, ran: Ran, reply: Envelope | None) -> None:
         """The kernel has replied."""
@@ -96,7 +105,7 @@ class Recording:
     def _end(self, request: Request, ran: Ran, outcome: Outcome) -> None:
         # The request is remembered for a while, its code need not be.
         request.progress.ran = None
-        ran.end(self._now(), outcome, request.progress.execution_count)
+        ran.end(self.now(), outcome, request.progress.execution_count)
 
 
 #: Takes down nothing.

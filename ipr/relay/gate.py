@@ -70,6 +70,7 @@ class Gate:
 
     :param max_held: bytes of requests that are kept.
     :param again: takes what was held, one by one, as if it came now.
+    :ivar occupied: whether a kernel that is open to the rest keeps cells waiting.
     :ivar clear: where every request passes that is not ipr's own business: the
         hot path. None: something has to be asked before.
     """
@@ -84,6 +85,7 @@ class Gate:
         self._held: deque[tuple[str, Envelope]] = deque()
         self._held_bytes = 0
         self._queueing = False
+        self.occupied = False
         self.clear: Conversation | None = None
 
     @property
@@ -109,10 +111,15 @@ class Gate:
         self._queueing = queueing
         self._look()
 
+    def occupy(self, occupied: bool) -> None:
+        """Keep cells back as well while the kernel runs something of ours."""
+        self.occupied = occupied
+        self._look()
+
     def pass_on(self, channel: str, envelope: Envelope) -> None:
         """Pass on, keep or refuse a request."""
         state = self._state
-        if self._queueing and _is_cell(channel, envelope):
+        if (self._queueing or self.occupied) and _is_cell(channel, envelope):
             self.keep(channel, envelope)
         elif isinstance(state, Open):
             state.conversation.send(channel, envelope)
@@ -188,7 +195,7 @@ class Gate:
     def _look(self) -> None:
         state = self._state
         self.clear = None
-        if isinstance(state, Open) and not self._queueing:
+        if isinstance(state, Open) and not (self._queueing or self.occupied):
             self.clear = state.conversation
 
 

@@ -131,6 +131,7 @@ class Hearing:
         if (
             self._doubting
             or self.conversation.errands.hearers
+            or self._ledger.withheld
             or b'"status"' in header
             or b'"execute_input"' in header
             or b'"error"' in header
@@ -168,6 +169,9 @@ class Hearing:
         request = self._ledger.parent(envelope)
         if request is None:
             return True
+        kept = request.progress.kept
+        if kept is not None and kept.published is not None and kept.published(envelope):
+            return False
         if kind == "execute_input":
             if request.progress.kept is not None and request.progress.kept.answered:
                 return False  # no cell's
@@ -176,8 +180,8 @@ class Hearing:
                 count = envelope.content.get("execution_count")
             if isinstance(count, int):
                 request.progress.execution_count = self._voice.count = count
-                if request.progress.kept and request.progress.kept.numbered:
-                    request.progress.kept.numbered(count)
+                if kept is not None and kept.numbered is not None:
+                    kept.numbered(count)
                     return False
             return not request.progress.adopted
         if kind == "error":

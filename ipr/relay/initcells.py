@@ -42,14 +42,18 @@ def run(
             well = False
         if well:
             init.keep(cell)
+            if ran is not None:
+                ran.kept = True
         shown = () if well or silent else (messages.stream(FAILED, "stderr"),)
         conversation.deliver(request, whole, *shown)
 
     # All of the cell is shown as what runs.
     numbered = partial(_numbered, voice, request)
     request.progress.kept = Kept(over=over, lost=lambda: None, numbered=numbered)
+    ran = None
     try:
         conversation.send_lines(request, envelope.body, cell.code)
+        ran = request.progress.ran
     except Exception:
         _log.failure("The lines of an init cell could not be sent")
         if not request.progress.number:

@@ -87,7 +87,7 @@ class Initial:
 
     def also(self, text: str) -> None:
         """Say something more in the line that the cells leave."""
-        self.under_way.also = ", ".join(filter(None, (self.under_way.also, text)))
+        self.under_way.say(text)
 
     def note(self, text: str) -> None:
         """Tell something at the head of the next cell."""

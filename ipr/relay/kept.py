@@ -42,12 +42,14 @@ class Kept:
         None: that passes.
     :ivar answered: the client's request is answered elsewhere, also when the kernel is
         gone.
+    :ivar published: takes what is published for it; False: that passes.
     """
 
     over: Callable[[Whole], None]
     lost: Callable[[], None]
     numbered: Callable[[int], None] | None = None
     answered: bool = False
+    published: Callable[[Envelope], bool] | None = None
     _reply: tuple[Envelope, bool] | None = attrs.field(default=None, init=False)
     _idle: list[Frame] | None = attrs.field(default=None, init=False)
 

@@ -21,11 +21,12 @@ reply is for the first that has none, a status for the first that is busy.
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from itertools import chain, islice
+from itertools import chain
 from operator import attrgetter
 
-from ipr.jupyter.wire import Envelope, Frame, Malformed
+from ipr.jupyter.wire import Envelope, Frame
 from ipr.relay.cellhistory import NOT_RECORDED, Recording
+from ipr.relay.namesakes import meant
 from ipr.relay.passing import Passing, is_cell, shell_of
 from ipr.relay.request import Request
 
@@ -35,9 +36,6 @@ MANY_OPEN = 4096
 #: Finished requests that are remembered.
 REMEMBERED = 512
 
-#: Open requests of one id that are looked at; they finish in order.
-MOST_NAMESAKES = 64
-
 
 class Ledger:
     """The open requests, in the order in which they arrived.
@@ -46,7 +44,10 @@ class Ledger:
     """
 
     def __init__(self, recording: Recording = NOT_RECORDED) -> None:
-        self._recording = recording
+        self.recording = recording
+        #: Whether outputs of a request are kept from the clients, so that all that
+        #: is published has to be looked at.
+        self.withheld = False
         # The first of each id; those after it, of which there are nearly
         # always none, are in _namesakes.
         self._open: OrderedDict[str, Request] = OrderedDict()
@@ -78,7 +79,7 @@ class Ledger:
             self._namesakes.setdefault(request.msg_id, deque()).append(request)
         if is_cell(request):
             self.executing += 1
-            self._recording.sent(request, content or request.content_frame)
+            self.recording.sent(request, content or request.content_frame)
         if len(self._open) > MANY_OPEN:
             # Two for each that comes, so that they become fewer.
             self._look_at_oldest()
@@ -100,7 +101,7 @@ class Ledger:
             return self._late.get(msg_id)
         if self._namesakes and msg_id in self._namesakes:
             namesakes = chain((found,), self._namesakes[msg_id])
-            return _meant(list(islice(namesakes, MOST_NAMESAKES)), envelope, channel)
+            return meant(namesakes, envelope, channel)
         return found
 
     def busy(self, request: Request) -> bool:
@@ -109,7 +110,7 @@ class Ledger:
             return False
         request.progress.begin()
         if request.progress.ran is not None:
-            self._recording.began(request.progress.ran)
+            self.recording.began(request.progress.ran)
         return True
 
     def idled(self, request: Request) -> bool:
@@ -130,7 +131,7 @@ class Ledger:
         if request.progress.reply == "sent":
             return False
         if request.progress.ran is not None:
-            self._recording.answered(request, request.progress.ran, reply)
+            self.recording.answered(request, request.progress.ran, reply)
         self._uncount(request)
         request.progress.reply = "sent"
         self._forget_inputs(request)
@@ -211,7 +212,7 @@ class Ledger:
         :param died: the kernel has ended by itself.
         """
         if request.progress.ran is not None:
-            self._recording.lost(request, request.progress.ran, died=died)
+            self.recording.lost(request, request.progress.ran, died=died)
         self._uncount(request)
         request.progress.reply = "sent"
         request.progress.status = "idle"
@@ -275,25 +276,3 @@ class Ledger:
 
 def _awaited(request: Request) -> bool:
     return is_cell(request) and request.progress.reply == "due"
-
-
-def _meant(namesakes: list[Request], envelope: Envelope, channel: str) -> Request:
-    """Choose among open requests of one id, oldest first."""
-    try:
-        parent = envelope.parent
-    except Malformed:
-        return namesakes[0]
-    likely = [
-        request
-        for request in namesakes
-        if channel in ("", request.channel)
-        and parent.get("session") == request.header.get("session")
-        and parent.get("msg_type") == request.header["msg_type"]
-    ] or namesakes
-    if channel:
-        in_turn = [r for r in likely if r.progress.reply != "sent"]
-    else:
-        in_turn = [r for r in likely if r.progress.status == "busy"] or [
-            r for r in likely if r.progress.status != "idle"
-        ]
-    return in_turn[0] if in_turn else likely[0]

@@ -69,18 +69,18 @@ class LastLine(RestartCell):
             self.fail(NOT_SENT)
             kept.lost()
 
-    def progress(self, text: str) -> None:
+    def progress(self, text: str, below: str = "") -> None:
         """Show it to notebooks, which can have it replaced later."""
         if self.request.from_notebook:
-            super().progress(text)
+            super().progress(text, below)
 
     def runs(self, text: str) -> None:
         """Show it to notebooks; what the lines before it have shown stays."""
         self.progress(text)
 
-    def conclude(self, text: str, *, above: bool = False) -> None:
+    def conclude(self, text: str, *, above: bool = False, below: str = "") -> None:
         """Leave one line, and what the lines before it have shown."""
-        super().progress(text)
+        super().progress(text, below)
 
     def fail(self, why: Failure) -> None:
         """Show the error, reply with it; nothing while the kernel has the request."""

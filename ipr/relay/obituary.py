@@ -24,15 +24,16 @@ class Obituary:
         self._text = ""
         self._more = ""
 
-    def ended(self, cause: Cause, *, seen: bool) -> None:
+    def ended(self, cause: Cause, *, seen: bool, offer: str = "") -> None:
         """A kernel is gone.
 
+        :param offer: a line that says how to get back to where it was.
         :param seen: a cell was running, and its error says so.
         """
         if cause.ending is Ending.DIED and cause.followed and not seen:
             self._text = (
                 f"While no cell was running, {cause.text}. It was restarted; all"
-                " variables are gone.\n"
+                f" variables are gone.\n{offer}"
             )
             self._more = ""
             self.pending = True

@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Failure
-from ipr.jupyter.wire import JSON, Malformed, dumps
+from ipr.jupyter.wire import JSON, Envelope, Malformed, dumps
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
 from ipr.relay.kept import Kept, Whole
@@ -30,13 +30,17 @@ from ipr.relay.request import Progress, Request
 class Ending:
     """How a program ended while its kernel lives.
 
+    :param published: takes what is published for a piece; what it returns False for
+        goes to the clients, as all does where it is None.
     :ivar ran: how many pieces went well.
     :ivar why: the error of the one after these, which the kernel has shown; None: there
-        is none after these.
+        is none after these, or no other one was to run.
+    :ivar status: what the kernel has replied to the last one.
     """
 
     ran: int
     why: Failure | None = None
+    status: str = "ok"
 
 
 class Program:
@@ -55,12 +59,14 @@ class Program:
         pieces: tuple[Piece, ...],
         ended: Callable[[Ending], None],
         begins: Callable[[int], None],
+        published: Callable[[Envelope], bool] | None = None,
     ) -> None:
         self._conversation = conversation
         self._request = request
         self._ended = ended
         self._begins = begins
-        self._stopped = False
+        self._published = published
+        self._stopped = self._halted = False
         self.pieces = pieces
         self.ran = 0
 
@@ -79,7 +85,12 @@ class Program:
             "allow_stdin", False
         )
         content = messages.piece(self.piece.code, allow_stdin=asks)
-        kept = Kept(over=self._over, lost=lambda: None, answered=True)
+        kept = Kept(
+            over=self._over,
+            lost=lambda: None,
+            answered=True,
+            published=self._published,
+        )
         request = attrs.evolve(
             self._request,
             channel="shell",
@@ -97,6 +108,10 @@ class Program:
         """The kernel goes: send it no more."""
         self._stopped = True
 
+    def halt(self) -> None:
+        """Let no other piece run; :attr:`Ending.why` is None if there are more."""
+        self._halted = True
+
     def _over(self, whole: Whole) -> None:
         self._conversation.progressed(self._request)
         try:
@@ -104,10 +119,14 @@ class Program:
         except Malformed:
             said = {}
         if said.get("status") != "ok":
-            self._ended(Ending(self.ran, _failure(said)))
+            status = str(said.get("status"))
+            self._ended(Ending(self.ran, _failure(said), status))
         elif not self._stopped:
             self.ran += 1
-            self.go_on()
+            if self._halted:
+                self._ended(Ending(self.ran))
+            else:
+                self.go_on()
 
 
 def nobodys(author: Author) -> Request:

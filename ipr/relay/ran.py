@@ -33,6 +33,7 @@ class Ran:
     :ivar generation: the number of the kernel.
     :ivar sent: when the kernel was sent it, in monotonic seconds.
     :ivar again: it was run by a replay, and not by a person.
+    :ivar kept: each new kernel runs it by itself: an init cell.
     :ivar began: when the kernel said busy; None: it has not.
     :ivar ended: when its reply came, or its kernel went; None: neither yet.
     :ivar number: its execution_count; None: not known.
@@ -42,6 +43,7 @@ class Ran:
     generation: int
     sent: float
     again: bool = False
+    kept: bool = False
     began: float | None = None
     ended: float | None = None
     outcome: Outcome = Outcome.WAITING
@@ -55,6 +57,13 @@ class Ran:
         except Malformed:
             return ""
         return found if isinstance(found, str) else ""
+
+    @property
+    def first_line(self) -> str:
+        """The first line that says something, and whether more follow."""
+        lines = [line.strip() for line in self.code.split("\n") if line.strip()]
+        first = "".join(filter(str.isprintable, lines[0])) if lines else ""
+        return f"{first} ..." if len(lines) > 1 else first
 
     def begin(self, now: float) -> None:
         """The kernel has begun with it."""

@@ -104,7 +104,7 @@ class Relay:
         gate = self.gate = Gate(voice, max_held, lambda *r: self.inbound.dispatch(*r))
         begun, current = Begun(), lambda: self.conversation
         self.restarts = Restarts(
-            voice, gate, decides, changer, call_later, current, begun
+            voice, gate, decides, changer, call_later, current, begun, history
         )
         self._initial = Initial(
             voice, gate, self.restarts.under_way, greetings, init or InitCode()
@@ -226,9 +226,12 @@ class Relay:
             conversation = hearing.conversation
             self._listening.close(conversation)
             self.beside.gone()
-            self.greetings.obituary.ended(cause, seen=conversation.seen)
+            offer, seen = self.restarts.replays.offer(generation), conversation.seen
+            self.greetings.obituary.ended(cause, seen=seen, offer=offer)
+            cause = cause.offering(offer)
             conversation.finish(cause)
             self._initial.finish(cause)
+            self.restarts.replays.finish(cause)
 
     def release(self, generation: int) -> None:
         """The kernel is ready: run what comes before all cells, then let these pass."""
@@ -240,7 +243,9 @@ class Relay:
         conversation.subshells.prepare()
         self.greetings.kernel_ready()
         self.gate.set(Holding(conversation))
-        self._initial.run(conversation, partial(self._open, conversation, generation))
+        opens = partial(self._open, conversation, generation)
+        then = partial(self.restarts.replays.after_restart, conversation, opens)
+        self._initial.run(conversation, then)
 
     def _open(self, conversation: Conversation, generation: int) -> None:
         """Tell who waits for the kernel, pass on what was held."""

@@ -26,9 +26,11 @@ class Prepared(Protocol):
     """What the kernel starts with that a ``%restart`` asks for.
 
     :ivar pieces: what it runs then, once.
+    :ivar language: of the kernel, as its kernelspec says.
     """
 
     pieces: tuple[Piece, ...] = ()
+    language: str = ""
 
     def check(self) -> Deferred[None]:
         """See whether it can be started; fails with a sentence when it cannot."""
@@ -48,14 +50,50 @@ class Wanted:
     body: list[Frame]
 
 
-class RestartCell(Cell):
-    """A ``%restart``, from its first line to the new kernel's first answer.
+class ProgressCell(Cell):
+    """A cell that shows how something goes.
 
     In a notebook its progress is one display that is updated. Consoles do not
     know update_display_data (euporie dies of it): they are told once, and the
     last line comes as a display of its own, in place of the others.
 
-    :ivar id: of this restart; its display has the same.
+    :ivar id: of its own; its display has the same.
+    """
+
+    def __init__(self, post: Post, request: Request, number: int, cell_id: str) -> None:
+        super().__init__(post, request, number)
+        self.id = cell_id
+        self._shown = ""
+
+    def progress(self, text: str, below: str = "") -> None:
+        """Show how far it has come, if that has changed.
+
+        :param below: what stands below the line where HTML is shown.
+        """
+        shown = text + below
+        if shown == self._shown or (self._shown and not self.request.from_notebook):
+            return
+        update = bool(self._shown)
+        self.show(messages.display(_line(text, below), self.id, update=update))
+        self._shown = shown
+
+    def conclude(self, text: str, *, above: bool = False, below: str = "") -> None:
+        """Leave one line.
+
+        :param above: and what stands below what was shown before.
+        :param below: as of :meth:`progress`.
+        """
+        if above and self.request.from_notebook:
+            self.progress(text, below)
+            return
+        if self._shown:
+            self.show(Draft("clear_output", {"wait": True}))
+        self.show(messages.display(_line(text, below), self.id))
+
+
+class RestartCell(ProgressCell):
+    """A ``%restart``, from its first line to the new kernel's first answer.
+
     :ivar prepared: what the next kernel starts with.
     :ivar working: what is being worked out for it; cancelled when it ends.
     :ivar problem: why it cannot be done.
@@ -73,21 +111,11 @@ class RestartCell(Cell):
         cell_id: str,
         prepared: Prepared,
     ) -> None:
-        super().__init__(post, request, number)
+        super().__init__(post, request, number, cell_id)
         self.wanted = wanted
         self.prepared = prepared
         self.working: Deferred[None] = succeed(None)
         self.problem = Failure("NotDone", "")
-        self.id = cell_id
-        self._shown = ""
-
-    def progress(self, text: str) -> None:
-        """Show how far it has come, if that has changed."""
-        if text == self._shown or (self._shown and not self.request.from_notebook):
-            return
-        update = bool(self._shown)
-        self.show(messages.display(_line(text), self.id, update=update))
-        self._shown = text
 
     def stay(self, count: int) -> None:
         """Take the kernel's own number: it goes on, as does a console's prompt."""
@@ -115,18 +143,6 @@ class RestartCell(Cell):
         elif self._shown:
             self.show(Draft("clear_output", {"wait": True}))
             self._shown = ""
-
-    def conclude(self, text: str, *, above: bool = False) -> None:
-        """Leave one line.
-
-        :param above: and what stands below what :meth:`runs` has shown.
-        """
-        if above and self.request.from_notebook:
-            self.progress(text)
-            return
-        if self._shown:
-            self.show(Draft("clear_output", {"wait": True}))
-        self.show(messages.display(_line(text), self.id))
 
     def _end(self, reply: Reply) -> None:
         super()._end(reply)
@@ -205,8 +221,8 @@ _STYLE = (
 )
 
 
-def _line(text: str) -> dict[str, str]:
+def _line(text: str, below: str = "") -> dict[str, str]:
     return {
         "text/plain": text,
-        "text/html": f"<div style='{_STYLE}'>{html.escape(text)}</div>",
+        "text/html": f"<div style='{_STYLE}'>{html.escape(text)}{below}</div>",
     }

@@ -16,11 +16,14 @@ from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.limits import Pace
 from ipr.relay import turneffects as fx
 from ipr.relay import turnevents as events
+from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Begun, Post
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding
 from ipr.relay.lines import cell_of
 from ipr.relay.ports import Changer, Decider
+from ipr.relay.replaying import ReplayChanger
+from ipr.relay.replays import Replays
 from ipr.relay.request import Request
 from ipr.relay.restartcells import Ordered, RestartCell, Wanted
 from ipr.relay.timer import CallLater
@@ -35,7 +38,9 @@ class Restarts:
 
     :param current: returns the conversation with the current kernel.
     :param begun: cells that must end when the daemon does.
+    :param history: what has run, and can be replayed.
     :ivar under_way: those that have had their turn.
+    :ivar replays: what the new kernel runs then.
     """
 
     def __init__(
@@ -47,7 +52,10 @@ class Restarts:
         call_later: CallLater,
         current: Callable[[], Conversation | None],
         begun: Begun,
+        history: CellHistory,
     ) -> None:
+        generation = decider.generation
+        changer = ReplayChanger(changer, history, generation)
         self._voice = voice
         self._gate = gate
         self._decider = decider
@@ -57,6 +65,9 @@ class Restarts:
             voice, gate, changer, call_later, current, begun, self._goes
         )
         self.under_way = UnderWay(call_later, decider.now)
+        self.replays = Replays(
+            voice, gate, self.under_way, begun, history, call_later, self.look
+        )
 
     @property
     def waiting(self) -> RestartCell | None:
@@ -95,6 +106,7 @@ class Restarts:
 
     def urge(self) -> None:
         """Somebody interrupts: whoever waits will not wait much longer."""
+        self.replays.interrupt()
         self._waiting.take(events.Interrupted())
 
     def overtake(self, why: Failure, pace: Pace, *, announced: bool) -> None:
@@ -120,6 +132,7 @@ class Restarts:
 
         The one whose cells it waited for takes part.
         """
+        self.replays.stop()
         self._waiting.take(events.KernelGone())
         return bool(self.under_way.cells) or self.under_way.unheard
 
@@ -140,6 +153,7 @@ class Restarts:
 
     def end(self) -> None:
         """The daemon goes: nobody waits any more."""
+        self.replays.stop()
         self._waiting.end()
 
     # --- their turn ---------------------------------------------------------

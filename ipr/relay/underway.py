@@ -27,6 +27,7 @@ class UnderWay:
     :ivar unheard: one is under way that no cell asked for, and of which the clients
         have not heard.
     :ivar also: what else has been done by the time that the new kernel takes cells.
+    :ivar below: what stands below the line where HTML is shown.
     """
 
     def __init__(self, call_later: CallLater, now: Callable[[], float]) -> None:
@@ -37,6 +38,8 @@ class UnderWay:
         self.cells: list[RestartCell] = []
         self.unheard = False
         self.also = ""
+        self.below = ""
+        self._took: float | None = None
 
     def add(self, cell: RestartCell) -> None:
         """Take one along."""
@@ -78,25 +81,37 @@ class UnderWay:
         self._quiet.stop()
         self.unheard = False
         self.also = ""
+        self.below = ""
+        self._took = None
         cells, self.cells = self.cells, []
         return cells
 
     def conclude(self, conversation: Conversation) -> bool:
         """The new kernel is ready; return whether a cell shows it."""
-        text, above = self.summary(), bool(self.also)
+        text, above, below = self.summary(), bool(self.also), self.below
         cells = self.over()
         for cell in cells:
-            cell.conclude(text, above=above)
+            cell.conclude(text, above=above, below=below)
             if cell.wanted.restart.rest:
                 _run_rest(conversation, cell)
             else:
                 cell.succeed()
         return any(cell.visible for cell in cells)
 
+    def say(self, text: str) -> None:
+        """Say something more in the line that the cells leave."""
+        self.also = ", ".join(filter(None, (self.also, text)))
+
+    def freeze(self) -> None:
+        """What follows takes a time of its own, and says itself how it goes."""
+        self._quiet.stop()
+        self._took = self._now() - self._began
+
     def summary(self) -> str:
         """Return what has been done; "%ipr status" has the process ids."""
         also = f", {self.also}" if self.also else ""
-        return f"restarted in place, {self._now() - self._began:.2f} s{also}"
+        took = self._now() - self._began if self._took is None else self._took
+        return f"restarted in place, {took:.2f} s{also}"
 
     def _show(self) -> None:
         for cell in self.cells:

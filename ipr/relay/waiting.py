@@ -20,6 +20,7 @@ from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding, Open
 from ipr.relay.lines import run_lines
 from ipr.relay.ports import Changer
+from ipr.relay.replayplan import NothingToReplay
 from ipr.relay.request import Request
 from ipr.relay.restartcells import Prepared, RestartCell
 from ipr.relay.timer import CallLater, Timer
@@ -97,6 +98,8 @@ class Waiting:
             return Before.RESTART
         if not isinstance(state, Open):
             return Before.NO_KERNEL
+        if self._gate.occupied:
+            return Before.CELLS
         ledger = state.conversation.ledger
         if not ledger.executing:
             return Before.NOTHING
@@ -184,6 +187,8 @@ class Waiting:
         )
 
     def _wrong(self, cell: RestartCell, name: str, reason: Reason) -> None:
+        if reason.check(NothingToReplay):
+            name = "NothingToReplay"
         cell.problem = Failure(name, reason.getErrorMessage())
         self.take(events.Wrong(cell.id))
 

@@ -16,7 +16,6 @@ from ipr.daemon.cellhistory import (
     chosen,
     displayed,
     duration,
-    first_line,
 )
 from ipr.jupyter.howmany import HowMany
 from ipr.relay.cellhistory import CellHistory
@@ -124,7 +123,7 @@ def test_duration_has_hundredths_below_a_minute(seconds: float, told: str) -> No
     [("", ""), ("\n\n  x\n\n", "x"), ("a\r\nb", "a ..."), ("\t\n", "")],
 )
 def test_first_line_is_one_that_says_something(code: str, line: str) -> None:
-    assert first_line(code) == line
+    assert cell(code).first_line == line
 
 
 def test_a_day_before_has_its_date() -> None:

@@ -29,6 +29,7 @@ class CompleteTests(Case):
                     "status",
                     "stack",
                     "history",
+                    "replay",
                     "debug",
                     "standby",
                     "init",
@@ -51,7 +52,7 @@ class CompleteTests(Case):
         for code, matches in (
             ("x = 3\n%", ("%restart",)),
             ("!pip install foo\n\n%re", ("%restart",)),
-            ("x = 3\n%restart --re", ("--reset",)),
+            ("x = 3\n%restart --re", ("--reset", "--replay")),
             ("x = 3\n%restart n", ("now",)),
         ):
             found = completed(code)
@@ -222,6 +223,7 @@ class InspectTests(Case):
             "status",
             "stack",
             "history",
+            "replay",
             "debug",
             "standby",
             "init",

@@ -1,0 +1,98 @@
+"""``%ipr replay`` and ``%restart --replay``: back to where the kernel was."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+import pytest
+
+from tests.e2e.harness import Client, Kernel, Place
+
+#: Twelve cells, as a notebook has them; each but the first needs the one before.
+CELLS = [
+    "import os, signal; x = 1",
+    *(f"x += {n}; print('cell', x)" for n in range(11)),
+]
+LAST = "print(x)"
+CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+@pytest.fixture
+def kernel(place: Place) -> Kernel:
+    return place.start("wrapped")
+
+
+@pytest.fixture
+def notebook(client: Client) -> Client:
+    for code in CELLS:
+        client.run(code)
+    return client
+
+
+def crash(client: Client) -> str:
+    reply = client.finish(client.execute(CRASH))
+    assert reply["ename"] == "DeadKernelError"
+    return "\n".join(reply["traceback"])
+
+
+def test_after_a_crash_twelve_cells_run_again(notebook: Client) -> None:
+    assert "'%ipr replay' runs the 12 cells before it again." in crash(notebook)
+    cell = notebook.run("%ipr replay")
+    assert "replayed 12 cells in 0:0" in notebook.shown(cell)
+    assert "cell 56" not in notebook.text(cell)
+    assert notebook.text(notebook.run(LAST)) == "56\n"
+    notebook.fence()
+    notebook.assert_once()
+
+
+def test_a_restart_runs_them_in_the_new_kernel_and_its_rest_after_them(
+    notebook: Client,
+) -> None:
+    cell = notebook.run(f"%restart --replay\n{LAST}")
+    assert "replayed 12 cells in 0:0" in notebook.shown(cell)
+    assert notebook.text(cell) == "56\n"
+    notebook.fence()
+    notebook.assert_once()
+
+
+def test_it_stops_at_the_first_error_and_says_where(notebook: Client) -> None:
+    notebook.run("import tempfile; path = tempfile.mkdtemp()")
+    notebook.run("os.rmdir(path) if x == 56 else None; x = 0")
+    notebook.run("print('end')")
+    cell = notebook.execute("%restart --replay 2")
+    assert notebook.finish(cell)["ename"] == "NameError"
+    assert "stopped at cell 1 of 2: os.rmdir(path)" in notebook.shown(cell)
+    notebook.fence()
+    notebook.assert_once()
+
+
+def test_an_interrupt_stops_it_and_says_where(client: Client, kernel: Kernel) -> None:
+    client.run("import time; t = 0.01")
+    client.run("time.sleep(t); t = 30")
+    client.run("time.sleep(min(t, 0.01)); done = 1")
+    client.run("%restart\nimport time; t = 30")
+    cell = client.execute("%ipr replay 2")
+    client.wait_for(cell, "display_data")
+    time.sleep(0.5)  # until the kernel is in it
+    kernel.process.send_signal(signal.SIGINT)
+    assert client.finish(cell)["ename"] == "KeyboardInterrupt"
+    assert "interrupted at cell 1 of 2: time.sleep(t)" in client.shown(cell)
+    client.fence()
+    client.assert_once()
+
+
+def test_a_crash_in_it_says_where_and_does_not_go_on(notebook: Client) -> None:
+    notebook.run(f"{CRASH} if x == 0 else None")
+    notebook.run("%restart\nimport os, signal; x = 0")
+    cell = notebook.execute("%ipr replay 1")
+    reply = notebook.finish(cell)
+    assert reply["ename"] == "DeadKernelError"
+    assert reply["evalue"].endswith(" while cell 1 of 1 was replayed")
+    assert "stopped at cell 1 of 1" in notebook.shown(cell)
+    assert notebook.text(notebook.run("print('alive')")) == "alive\n"
+    cell = notebook.execute("%ipr replay")
+    notebook.finish(cell)
+    assert "replayed 1 cell in" in notebook.shown(cell)
+    notebook.fence()
+    notebook.assert_once()
