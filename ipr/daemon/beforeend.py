@@ -21,6 +21,9 @@ from ipr.relay.silently import Outcome
 from ipr.relay.timer import Timer
 from ipr.sockets.reactor import Clock
 
+#: Characters of an error that a notice shows.
+LONGEST = 300
+
 
 class Runner(Protocol):
     """What runs code in the kernel: :class:`ipr.relay.beside.Beside`."""
@@ -117,9 +120,8 @@ class BeforeEnd:
         name = os.path.basename(self._file.path)
         if self.running:
             return f"Checkpoint {name} is running."
-        return f"Checkpoint {name} {self._told.partition(chr(10))[0]}." * bool(
-            self._told
-        )
+        told = self._told.partition("\n")[0][:LONGEST]
+        return f"Checkpoint {name} {told}." if told else ""
 
     def rows(self, when: str) -> list[Row]:
         """Return the row of ``%ipr status``, none where there is no file.

@@ -70,6 +70,23 @@ leave_out(shell.payload_manager, "clear_payload", None)
 ASIDE = running(_LEAVE_OUT)
 
 
+def gives_back(header: Mapping[str, object]) -> str:
+    """Return an expression that has a cell's other threads print into that cell again.
+
+    Their output goes where the request belongs that came last, also to a subshell.
+
+    :param header: the cell's.
+    """
+    plain = {key: value for key, value in header.items() if isinstance(value, str)}
+    program = f"""
+import sys
+for stream in sys.stdout, sys.stderr:
+    if hasattr(stream, "_parent_header_global"):
+        stream._parent_header_global = {plain!r}
+"""
+    return running(_LEAVE_OUT + program)
+
+
 def answer(content: Mapping[str, object]) -> Any:
     """Read the answer in a reply's content.
 

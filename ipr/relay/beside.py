@@ -16,8 +16,9 @@ from functools import partial
 import attrs
 from twisted.logger import Logger
 
+from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
-from ipr.kernel.pythonquestion import ASIDE
+from ipr.kernel.pythonquestion import ASIDE, gives_back
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Open, Refusing
 from ipr.relay.greetings import Info
@@ -147,10 +148,13 @@ class Beside:
 
     def _aside(self, code: str) -> str:
         """Return the code so that its end is no cell's end, where we know how."""
-        ipython = self._info.current().content.get("implementation") == "ipython"
         # At the end, so that a traceback has the file's lines. What begins with %% is
         # not Python's.
-        return code if not ipython or code[:2] == "%%" else f"{code}\n{ASIDE}"
+        return f"{code}\n{ASIDE}" if self._ipython and code[:2] != "%%" else code
+
+    @property
+    def _ipython(self) -> bool:
+        return self._info.current().content.get("implementation") == "ipython"
 
     def _heard(self, order: Order, outcome: Outcome) -> None:
         self._running = None
@@ -158,8 +162,24 @@ class Beside:
             self._timer.start(AGAIN_TIME, partial(self._send, order))
             return
         if self._subshell and self._conversation is not None:
-            _delete(self._conversation, self._subshell)
+            self._leave(self._conversation, self._subshell)
         self._over(outcome)
+
+    def _leave(self, conversation: Conversation, subshell: str) -> None:
+        """Leave a subshell, and the cell that runs beside it as it was."""
+        cell = _running(conversation)
+        if cell is None or not self._ipython:
+            _delete(conversation, subshell)
+            return
+        draft = messages.silent(
+            gives_back(cell.header), allow_stdin=cell.field("allow_stdin", True)
+        )
+        conversation.errands.ask(
+            "shell",
+            draft,
+            lambda _answer: _delete(conversation, subshell),
+            subshell=subshell,
+        )
 
     def _over(self, outcome: Outcome) -> None:
         order, self._order = self._order, None

@@ -16,7 +16,7 @@ from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
-BUSY = "import time\nfor step in range(30):\n    time.sleep(0.5)\nprint('done')"
+BUSY = "import time\nfor step in range(120):\n    time.sleep(0.5)\nprint('done')"
 
 
 @pytest.fixture(params=["lab", "seven"])
@@ -25,44 +25,47 @@ def front_end(request: pytest.FixtureRequest) -> Lab:
     return found
 
 
+#: Waits until the page has the command: it comes with an extension.
+CHANGE = """async theme => {
+  while (!jupyterapp.commands.hasCommand('apputils:change-theme'))
+    await new Promise(done => setTimeout(done, 100));
+  await jupyterapp.commands.execute('apputils:change-theme', {theme: theme});
+  await jupyterapp.serviceManager.kernelspecs.refreshSpecs();
+}"""
+
+
 @pytest.fixture(params=["Light", "Dark"])
 def theme(request: pytest.FixtureRequest, front_end: Lab) -> Iterator[str]:
     """The theme of the page, by its name."""
-    change = (
-        "theme => jupyterapp.commands.execute('apputils:change-theme', {theme: theme})"
-    )
-    name = f"JupyterLab {request.param}"
-    front_end.page.evaluate(change, name)
-    yield name
-    front_end.page.evaluate(change, "JupyterLab Light")
+    yield request.param
+    front_end.page.evaluate(CHANGE, "JupyterLab Light")
 
 
-@pytest.mark.parametrize(
-    ("code", "told"),
-    [
-        ("saved = step", "Checkpoint save.py ran, "),
-        ("saved = nothing", "Checkpoint save.py FAILED after "),
-    ],
-)
+#: Of the file of ``--before-end``, and what comes of it.
+CODE = {"Light": "saved = step", "Dark": "saved = nothing"}
+TOLD = {"Light": "Checkpoint save.py ran, ", "Dark": "save.py FAILED after "}
+
+
 def test_warning_of_the_end_becomes_that_of_the_checkpoint(
-    front_end: Lab, theme: str, open_notebook: Open, code: str, told: str
+    front_end: Lab, theme: str, open_notebook: Open
 ) -> None:
     """One line under the running cell; nothing piles up."""
     place = front_end.server.place
     path = os.path.join(place.work, "save.py")
     with open(path, "w", encoding="utf-8") as file:
-        file.write(code)
-    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=40)
+        file.write(CODE[theme])
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=60)
     options = (
         f"--deadline={end.isoformat()}",
-        "--warn-before=35",
-        "--before-end-at=30",
+        "--warn-before=58",
+        "--before-end-at=20",
         f"--before-end={path}",
     )
     spec = place.wrapped_spec(options=options)
+    front_end.page.evaluate(CHANGE, f"JupyterLab {theme}")
     notebook = open_notebook([BUSY, "saved"], spec)
     notebook.start(0)
-    cell = notebook.wait_for_text(0, told)
+    cell = notebook.wait_for_text(0, TOLD[theme], 90.0)
     assert cell.text.count("Save what you need.") == 1
     assert cell.running
     assert front_end.dialogs() == []

@@ -200,6 +200,33 @@ def test_checkpoint_beside_a_cell_does_not_end_the_cell(place: Place) -> None:
     client.assert_once()
 
 
+@pytest.mark.parametrize("code", [SAVE, SAVE + "1 / 0"])
+def test_threads_of_the_cell_print_into_it_after_the_checkpoint(
+    place: Place, code: str
+) -> None:
+    """As they did before; also when the checkpoint failed."""
+    options = ("--before-end-at=8", "--warn-before=")
+    client = start(place, "0:10", *options, code=code).client()
+    cell = client.execute(
+        "import threading, time\n"
+        "step = 1\n"
+        "def prints():\n"
+        "    for number in range(100):\n"
+        "        print('thread', number)\n"
+        "        time.sleep(0.1)\n"
+        "thread = threading.Thread(target=prints)\n"
+        "thread.start()\n"
+        "thread.join()"
+    )
+    client.wait_for(cell, "text:Checkpoint save.py ")
+    assert client.finish(cell)["status"] == "ok"
+    # What comes in the very moment of the checkpoint may be lost.
+    printed = [f"thread {number}" for number in range(100)]
+    assert set(printed) - set(client.text(cell).splitlines()) <= set(printed[:50])
+    assert client.text(cell).splitlines()[-50:] == printed[-50:]
+    client.assert_once()
+
+
 @pytest.mark.core
 def test_file_that_is_missing_is_told_before_anything_starts(place: Place) -> None:
     """In one sentence; nothing runs."""

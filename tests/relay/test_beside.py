@@ -206,6 +206,15 @@ class SubshellTests(BesideCase):
         content = split(self.inner.bodies[-1]).content
         self.assertEqual(content["code"], f"save()\n{ASIDE}")
         self.assertTrue(content["allow_stdin"])
+        # Nor does the cell's output go elsewhere from then on.
+        self.took()
+        self.end_code()
+        (back,) = self.sent()
+        self.assertEqual(back[:2], self.RUN[:2])
+        self.assertTrue("m1" in split(self.inner.bodies[-1]).content["code"])
+        self.assertEqual(split(self.inner.bodies[-1]).header["subshell_id"], "sub")
+        self.end_code()
+        self.assertEqual(self.sent(), [self.DELETE])
 
     def test_code_that_cannot_wait_interrupts_nothing_there(self) -> None:
         self.busy(waits=False)
