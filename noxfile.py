@@ -56,6 +56,7 @@ def lowest(session: nox.Session) -> None:
     session.install(*_lowest("options", "install_requires"))
     # What the tests themselves need may be new, but must not raise those again.
     tools = ("pytest", "hypothesis", "pexpect", "psutil", "docutils", "ipykernel<7")
+    tools += ("argcomplete", "pyyaml")
     # The Restart button is pressed through one.
     tools += ("jupyter_server",)
     lowest_wizard = _lowest("options.extras_require", "wizard")
