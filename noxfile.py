@@ -92,8 +92,11 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def package(session: nox.Session) -> None:
     """What is uploaded: it is complete, and it describes itself."""
-    session.install("build", "twine", "check-wheel-contents", "check-manifest")
+    session.install(
+        "build", "twine", "check-wheel-contents", "check-manifest", "-e", "."
+    )
     folder = session.create_tmp()
+    session.run("python", "-m", "tests.manpages", "--check")
     session.run("check-manifest")
     session.run("python", "-m", "build", "--outdir", folder)
     made = sorted(str(path) for path in pathlib.Path(folder).glob("*0*"))

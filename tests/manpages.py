@@ -1,5 +1,7 @@
 """The man pages, made of what ``--help`` prints: ``python -m tests.manpages``.
 
+``--check`` says whether those in the repository are up to date, as a release has to be.
+
 Knows the layout of a page (man(7)). Must not know commands or options: the parsers do.
 The examples are in the help, and a page without them would be half of one.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import sys
 from collections.abc import Iterator
 
 from ipr import __version__
@@ -74,7 +77,28 @@ def _plain(text: str) -> str:
     return text.replace("\\", "\\e").replace("-", "\\-")
 
 
-if __name__ == "__main__":
+def write() -> None:
+    """Write them all."""
     FOLDER.mkdir(exist_ok=True)
     for name, text in pages().items():
         (FOLDER / name).write_text(text, encoding="utf-8")
+
+
+def out_of_date() -> list[str]:
+    """:return: the pages that say something else than the help, or are missing."""
+    # Pythons differ in where they break lines.
+    return [
+        name
+        for name, text in pages().items()
+        if not (FOLDER / name).exists()
+        or (FOLDER / name).read_text(encoding="utf-8").split() != text.split()
+    ]
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["--check"]:
+        old = out_of_date()
+        sys.exit(
+            f"out of date: {' '.join(old)}; python -m tests.manpages" if old else 0
+        )
+    write()
