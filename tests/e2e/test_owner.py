@@ -299,7 +299,7 @@ def test_wrong_orders_leave_the_kernel_alone(client: Client, button: Button) -> 
         assert found["status"] == "error"
         assert part in found["evalue"], found
     many = {f"A{number}": "x" * 100_000 for number in range(70)}
-    assert "the environment and the command have" in button.order(env=many)["evalue"]
+    assert "the environment and the command take" in button.order(env=many)["evalue"]
     assert client.value("x") == "1"
 
 

@@ -233,10 +233,10 @@ class CannotBeStartedTests(SurroundingsCase):
     def test_environment_that_is_too_large_is_found_out(self) -> None:
         """Of one variable, and of all together."""
         found = self.wrong(Changes(env=(("X", "x" * LONGEST_WORD),)))
-        self.assertTrue(found.startswith("variable 'X' has 128 KiB, and a "), found)
+        self.assertTrue(found.startswith("variable 'X' takes 128 KiB, and no "), found)
         many = tuple((f"X{n}", "x" * (LONGEST_WORD - 10)) for n in range(50))
         found = self.wrong(Changes(env=many))
-        self.assertTrue("the environment and the command have 6" in found, found)
+        self.assertTrue("the environment and the command take 6" in found, found)
 
     def test_as_the_system_has_it(self) -> None:
         """The longest variable that passes can be passed on, and one more cannot."""
