@@ -142,6 +142,7 @@ TESTED_IN: dict[str, str | None] = {
     "relay.kept": "relay/test_lines.py",
     "relay.namesakes": "relay/test_ledger.py",
     "relay.passing": "relay/test_ledger.py",
+    "relay.parts": "relay/relay_case.py",
     "relay.ports": None,
     "relay.program": "relay/test_initial.py",
     "relay.questions": "relay/test_conversation.py",

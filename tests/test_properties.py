@@ -40,6 +40,7 @@ from ipr.relay.answers import Publish, Reply, Steps
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.gate import HELD_BESIDES
 from ipr.relay.ledger import Ledger
+from ipr.relay.parts import Parts
 from ipr.relay.relay import Relay
 from ipr.relay.request import Request
 from tests.fakes import (
@@ -318,6 +319,10 @@ class Told:
         return self.kind.endswith("_request")
 
 
+def made_up_info(reason: str) -> Draft:
+    return messages.kernel_info(version="", language="", banner=reason)
+
+
 class Front:
     """The clients: who gets what."""
 
@@ -387,17 +392,20 @@ class WholeShell(RuleBasedStateMachine):
         self.left = 0
         self.numbers = count()
         self.relay = Relay(
-            Front(self.told),
-            SIGNER,
-            Author(SIGNER, lambda: next(ids), lambda: "now"),
-            self.clock.callLater,
-            lambda reason: messages.kernel_info(version="", language="", banner=reason),
-            4000 + 4 * HELD_BESIDES,
-            decider=lambda relay: self.make_restarter(relay, limits),
-            commands=lambda _relay: FakeCommands(self.done),
-            changer=self.changer,
-            desk=FakeDesk(),
-            history=CellHistory(1 << 20),
+            lambda relay: Parts(
+                Front(self.told),
+                SIGNER,
+                Author(SIGNER, lambda: next(ids), lambda: "now"),
+                self.clock.callLater,
+                made_up_info,
+                4000 + 4 * HELD_BESIDES,
+                current=lambda: relay.conversation,
+                decider=self.make_restarter(relay, limits),
+                commands=FakeCommands(self.done),
+                changer=self.changer,
+                desk=FakeDesk(),
+                history=CellHistory(1 << 20),
+            )
         )
         self.start.mode = mode
         self.restarter.begin()

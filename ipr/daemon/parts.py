@@ -38,6 +38,7 @@ from ipr.kernel.generation import Starter
 from ipr.kernel.reactor import Reactor
 from ipr.kernel.stderr import Stderr
 from ipr.lifecycle.restarter import Restarter
+from ipr.relay import parts as relays
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCode
@@ -85,19 +86,22 @@ class Parts:
         self._stacks = Stacks(reactor, os.environ, self._both)
         history = CellHistory(options["replay_limit"] << 20)
         self.relay = Relay(
-            front,
-            signer,
-            Author(signer, _new_id, _now),
-            reactor.callLater,
-            next_kernel.info,
-            options["max_held"] << 20,
-            decider=partial(self._make_restarter, next_kernel),
-            commands=partial(self._commands, report, history, next_kernel.init),
-            changer=next_kernel,
-            desk=Desk(next_kernel, report, log, self._stacks, self._both),
-            history=history,
-            preload=next_kernel.preload,
-            init=next_kernel.init,
+            lambda relay: relays.Parts(
+                front,
+                signer,
+                Author(signer, _new_id, _now),
+                reactor.callLater,
+                next_kernel.info,
+                options["max_held"] << 20,
+                current=lambda: relay.conversation,
+                decider=self._make_restarter(next_kernel, relay),
+                commands=self._commands(report, history, next_kernel.init, relay),
+                changer=next_kernel,
+                desk=Desk(next_kernel, report, log, self._stacks, self._both),
+                history=history,
+                preload=next_kernel.preload,
+                init=next_kernel.init,
+            )
         )
         front.listen(self.relay.inbound.received)
         log.debugging_changed = self._debugging
@@ -155,7 +159,7 @@ class Parts:
         return IprCommands(
             self._log,
             lambda: relay.ledger.unfinished(),
-            relay.voice.whisper,
+            lambda request, draft: relay.voice.whisper(request, draft),
             lambda: report.rows(relay, self.restarter),
             self._stacks.look,
             partial(displayed, history, self.restarter),

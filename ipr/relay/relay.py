@@ -1,7 +1,8 @@
 """The relay: the parts between the clients and the inner kernel.
 
-Knows which parts there are, and, for each thing that the restarter does with a
-kernel, in which order they hear of it. Must not know messages.
+Knows, for each thing that the restarter does with a kernel, in which order the parts
+hear of it. Must not know messages, nor how the parts are wired
+(:mod:`ipr.relay.parts`).
 
 ====================  ===============  ============  ===============  ============
 the restarter says    conversation     gate          greetings        restarts
@@ -32,103 +33,35 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from ipr.jupyter import messages
-from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.signing import Signer
 from ipr.lifecycle.causes import Cause, failure
 from ipr.lifecycle.ports import Kernel
-from ipr.relay.beside import Beside
-from ipr.relay.business import Business
-from ipr.relay.cellhistory import CellHistory
-from ipr.relay.cells import Begun
-from ipr.relay.codefile import NO_FILE, CodeFile
 from ipr.relay.conversation import Conversation
-from ipr.relay.gate import Gate, Holding, Open, Refusing
-from ipr.relay.greetings import Greetings, Info
+from ipr.relay.gate import Holding, Open, Refusing
 from ipr.relay.hearing import Hearing
-from ipr.relay.inbound import Inbound
-from ipr.relay.initcode import InitCode
-from ipr.relay.initial import Initial
-from ipr.relay.interrupts import Interrupts
 from ipr.relay.ledger import Ledger
-from ipr.relay.listening import Listening
-from ipr.relay.notices import Notices
-from ipr.relay.owner import Owner
-from ipr.relay.ports import Changer, Commands, Decider, Desk, FrontSide
-from ipr.relay.quiet import Quiet
-from ipr.relay.remote import Remote
-from ipr.relay.restarts import Restarts
+from ipr.relay.parts import Parts
 from ipr.relay.silently import Outcome
-from ipr.relay.timer import CallLater
-from ipr.relay.voice import Voice
 
 
 class Relay:
-    """The parts, wired.
+    """Tells the parts what the restarter does, and others how the parts are.
 
-    :param front: the clients' sockets.
-    :param signer: with the connection file's key.
-    :param author: writes what ipr says itself.
-    :param call_later: the clock.
-    :param synthetic_info: makes up a kernel_info_reply for when no kernel could
-        be asked yet; called with the reason, or ``""``.
-    :param max_held: bytes of requests that are kept.
-    :param decider: makes the restarter, which needs the relay.
-    :param commands: makes what carries out ``%ipr``, which looks at the relay.
-    :param history: takes down the cells of all kernels.
-    :param preload: what each kernel runs before anything else.
-    :param init: what it runs then, and clients see.
+    :param parts: makes them; some of them need the relay.
     """
 
-    def __init__(
-        self,
-        front: FrontSide,
-        signer: Signer,
-        author: Author,
-        call_later: CallLater,
-        synthetic_info: Callable[[str], Draft],
-        max_held: int,
-        *,
-        decider: Callable[[Relay], Decider],
-        commands: Callable[[Relay], Commands],
-        changer: Changer,
-        desk: Desk,
-        history: CellHistory,
-        preload: CodeFile = NO_FILE,
-        init: InitCode | None = None,
-    ) -> None:
-        decides = decider(self)
-        info = Info(synthetic_info)
-        self.voice = voice = Voice(front, author, info.current)
-        greetings = self.greetings = Greetings(voice, info, call_later)
-        gate = self.gate = Gate(voice, max_held, lambda *r: self.inbound.dispatch(*r))
-        begun, current = Begun(), lambda: self.conversation
-        self.restarts = Restarts(
-            voice, gate, decides, changer, call_later, current, begun, history
-        )
-        self._initial = Initial(
-            voice, gate, self.restarts.under_way, greetings, init or InitCode()
-        )
-        interrupts = Interrupts(gate, self.restarts, call_later, current)
-        business = Business(
-            voice,
-            gate,
-            self.restarts,
-            greetings,
-            decides,
-            commands(self),
-            interrupts,
-            Owner(voice, self.restarts, decides, changer, interrupts, call_later),
-            Notices(voice, current),
-            Remote(voice, self.restarts, interrupts, decides, desk),
-        )
-        self.inbound = Inbound(signer, author, gate, business, greetings, decides.now)
-        self.beside = Beside(gate, info, call_later)
-        self._listening = Listening(
-            voice, greetings, call_later, self.inbound, decides, preload, history
-        )
-        self._quiet = Quiet(gate, decides.now, self.restarts)
+    def __init__(self, parts: Callable[[Relay], Parts]) -> None:
         self._hearing: Hearing | None = None
+        made = parts(self)
+        self.voice = made.voice
+        self.greetings = made.greetings
+        self.gate = made.gate
+        self.restarts = made.restarts
+        self.inbound = made.inbound
+        self.beside = made.beside
+        self._initial = made.initial
+        self._listening = made.listening
+        self._quiet = made.quiet
 
     # --- what others ask ----------------------------------------------------
 

@@ -14,6 +14,7 @@ from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.codefile import NO_FILE
 from ipr.relay.initcode import InitCode
+from ipr.relay.parts import Parts
 from ipr.relay.relay import Relay
 from tests.case import Case
 from tests.fakes import (
@@ -93,19 +94,22 @@ class RelayCase(Case):
         self.history = CellHistory(1 << 20)
         self.decider = FakeDecider(self.done, self.clock)
         self.relay = Relay(
-            self.front,
-            self.signer,
-            self.author,
-            self.clock.callLater,
-            self.synthetic,
-            self.max_held,
-            decider=lambda relay: self.decider,
-            commands=lambda _relay: self.commands,
-            changer=self.changer,
-            desk=self.desk,
-            history=self.history,
-            preload=self.preload,
-            init=self.init,
+            lambda relay: Parts(
+                self.front,
+                self.signer,
+                self.author,
+                self.clock.callLater,
+                self.synthetic,
+                self.max_held,
+                current=lambda: relay.conversation,
+                decider=self.decider,
+                commands=self.commands,
+                changer=self.changer,
+                desk=self.desk,
+                history=self.history,
+                preload=self.preload,
+                init=self.init,
+            )
         )
         # Who sends cells here is a console, where nothing else is said.
         for client in (b"ann", b"bob"):
