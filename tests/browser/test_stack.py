@@ -10,6 +10,8 @@ from tests.browser.conftest import ARTIFACTS, Open
 
 pytestmark = pytest.mark.browser
 
+DARK = "body[data-jp-theme-light=false]"
+
 HANGS = """\
 import threading
 lock = threading.Lock()
@@ -35,7 +37,7 @@ def test_stack_stands_under_its_own_cell_while_another_hangs(
     notebook.picture(os.path.join(ARTIFACTS, "stack-light.png"))
     notebook.lab.menu("Settings", "Theme", "JupyterLab Dark")
     try:
-        notebook.page.wait_for_selector("body[data-jp-theme-light=false]")
+        notebook.page.wait_for_selector(DARK, state="attached")
         notebook.picture(os.path.join(ARTIFACTS, "stack-dark.png"))
     finally:
         notebook.lab.menu("Settings", "Theme", "JupyterLab Light")
