@@ -49,6 +49,7 @@ NIGHTLY = {
     "e2e/test_init.py",
     # What guards the main job in it is core.
     "e2e/test_last_line.py",
+    "e2e/test_limit.py",
     "e2e/test_owner.py",
     "e2e/test_preload.py",
     "e2e/test_provisioner.py",

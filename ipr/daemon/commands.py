@@ -15,11 +15,12 @@ from twisted.internet.defer import Deferred
 from ipr.boot.values import level
 from ipr.daemon import initcells, inside, stacktext, standing
 from ipr.daemon.inside import ExecFailed, Inside
+from ipr.daemon.limiting import CellTime
 from ipr.daemon.log import Log
 from ipr.daemon.shownlog import ShownLog
 from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row, as_html, as_text
-from ipr.jupyter import initwords, magics, messages
+from ipr.jupyter import durations, initwords, magics, messages
 from ipr.jupyter.howmany import HowMany, how_many
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.messages import Draft, Failure
@@ -37,6 +38,7 @@ class IprCommands:
     :param whisper: publishes a log record under one of them.
     :param status: returns the rows of ``%ipr status``, some of which are asked for.
     :param look: finds out what the kernel does just now.
+    :param cell_time: limits it.
     :param history: returns the table of cells that ran, by MIME type.
     :param reserve: has the standby.
     :param init: what each new kernel runs.
@@ -50,6 +52,7 @@ class IprCommands:
         whisper: Callable[[Request, Draft], None],
         status: Callable[[], list[Row]],
         look: Callable[[], Deferred[Stack]],
+        cell_time: CellTime,
         history: Callable[[HowMany], Mapping[str, str]],
         reserve: Reserve,
         init: InitCode,
@@ -58,6 +61,7 @@ class IprCommands:
         self._shown_log = ShownLog(log, unfinished, whisper)
         self._status = status
         self._look = look
+        self._cell_time = cell_time
         self._history = history
         self._reserve = reserve
         self.init = init
@@ -72,6 +76,8 @@ class IprCommands:
         elif magic.verb == "stack":
             # One that fails does so since the daemon ends, and the cell with it.
             self._look().addCallbacks(partial(_show_stack, cell), lambda _failure: None)
+        elif magic.verb == "limit":
+            self._limit(cell, magic.argument)
         elif magic.verb == "history":
             data = self._history(how_many(magic.argument.split()))
             _show(cell, data)
@@ -87,6 +93,13 @@ class IprCommands:
     def _show_status(self, cell: Cell) -> None:
         rows = self._status()
         _show(cell, {"text/plain": as_text(rows), "text/html": as_html(rows)})
+
+    def _limit(self, cell: Cell, argument: str) -> None:
+        if argument == "off":
+            self._cell_time.stop()
+        elif argument:
+            self._cell_time.set(durations.seconds(argument))
+        _end(cell, f"time limit of a cell: {self._cell_time.described()}")
 
     def _standby(self, cell: Cell, magic: magics.Ipr) -> None:
         if magic.argument == "on":

@@ -23,6 +23,7 @@ from ipr.daemon.cellhistory import displayed
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.desk import Desk
 from ipr.daemon.inside import Inside
+from ipr.daemon.limiting import CellTime
 from ipr.daemon.limits import limits
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
@@ -80,10 +81,11 @@ class Parts:
         outer = planned.outer
         self._factory = factory = Factory(reactor)
         signer = Signer(outer.key.encode(), outer.signature_scheme)
-        self._front = front = _front(factory, outer, self._front_lost)
+        front = _front(factory, outer, self._front_lost)
         next_kernel = self._next_kernel()
-        report = Report(reactor, next_kernel, log, outer.path, rows)
-        self._stacks = Stacks(reactor, os.environ, self._both)
+        cell_time = CellTime(reactor, self._both)
+        report = self._report(next_kernel, lambda: [*cell_time.rows(), *rows()])
+        stacks = Stacks(reactor, os.environ, self._both)
         history = CellHistory(options["replay_limit"] << 20)
         self.relay = Relay(
             lambda relay: relays.Parts(
@@ -95,28 +97,36 @@ class Parts:
                 options["max_held"] << 20,
                 current=lambda: relay.conversation,
                 decider=self._make_restarter(next_kernel, relay),
-                commands=self._commands(report, history, next_kernel.init, relay),
+                commands=self._commands(
+                    report, stacks, cell_time, history, next_kernel.init, relay
+                ),
                 changer=next_kernel,
-                desk=Desk(next_kernel, report, log, self._stacks, self._both),
+                desk=Desk(next_kernel, report, log, stacks, self._both),
                 history=history,
                 preload=next_kernel.preload,
                 init=next_kernel.init,
             )
         )
+        self._at_end = (stacks.stop, cell_time.stop, partial(self._hang_up, front))
         front.listen(self.relay.inbound.received)
         log.debugging_changed = self._debugging
         self._debugging(log.debugging)
 
     def close(self) -> None:
-        """Close the sockets.
+        """Stop what has a timer, and close the sockets."""
+        for stop in self._at_end:
+            stop()
 
-        Each client still gets an answer: by the time that the front is read to the end,
-        the relay refuses.
-        """
-        self._stacks.stop()
-        self._front.read_rest()
-        self._front.close(LINGER)
+    def _hang_up(self, front: Front) -> None:
+        # Each client still gets an answer: by the time that the front is read to the
+        # end, the relay refuses.
+        front.read_rest()
+        front.close(LINGER)
         self._factory.shutdown()
+
+    def _report(self, next_kernel: NextKernel, rows: Callable[[], list[Row]]) -> Report:
+        path = self._planned.outer.path
+        return Report(self._reactor, next_kernel, self._log, path, rows)
 
     def _next_kernel(self) -> NextKernel:
         starter = Starter(
@@ -151,7 +161,13 @@ class Parts:
         return self.restarter
 
     def _commands(
-        self, report: Report, history: CellHistory, init: InitCode, relay: Relay
+        self,
+        report: Report,
+        stacks: Stacks,
+        cell_time: CellTime,
+        history: CellHistory,
+        init: InitCode,
+        relay: Relay,
     ) -> IprCommands:
         def look_inside(cell: Cell) -> Inside:
             return Inside(cell, self._log, relay, self.restarter, self._daemon)
@@ -161,7 +177,8 @@ class Parts:
             lambda: relay.ledger.unfinished(),
             lambda request, draft: relay.voice.whisper(request, draft),
             lambda: report.rows(relay, self.restarter),
-            self._stacks.look,
+            stacks.look,
+            cell_time,
             partial(displayed, history, self.restarter),
             self.restarter.reserve,
             init,

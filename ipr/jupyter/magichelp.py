@@ -63,6 +63,10 @@ IPR_HELP = """\
                         kernels before, too
     %ipr replay         run the cells that succeeded in the kernel before again, in this
                         one: after a crash, for instance; N: the last N of them
+    %ipr limit 10m      interrupt each cell that runs for longer from now on, and
+                        restart the kernel if it has not ended 10 s later; 90s, 1h30m;
+                        time in input() does not count
+    %ipr limit off      do not; without a time it says what the limit is
     %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
                         DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
     %ipr debug off      stop showing the log here, restore its level
@@ -109,12 +113,14 @@ _WORDS = {
         "debug",
         "standby",
         "init",
+        "limit",
         "exec",
         "help",
     ),
     "%ipr init": ("list", "clear"),
     "%ipr history": ("--all",),
     "%ipr replay": ("all",),
+    "%ipr limit": ("off",),
     "%ipr standby": ("on", "off"),
     "%ipr debug": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "off"),
 }

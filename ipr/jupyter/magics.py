@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.jupyter import initwords, placement
+from ipr.jupyter import durations, initwords, placement
 from ipr.jupyter.howmany import HowMany, how_many
 from ipr.jupyter.optionwords import options, pair, replay
 from ipr.jupyter.placement import COMMENTS, lines
@@ -28,7 +28,7 @@ RESTART_USAGE = (
 IPR_USAGE = (
     "usage: %ipr status | stack | history [N] [--all] | replay [N] | help |"
     " debug LEVEL | debug off | standby on | standby off | init | init list |"
-    " init clear [N] | exec CODE"
+    " init clear [N] | limit [TIME | off] | exec CODE"
 )
 
 
@@ -182,6 +182,9 @@ def _ipr(argument: str, rest: str) -> Magic:
         if argument:
             return Mistake(f"%ipr {verb} takes no arguments. {IPR_USAGE}")
         return Ipr(verb)
+    if verb == "limit":
+        wrong = durations.problem(argument)
+        return Mistake(f"%ipr limit: {wrong}") if wrong else Ipr(verb, argument)
     if verb in ("history", "replay"):
         try:
             how_many(argument.split())

@@ -57,6 +57,22 @@ class FakeRestarter:
         self.restarts.append(pace)
 
 
+class FakeCellTime:
+    """Limits it in words only."""
+
+    def __init__(self) -> None:
+        self.limit = 0
+
+    def set(self, limit: int) -> None:
+        self.limit = limit
+
+    def stop(self) -> None:
+        self.limit = 0
+
+    def described(self) -> str:
+        return f"{self.limit} s"
+
+
 class CommandsCase(Case):
     def setUp(self) -> None:
         self.log = Log(lambda _text: None)
@@ -66,6 +82,7 @@ class CommandsCase(Case):
         messenger = FakeMessenger([])
         self.supply = FakeSupply([])
         self.looking: Deferred[Stack] = Deferred()
+        self.cell_time: Any = FakeCellTime()
         self.reserve = Reserve(clock, self.supply, messenger, messenger.quiet)
         self.addCleanup(self.reserve.close)
         self.init = InitCode()
@@ -81,6 +98,7 @@ class CommandsCase(Case):
             self.notebook.whisper,
             lambda: [Row("state", "running")],
             lambda: self.looking,
+            self.cell_time,
             lambda how_many: {"text/plain": f"last {how_many.last}"},
             self.reserve,
             self.init,
@@ -155,6 +173,14 @@ class StackTests(CommandsCase):
         self.run_magic(Ipr("stack"))
         self.looking.cancel()
         self.assertEqual((self.said, self.replies()), ([], []))
+
+
+class LimitTests(CommandsCase):
+    def test_limit_is_set_told_and_taken_away(self) -> None:
+        for argument, said in (("", 0), ("1h30m", 5400), ("", 5400), ("off", 0)):
+            self.run_magic(Ipr("limit", argument))
+            self.assertEqual(self.texts(), [f"time limit of a cell: {said} s\n"])
+            self.assertEqual(self.replies(), ["ok "])
 
 
 class DebugTests(CommandsCase):

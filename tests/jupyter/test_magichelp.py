@@ -33,6 +33,7 @@ class CompleteTests(Case):
                     "debug",
                     "standby",
                     "init",
+                    "limit",
                     "exec",
                     "help",
                 ),
