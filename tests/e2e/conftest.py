@@ -28,8 +28,14 @@ def in_place() -> Iterator[None]:
 
 
 @pytest.fixture
+def kernel(place: harness.Place) -> harness.Kernel:
+    """A wrapped ipykernel, unless the file has one of its own."""
+    return place.start("wrapped")
+
+
+@pytest.fixture
 def client(kernel: harness.Kernel) -> Iterator[harness.Client]:
-    """A client of the file's ``kernel``; all that it asked is answered, once."""
+    """A client of the ``kernel``; all that it asked is answered, once."""
     client = kernel.client()
     yield client
     if kernel.process.poll() is None:

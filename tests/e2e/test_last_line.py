@@ -2,26 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from ipr.jupyter.placement import MISPLACED
-from tests.e2e.harness import Client, Kernel, Place
-
-
-@pytest.fixture
-def kernel(place: Place) -> Kernel:
-    return place.start("wrapped")
-
-
-@pytest.fixture
-def client(kernel: Kernel) -> Iterator[Client]:
-    client = kernel.client()
-    yield client
-    # Whatever the test did: nothing unanswered, nothing answered twice.
-    client.fence()
-    client.assert_once()
+from tests.e2e.harness import Client
 
 
 @pytest.mark.core

@@ -92,11 +92,6 @@ class Button:
 
 
 @pytest.fixture
-def kernel(place: Place) -> Kernel:
-    return place.start("wrapped")
-
-
-@pytest.fixture
 def client(kernel: Kernel) -> Iterator[Client]:
     client = kernel.client()
     yield client

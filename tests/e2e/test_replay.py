@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.harness import Client, Kernel
 
 #: Twelve cells, as a notebook has them; each but the first needs the one before.
 CELLS = [
@@ -16,11 +16,6 @@ CELLS = [
 ]
 LAST = "print(x)"
 CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
-
-
-@pytest.fixture
-def kernel(place: Place) -> Kernel:
-    return place.start("wrapped")
 
 
 @pytest.fixture

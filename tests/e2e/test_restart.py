@@ -39,11 +39,6 @@ OK = {"status": "ok", "user_expressions": {}, "payload": []}
 
 
 @pytest.fixture
-def kernel(place: Place) -> Kernel:
-    return place.start("wrapped")
-
-
-@pytest.fixture
 def client(kernel: Kernel) -> Iterator[Client]:
     client = kernel.client()
     yield client

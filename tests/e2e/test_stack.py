@@ -25,11 +25,6 @@ LOCK = (
 MATCH = "import re\nopen('reached', 'w').close()\nre.match(r'(a+)+$', 'a' * 33 + 'b')"
 
 
-@pytest.fixture
-def kernel(place: Place) -> Kernel:
-    return place.start("wrapped")
-
-
 def running(client: Client, code: str) -> str:
     """Start a cell, and wait until it runs."""
     cell = client.execute(code)
