@@ -11,3 +11,9 @@ from tests.e2e import harness
 def place() -> Iterator[harness.Place]:
     with harness.place() as made:
         yield made
+
+
+@pytest.fixture
+def plain_place() -> Iterator[harness.Place]:
+    with harness.place() as made:
+        yield made

@@ -7,6 +7,7 @@ import signal
 import time
 import unittest
 from typing import Any
+from unittest import mock
 
 import pytest
 from jupyter_client._version import version_info
@@ -108,6 +109,11 @@ class RestartTests(ButtonCase):
             shutil.rmtree(os.path.join(self.place, "kernels"))
 
     def test_restart_just_after_the_start_waits_for_the_daemon(self) -> None:
+        # On a busy machine Python alone takes two seconds to start.
+        patient = mock.patch.object(inplace, "ANSWER_TIME", 20.0)
+        patient.start()
+        self.addCleanup(patient.stop)
+
         async def work() -> None:
             manager, pid = await self.started("late")
             await manager.restart_kernel(now=True)
