@@ -158,7 +158,7 @@ LAUNCHERS = (
              (((("-I",), ("-Ip",), ("-Is",), ("-IS",), ("-ISp",), ("-ISs",), ("-K",)),
                "bsub without -I or -K does not wait for the kernel"),)),
     Launcher(("flux", "run"), _FLUX, _FLUX_ALONE, long=True),
-    # The wrapper of docs/schedulers.rst.
+    # The wrapper of docs/howto/htcondor.rst.
     Launcher(("condor-run.sh",), {}, frozenset()),
 )
 # fmt: on
@@ -168,7 +168,7 @@ _SCRIPT = "starts a script, which has to start ipr itself (see docs/schedulers.r
 UNFIT = {
     "condor_submit": f"condor_submit {_SCRIPT}",
     "condor_run": "condor_run takes a whole shell command as one word; see"
-    " docs/schedulers.rst for a wrapper that takes a kernel's",
+    " docs/howto/htcondor.rst for a wrapper that takes a kernel's",
     "oarsub": "oarsub takes a whole shell command as one word, and does not wait for"
     " it without -I",
     "qlogin": "qlogin starts a login shell, and no command; use qrsh",
