@@ -219,7 +219,11 @@ class RestartTests(ButtonCase):
             before = descriptors()
             for at in range(30):
                 await manager.restart_kernel(now=bool(at % 2))
-            self.assertEqual(descriptors(), before)
+            # ZeroMQ closes in a thread of its own what has been closed here.
+            end = time.monotonic() + 10
+            while descriptors() > before and time.monotonic() < end:
+                await asyncio.sleep(0.01)
+            self.assertTrue(descriptors() <= before, (descriptors(), before))
             self.assertEqual(manager.provisioner.pid, pid)
 
         self.run_async(work())
