@@ -64,6 +64,8 @@ NIGHTLY = {
     "kernels/test_init.py",
     "kernels/test_replay.py",
     "kernels/test_standby.py",
+    # Its packages are installed by .ci/install-gridengine.
+    "places/test_gridengine.py",
     "places/test_new.py",
     "places/test_slurm_clock.py",
     "places/test_ssh_tunnels.py",

@@ -12,6 +12,7 @@ Attributes".
 
 from __future__ import annotations
 
+import datetime
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -22,6 +23,10 @@ import attrs
 NO_LIMIT = 300 * 86400.0
 #: Characters of an answer that are looked at.
 LONGEST = 1 << 16
+
+_DATE = r"(\d\d/\d\d/\d{4} \d\d:\d\d:\d\d)"
+#: What the job may use, and when it began: those are two commands.
+_GRID_ENGINE_ASKS = 'date "+now %m/%d/%Y %H:%M:%S" && qstat -j "$1" && qstat -s r'
 
 _SPAN = re.compile(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)")
 
@@ -77,9 +82,34 @@ def _grid_engine(answer: str) -> float | None:
     hard = re.search(r"^hard resource_list:.*\bh_rt=(\d+)", answer, re.MULTILINE)
     if hard is None:
         return math.inf if "job_number:" in answer else None
-    used = re.search(r"^usage .*\bwallclock=([\d:-]+)", answer, re.MULTILINE)
-    spent = seconds(used[1]) if used else None
+    spent = _spent(answer)
     return None if spent is None else int(hard[1]) - spent
+
+
+def _spent(answer: str) -> float | None:
+    """Return for how long a job of Grid Engine has run.
+
+    Some say it. 8.1.9 says only when it began, in its list of jobs, in the local time
+    that stands first in the answer.
+    """
+    used = re.search(r"^usage .*\bwallclock=([\d:-]+)", answer, re.MULTILINE)
+    if used:
+        return seconds(used[1])
+    now = re.match(f"now {_DATE}", answer)
+    number = re.search(r"^job_number: +(\d+)", answer, re.MULTILINE)
+    if now is None or number is None:
+        return None
+    line = rf"^ *{number[1]} [^\n]* {_DATE} "
+    began = re.search(line, answer, re.MULTILINE)
+    # One that has just begun is not in the list yet.
+    return _moment(now[1]) - _moment(began[1]) if began else 0.0
+
+
+def _moment(date: str) -> float:
+    """Return seconds, from any one moment on."""
+    month, day, year, hours, minutes, rest = map(int, re.split("[/ :]", date))
+    days = datetime.date(year, month, day).toordinal()
+    return ((days * 24 + hours) * 60 + minutes) * 60.0 + rest
 
 
 def _pbs(answer: str) -> float | None:
@@ -99,6 +129,15 @@ def _lsf(answer: str) -> float | None:
     return (int(found[1]) * 60 + int(found[2])) * 60.0 if found else None
 
 
+def _flux(answer: str) -> float | None:
+    try:
+        left = float(answer)
+    except ValueError:
+        return None
+    # Without a limit it says 0, as for one that has ended.
+    return left or math.inf
+
+
 def _nothing(_answer: str) -> None:
     return None
 
@@ -111,8 +150,10 @@ SCHEDULERS = (
     Scheduler("LSF", ("LSB_JOBID",),
               ("bjobs", "-noheader", "-o", "time_left", "{job}"), _lsf, 10.0),
     Scheduler("PBS", ("PBS_JOBID",), ("qstat", "-f", "{job}"), _pbs, 10.0),
-    Scheduler("Grid Engine", ("JOB_ID", "SGE_ROOT"), ("qstat", "-j", "{job}"),
-              _grid_engine, 60.0),
+    Scheduler("Grid Engine", ("JOB_ID", "SGE_ROOT"),
+              ("sh", "-c", _GRID_ENGINE_ASKS, "sh", "{job}"), _grid_engine, 60.0),
+    Scheduler("Flux", ("FLUX_JOB_ID",),
+              ("flux", "jobs", "-n", "-o", "{t_remaining}", "{job}"), _flux, 5.0),
 )
 # fmt: on
 

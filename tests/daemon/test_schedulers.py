@@ -27,6 +27,17 @@ ANSWERS = {
             f"{GRID_ENGINE}usage    1:  wallclock=00:01:40, cpu=00:00:01\n",
             200.0,
         ),
+        (
+            (
+                f"now 11/30/2026 00:00:30\n{GRID_ENGINE}usage 1: cpu=00:00:01\n"
+                "job-ID  prior   name  user  state submit/start at     queue  slots\n"
+                "     15 0.5 jupyter me r 11/29/2026 10:00:00 all.q@node 1\n"
+                "      5 0.5 jupyter me r 11/29/2026 23:59:00 all.q@node 1\n"
+            ),
+            210.0,
+        ),
+        # It is not in the list yet.
+        (f"now 11/30/2026 00:00:30\n{GRID_ENGINE}usage 1: cpu=00:00:01\n", 300.0),
         (GRID_ENGINE, None),
         ("job_number: 5\n", math.inf),
         ("Following jobs do not exist", None),
@@ -42,6 +53,7 @@ ANSWERS = {
     ),
     "LSF": (("1:30 L\n", 5400.0), ("-\n", math.inf), ("", None)),
     "HTCondor": (("", None),),
+    "Flux": (("1799.5\n", 1799.5), ("0.0\n", math.inf), ("", None)),
 }
 
 
@@ -72,6 +84,7 @@ class JobTests(Case):
             ({"JOB_ID": "7", "SGE_ROOT": "/sge"}, "Grid Engine"),
             ({"PBS_JOBID": "7.host"}, "PBS"),
             ({"LSB_JOBID": "7"}, "LSF"),
+            ({"FLUX_JOB_ID": "ƒ7"}, "Flux"),
             ({"_CONDOR_JOB_AD": "/ad"}, "HTCondor"),
         ):
             job = schedulers.job_of(environ)

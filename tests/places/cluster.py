@@ -32,15 +32,25 @@ _PROGRAMS = {
         "srun": "slurm-client",
         "munged": "munge",
     },
+    "gridengine": {
+        "sge_qmaster": "gridengine-master",
+        "sge_execd": "gridengine-exec",
+        "qrsh": "gridengine-client",
+    },
     "netns": {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"},
     "sshd": {"sshd": "openssh-server", "ssh": "openssh-client"},
 }
 
 
+#: The shell is the first that has none of root's power: setpriv itself runs a program.
+USER = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
+USER += ["sh", "-c", 'exec "$@"', "sh"]
+
+
 def missing(marker: str) -> str | None:
     """Say what keeps the tests with a marker from running here, None if nothing does.
 
-    :param marker: slurm, netns or sshd.
+    :param marker: slurm, gridengine, netns or sshd.
     """
     if os.geteuid() != 0:
         return "needs root"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pathlib
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -13,7 +15,7 @@ from tests.places.cluster import Node, Slurm
 _HERE = pathlib.Path(__file__).parent
 
 #: The first that applies says what is missing.
-_MARKERS = ("slurm", "sshd", "netns")
+_MARKERS = ("slurm", "gridengine", "sshd", "netns")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -74,6 +76,21 @@ def node() -> Iterator[Node]:
 def _remote_cluster(node: Node) -> Iterator[Slurm]:
     with cluster.slurm(node) as made:
         yield made
+
+
+@pytest.fixture
+def python() -> str:
+    """An interpreter of this version that an ordinary user may run.
+
+    Ours may be in root's home.
+    """
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for path in (sys.executable, f"/usr/bin/python{version}"):
+        tried = subprocess.run([*cluster.USER, path, "-c", ""], check=False, timeout=30)
+        if tried.returncode == 0:
+            return path
+    cluster.unavailable(f"needs a Python {version} that an ordinary user may run")
+    raise AssertionError
 
 
 @pytest.fixture

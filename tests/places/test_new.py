@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 import sysconfig
 import tempfile
 from collections.abc import Iterator
@@ -14,13 +13,9 @@ from pathlib import Path
 import pytest
 
 import ipr
-from tests.places.cluster import Slurm, unavailable
+from tests.places.cluster import USER, Slurm
 
 pytestmark = pytest.mark.slurm
-
-#: The shell is the first that has none of root's power: setpriv itself runs a program.
-USER = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
-USER += ["sh", "-c", 'exec "$@"', "sh"]
 
 
 @pytest.fixture
@@ -29,21 +24,6 @@ def home() -> Iterator[Path]:
     shutil.chown(folder, "nobody")
     yield folder
     shutil.rmtree(folder)
-
-
-@pytest.fixture
-def python() -> str:
-    """An interpreter of this version that an ordinary user may run.
-
-    Ours may be in root's home.
-    """
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    for path in (sys.executable, f"/usr/bin/python{version}"):
-        tried = subprocess.run([*USER, path, "-c", ""], check=False, timeout=30)
-        if tried.returncode == 0:
-            return path
-    unavailable(f"needs a Python {version} that an ordinary user may run")
-    raise AssertionError
 
 
 def test_new_kernelspec_of_an_ordinary_user_restarts_in_its_job(
