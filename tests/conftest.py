@@ -41,6 +41,7 @@ NIGHTLY = {
     "browser/test_notices.py",
     "browser/test_stack.py",
     "browser/test_init.py",
+    "browser/test_replay.py",
     "e2e/test_before_end.py",
     "e2e/test_button.py",
     # What guards the main job in it is core.

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ipr.jupyter import magics
+from ipr.jupyter.howmany import HowMany
 from ipr.jupyter.magics import Changes, Help, Ipr, Mistake, Restart, parse
 from tests.case import Case
 
@@ -124,6 +125,32 @@ class RestartTests(Case):
         found = parse("%restart\t--env\t'U=a\tb'")
         assert isinstance(found, Restart), found
         self.assertEqual(found.changes.env, (("U", "a\tb"),))
+
+    def test_replay_takes_a_number_or_all_or_nothing(self) -> None:
+        for line, meant, now in (
+            ("--replay", HowMany(), False),
+            ("--replay now", HowMany(), True),
+            ("now --replay 3", HowMany(3), True),
+            ("--replay=all --reset", HowMany(everywhere=True), False),
+        ):
+            found = parse(f"%restart {line}")
+            assert isinstance(found, Restart), found
+            self.assertEqual((found.changes.replay, found.now), (meant, now), line)
+            self.assertFalse(found.plain)
+
+    def test_wrong_replay_is_told_in_a_sentence(self) -> None:
+        cells = "write how many cells, from 1 on, or all, not"
+        for line, why in (
+            ("--replay 0", f"--replay: {cells} '0'"),
+            ("--replay -2", f"--replay: {cells} '-2'"),
+            ("--replay x", f"--replay: {cells} 'x'"),
+            ("--replay=", f"--replay: {cells} ''"),
+            ("--replay 1 2", "unknown argument '2'"),
+            ("--replay 1 --replay 2", "--replay needs one value"),
+        ):
+            found = parse(f"%restart {line}")
+            usage = magics.RESTART_USAGE
+            self.assertEqual(found, Mistake(f"%restart: {why}. {usage}"))
 
     def test_help_and_more(self) -> None:
         """What follows is not to be dropped in silence."""

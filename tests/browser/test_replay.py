@@ -1,0 +1,43 @@
+"""What a person sees of cells that run again, in JupyterLab."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tests.browser.conftest import Open
+
+pytestmark = pytest.mark.browser
+
+#: Twelve cells of a notebook; the fifth prints, the eighth takes a moment.
+CELLS = [
+    "import os, signal, time; x = 1",
+    *(f"x += {number}" for number in range(3)),
+    "print('rows:', x); x",
+    *(f"x += {number}" for number in range(2)),
+    "time.sleep(2)",
+    *(f"x += {number}" for number in range(4)),
+]
+CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
+
+
+def test_twelve_cells_run_again_after_a_crash(open_notebook: Open) -> None:
+    """One line with a bar, and then what they have printed, folded away."""
+    notebook = open_notebook([*CELLS, CRASH, "%ipr replay", "print('again', x)"])
+    for number in range(12):
+        notebook.run(number)
+    notebook.start(12)
+    notebook.wait_for_text(12, "'%ipr replay' runs the 12 cells before it again.")
+    notebook.start(13)
+    notebook.wait_for_text(13, "replaying cell 8 of 12 · 0:0")
+    assert notebook.locate(13).locator("progress").count() == 1
+    line, *below = notebook.wait_for_text(13, "replayed 12 cells in 0:0").outputs
+    assert re.match(r"replayed 12 cells in 0:0\d\s*their output", line)
+    assert below == []
+    details = notebook.locate(13).locator("details")
+    assert details.locator("pre").first.is_hidden()
+    details.locator("summary").click()
+    assert details.locator("pre").first.inner_text() == "rows: 4\n4"
+    assert notebook.run(14).text == "again 11"
+    notebook.wait_until_still()
