@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from ipr.jupyter.placement import MISPLACED
-from tests.e2e.harness import Client
+from tests.e2e.harness import Client, Kernel, Place, until
 
 
 @pytest.mark.core
@@ -93,3 +95,27 @@ def test_cell_that_shows_or_stores_nothing(client: Client, *, silent: bool) -> N
     assert client.replies(cell)[0].content["status"] == "ok"
     assert client.value("'v' in dir()") == "False"
     assert bool(client.shown(cell)) is not silent
+
+
+def test_restart_happens_although_its_client_has_gone(
+    place: Place, kernel: Kernel, client: Client
+) -> None:
+    """A laptop that is closed meanwhile: what was asked for comes."""
+    before = client.inner_pid()
+    leaving = kernel.client()
+    cell = leaving.execute(
+        "import os, time\n"
+        "print('on', flush=True)\n"
+        "while not os.path.exists('told'): time.sleep(0.05)\n"
+        "%restart"
+    )
+    leaving.wait_for(cell, "text:on")
+    leaving.close()
+    kernel.clients.remove(leaving)
+    with open(os.path.join(place.work, "told"), "w"):
+        pass
+    until(lambda: client.inner_pid() != before, "the new kernel")
+    # Others have seen one busy and one idle of that cell.
+    assert client.types(cell).count("idle") == 1
+    assert client.types(cell).count("busy") == 1
+    assert client.value("'time' in dir()") == "False"
