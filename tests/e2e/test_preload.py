@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -120,13 +119,12 @@ def test_file_that_is_gone_keeps_no_kernel(client: Client, file: Path) -> None:
 
 def test_interrupt_ends_it_and_the_cell_runs(client: Client, file: Path) -> None:
     client.run("1")
-    file.write_text("import time\nprint('on', flush=True)\ntime.sleep(1000)\n")
+    begun = file.with_name("begun")
+    file.write_text(f"open({str(begun)!r}, 'w')\nimport time\ntime.sleep(1000)\n")
     cell = client.execute("%restart\nprint('runs')")
-    harness.until(
-        lambda: "it runs" in status(client, "preload"), "the preload", every=0.3
-    )
-    # Not before the kernel is in the middle of it.
-    time.sleep(2)
+    # A kernel that still starts takes no interrupt.
+    harness.until(begun.exists, "the preload")
+    assert "it runs" in status(client, "preload")
     client.finish(harness.interrupt_by_message(client))
     client.finish(cell)
     assert status(client, "preload").startswith(f"{file}: KeyboardInterrupt")
