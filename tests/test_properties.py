@@ -39,6 +39,7 @@ from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.gate import HELD_BESIDES
+from ipr.relay.initcode import InitCell, InitCode
 from ipr.relay.ledger import Ledger
 from ipr.relay.parts import Parts
 from ipr.relay.relay import Relay
@@ -255,11 +256,13 @@ class Kernel(FakeKernel):
     """An inner kernel that remembers what it got.
 
     :ivar got: channel, msg_id and type of each client's request.
+    :ivar own: the ids of what ipr has it run of itself.
     """
 
     def __init__(self, done: Done, generation: int) -> None:
         super().__init__(done, generation)
         self.got: list[tuple[str, str, str]] = []
+        self.own: list[str] = []
         self.signatures: set[bytes] = set()
         self.exited = False
 
@@ -272,6 +275,8 @@ class Kernel(FakeKernel):
         got = split(body).header
         if not got["msg_id"].startswith("ipr-"):
             self.got.append((channel, got["msg_id"], got["msg_type"]))
+        elif got["msg_type"] == "execute_request":
+            self.own.append(got["msg_id"])
 
 
 class Start(FakeStart):
@@ -391,6 +396,10 @@ class WholeShell(RuleBasedStateMachine):
         self.start = Start(self.done)
         self.left = 0
         self.numbers = count()
+        self.init = InitCode()
+        self.mark(self.marked)
+        commands = FakeCommands(self.done)
+        commands.init = self.init
         self.relay = Relay(
             lambda relay: Parts(
                 Front(self.told),
@@ -401,16 +410,26 @@ class WholeShell(RuleBasedStateMachine):
                 4000 + 4 * HELD_BESIDES,
                 current=lambda: relay.conversation,
                 decider=self.make_restarter(relay, limits),
-                commands=FakeCommands(self.done),
+                commands=commands,
                 changer=self.changer,
                 desk=FakeDesk(),
                 history=CellHistory(1 << 20),
+                init=self.init,
             )
         )
         self.start.mode = mode
         self.restarter.begin()
         if runs:
             self.come_up()
+
+    #: Cells that each kernel runs from the beginning.
+    marked = 0
+
+    def mark(self, cells: int) -> None:
+        """Have each kernel run so many cells from now on."""
+        self.init.clear()
+        for number in range(cells):
+            self.init.keep(InitCell(f"{number}", "x = 1"))
 
     def make_restarter(self, relay: Relay, limits: Limits) -> Restarter:
         self.restarter = Restarter(
@@ -662,7 +681,12 @@ class WholeShell(RuleBasedStateMachine):
             for kernel in self.start.kernels
             for _, msg_id, _ in kernel.got
         )
-        assert not sent or max(sent.values()) == 1, sent
+        # What runs first in a kernel goes by the request of the cell that restarted.
+        many = 1 + len(self.init.cells)
+        for (msg_id, _), times in sent.items():
+            told = self.told.get(msg_id)
+            restarts = told is not None and told.code.startswith("%restart")
+            assert times <= (many if restarts else 1), sent
 
     @invariant()
     def one_kernel_at_a_time(self) -> None:
@@ -675,7 +699,8 @@ class WholeShell(RuleBasedStateMachine):
         if isinstance(state, states.Dead):
             assert self.relay.restarts.waiting or not self.relay.gate.held
         if isinstance(state, states.Running):
-            assert self.relay.restarts.waiting or not self.relay.gate.held
+            first = self.relay._initial.running
+            assert self.relay.restarts.waiting or first or not self.relay.gate.held
             waiting = self.relay.restarts._waiting.turns.head
             if waiting and waiting.settled and not waiting.checking:
                 assert self.relay.ledger.executing, "a %restart that waits for nobody"
@@ -887,6 +912,57 @@ class OwnedShell(LiveShell):
         self.client(kind, b"ann", "control", "", session="manager", **more)
 
 
+class InitShell(OwnedShell):
+    """The same where each kernel runs something before any cell."""
+
+    marked = 1
+
+    @rule(cells=st.integers(min_value=0, max_value=2))
+    def cells_are_marked(self, cells: int) -> None:
+        self.mark(cells)
+
+    @rule(status=st.sampled_from(["ok", "error", "dies", "goes on"]))
+    def new_kernel_runs_it(self, status: str) -> None:
+        """The usual way, so that what comes after it is reached."""
+        if not isinstance(self.restarter.state, states.Running):
+            return
+        self.restarter.restart(Pace.URGENT)
+        self.restart_takes_its_way(up=True)
+        if self.kernel is None or self.kernel.exited:
+            return
+        if status == "dies":
+            self.kernel_exits(int(signal.SIGSEGV))
+        elif status != "goes on" and self.pieces:
+            self.what_runs_first_ends(status)
+
+    @precondition(lambda self: bool(self.kernel and self.pieces))
+    @rule(status=st.sampled_from(["ok", "ok", "error", "aborted"]))
+    def what_runs_first_ends(self, status: str) -> None:
+        """That of nobody's request; the others are those of clients."""
+        kernel, msg_id = self.kernel, self.pieces.pop(0)
+        assert kernel is not None
+        self.say(kernel, "iopub", "status", msg_id, execution_state="busy")
+        self.say(kernel, "shell", "execute_reply", msg_id, status=status)
+        self.say(kernel, "iopub", "status", msg_id, execution_state="idle")
+
+    @invariant()
+    def cells_wait_for_something_that_runs(self) -> None:
+        if isinstance(self.restarter.state, states.Running):
+            first = self.relay._initial.running
+            assert not first or self.relay.ledger.executing
+
+    @property
+    def pieces(self) -> list[str]:
+        """What the kernel was given to run that no client sent, by its ids."""
+        return self.kernel.own if self.kernel is not None else []
+
+    def settle_all(self) -> None:
+        """What runs first goes well, too."""
+        super().settle_all()
+        while self.pieces:
+            self.what_runs_first_ends("ok")
+
+
 #: No request unanswered or answered twice; no effect without a kernel.
 PureRoomsTests = PureRooms.TestCase
 PureRoomsTests.settings = SETTINGS
@@ -899,6 +975,9 @@ LiveShellTests.settings = SETTINGS
 #: The same with a restart from the front end.
 OwnedShellTests = OwnedShell.TestCase
 OwnedShellTests.settings = SETTINGS
+#: The same with code that each kernel runs.
+InitShellTests = InitShell.TestCase
+InitShellTests.settings = SETTINGS
 
 
 class LongLiveShell(LiveShell):
@@ -909,7 +988,13 @@ class LongOwnedShell(OwnedShell):
     """Nor to two restarts that meet."""
 
 
+class LongInitShell(InitShell):
+    """Nor to one that meets what runs first."""
+
+
 LongLiveShellTests = pytest.mark.slow(LongLiveShell.TestCase)
 LongLiveShellTests.settings = settings(SETTINGS, max_examples=250)
 LongOwnedShellTests = pytest.mark.slow(LongOwnedShell.TestCase)
 LongOwnedShellTests.settings = settings(SETTINGS, max_examples=150)
+LongInitShellTests = pytest.mark.slow(LongInitShell.TestCase)
+LongInitShellTests.settings = settings(SETTINGS, max_examples=150)

@@ -69,7 +69,12 @@ class Initial:
         else:
             reading = self._code.wanted(self._greetings.info.known)
             reading.addCallbacks(run.begin, run.unread)
-            reading.addErrback(partial(_log.failure, "What runs first did not run"))
+            reading.addErrback(run.broken)
+
+    @property
+    def running(self) -> bool:
+        """Whether cells are held for it."""
+        return self._run is not None and self._run.running
 
     def stop(self) -> None:
         """The kernel goes."""
@@ -169,6 +174,11 @@ class Run:
             self._initial.note(f"{text[0].upper()}{text[1:]}\n")
         else:
             self._fail(self._cell, partial(self._cell.fail, why))
+        self._over()
+
+    def broken(self, reason: Reason) -> None:
+        """It failed by a bug of ours: cells may pass all the same."""
+        _log.failure("What each kernel runs could not be run", reason)
         self._over()
 
     def stop(self) -> None:

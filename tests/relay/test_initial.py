@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest import mock
 
 import attrs
 from twisted.internet.defer import Deferred, fail, succeed
@@ -281,6 +282,15 @@ class FailureTests(InitialCase):
         said = "the new kernel has not run its init code: cannot read /home/init.py"
         error = f"error: InitError: {said}"
         self.assertEqual(done, [error, "execute_reply error 0", "idle"])
+        self.assertTrue(isinstance(self.relay.gate.state, Open))
+
+    def test_cells_pass_though_a_bug_of_ours_keeps_it_from_running(self) -> None:
+        assert self.init is not None
+        nonsense: Any = succeed(None)
+        with mock.patch.object(self.init, "wanted", return_value=nonsense):
+            self.restart()
+        self.assertEqual(len(self.logged_errors(AttributeError)), 1)
+        self.assertEqual(self.shown(self.took())[-1], "idle")
         self.assertTrue(isinstance(self.relay.gate.state, Open))
 
     def test_a_reply_that_makes_no_sense_is_an_error(self) -> None:
