@@ -75,7 +75,7 @@ WRONG = {
     "--env-file latin": "is not UTF-8",
     "--env-file nul": "holds a NUL character",
     "--env-file wrong": "line 2 is not NAME=VALUE",
-    "--env-file wide": "variable 'A' has",
+    "--env-file wide": "variable 'A' takes",
     "--env-file blanks": "blanks in a row",
     "--module 'no\0such'": "holds a NUL character",
     "--module no-such-module": "'module load no-such-module' failed",
