@@ -26,6 +26,9 @@ SLACK = 30.0
 #: Seconds after its end at which a job that is still there was extended: Slurm looks
 #: every 30 s for those that are over their limit, and has killed them 30 s later.
 OUTLIVED = 60.0
+#: Seconds after which a scheduler that gave no answer at the start is asked again: it
+#: is busy, or restarting.
+AGAIN = (60.0, 600.0)
 #: Questions for each end that a job has had; more where more points were asked for.
 MOST_ASKED = 3
 
@@ -66,6 +69,8 @@ class JobEnd:
         self._questions = 0
         self._timer = Timer(clock.callLater)
         self._ends: float | None = None
+        #: When to ask again for want of an answer.
+        self._again: tuple[float, ...] = AGAIN
         self._stopped = False
 
     @property
@@ -81,7 +86,7 @@ class JobEnd:
     def start(self) -> None:
         """Ask for the first time."""
         self._questions = max(MOST_ASKED, 1 + len({p.before for p in self._points}))
-        self._question(0.0).addCallback(lambda _result: self._began())
+        self._begin()
 
     def stop(self) -> None:
         """Nothing is due any more."""
@@ -99,7 +104,16 @@ class JobEnd:
         self._questions -= 1
         return self._questions >= 0
 
+    def _begin(self) -> None:
+        if self._ends is None:
+            self._question(0.0).addCallback(lambda _result: self._began())
+
     def _began(self) -> None:
+        if self._ends is None and self._again and not self._stopped:
+            wait, *later = self._again
+            self._again = tuple(later)
+            self._timer.start(wait, self._begin)
+            return
         left = self.left
         if left is not None:
             # Not all: a signal that came meanwhile may have been answered sooner.
@@ -128,6 +142,7 @@ class JobEnd:
         return self._ask().addCallbacks(self._learned, _unknown)
 
     def _learned(self, left: float | None) -> None:
+        self._again = ()
         if left is None:
             return
         before = self.left

@@ -99,6 +99,39 @@ class JobEndTests(Case):
         self.clock.advance(3000)
         self.assertEqual(self.said, [600.0])
 
+    def test_a_scheduler_that_is_silent_at_the_start_is_asked_again(self) -> None:
+        self.broken = True
+        job = self.job(3600, 120, 600)
+        self.assertEqual((job.left, self.asked), (None, 1))
+        self.go_on(59)
+        self.assertEqual(self.asked, 1)
+        self.broken = False
+        self.go_on(1)
+        self.assertEqual((job.left, self.asked), (3540.0, 2))
+        self.go_on(2940)
+        self.assertEqual(self.said, [600.0])
+        self.go_on(480)
+        self.assertEqual(self.said, [600.0, 120.0])
+        self.assertEqual(self.asked, MOST_ASKED)
+
+    def test_a_scheduler_that_stays_silent_is_left_alone(self) -> None:
+        self.broken = True
+        self.job(36000, 120, 600)
+        self.go_on(35990)
+        self.assertEqual((self.said, self.asked), ([], MOST_ASKED))
+
+    def test_where_nobody_knows_nobody_is_asked_again(self) -> None:
+        self.job(None, 600)
+        self.go_on(3600)
+        self.assertEqual(self.asked, 1)
+
+    def test_a_job_that_ended_meanwhile_is_not_asked_about_again(self) -> None:
+        self.broken = True
+        job = self.job(3600, 600)
+        job.stop()
+        self.go_on(3600)
+        self.assertEqual(self.asked, 1)
+
     def test_a_short_job_is_told_at_once(self) -> None:
         """A job of 90 seconds has no better moment; one of five minutes has."""
         self.job(90, 600, 120)
