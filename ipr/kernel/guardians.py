@@ -7,9 +7,10 @@ through them is that of :mod:`ipr.boot.guardian`. Must not know what a guardian 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +18,7 @@ from twisted.internet import process as twisted_process
 from twisted.internet.protocol import ProcessProtocol
 
 from ipr.boot import guardian
-from ipr.kernel.reactor import Reactor, Spawner
+from ipr.kernel.reactor import Asking, Reactor
 
 _STDERR = 2
 
@@ -53,8 +54,72 @@ class Adopted(twisted_process.Process):
         twisted_process.registerReapProcessHandler(self.pid, self)
 
 
+class Spawned(twisted_process.Process):
+    """A guardian that has a session of its own from its first instruction on.
+
+    Twisted's own class leaves that to the program. Until it has one, SIGKILL to the
+    daemon's process group (a manager's last word) takes both, and nobody is there to
+    remove the private folder.
+    """
+
+    def _fork(
+        self,
+        path: None,
+        uid: None,
+        gid: None,
+        executable: str,
+        args: list[str],
+        environment: Mapping[str, str],
+        **how: Any,
+    ) -> None:
+        """Start it.
+
+        :param how: ``fdmap``: its descriptors, ours by theirs.
+        """
+        fdmap: dict[int, int] = how["fdmap"]
+        above = 1 + max(*fdmap, *fdmap.values())
+        copies: dict[int, int] = {}
+        try:
+            # So that none of them is overwritten before it has been copied.
+            for there, here in fdmap.items():
+                copies[there] = fcntl.fcntl(here, fcntl.F_DUPFD_CLOEXEC, above)
+            self.pid = os.posix_spawn(
+                executable,
+                args,
+                environment,
+                file_actions=[
+                    *((os.POSIX_SPAWN_DUP2, fd, there) for there, fd in copies.items()),
+                    *((os.POSIX_SPAWN_CLOSE, fd) for fd in _inheritable(fdmap)),
+                ],
+                setsigdef=_ignored(),
+                setsid=True,
+            )
+            self.status = -1
+        except NotImplementedError:  # by this system's C library
+            untyped: Any = super()
+            untyped._fork(path, uid, gid, executable, args, environment, **how)
+        finally:
+            for copy in copies.values():
+                os.close(copy)
+
+
+def _inheritable(but: Container[int]) -> list[int]:
+    """Return the descriptors that a program has without being given them."""
+    found = []
+    for fd in twisted_process._listOpenFDs():
+        with suppress(OSError):
+            if fd not in but and os.get_inheritable(fd):
+                found.append(fd)
+    return found
+
+
+def _ignored() -> list[signal.Signals]:
+    ignored = signal.SIG_IGN
+    return [each for each in signal.Signals if signal.getsignal(each) == ignored]
+
+
 def spawn(
-    reactor: Spawner, protocol: ProcessProtocol, folders: Sequence[str] = ()
+    reactor: Asking, protocol: ProcessProtocol, folders: Sequence[str] = ()
 ) -> None:
     """Start a guardian for ``protocol``; its program has our descriptors.
 
@@ -64,7 +129,7 @@ def spawn(
     _spawn(reactor, protocol, guardian.inherited(), {0: 0, 1: 1}, folders)
 
 
-def spawn_asked(reactor: Spawner, protocol: ProcessProtocol) -> None:
+def spawn_asked(reactor: Asking, protocol: ProcessProtocol) -> None:
     """Start a guardian whose program has no stdin, and whose stdout is read.
 
     :raises OSError: when no process can be made.
@@ -77,22 +142,24 @@ def spawn_asked(reactor: Spawner, protocol: ProcessProtocol) -> None:
 
 
 def _spawn(
-    reactor: Spawner,
+    reactor: Asking,
     protocol: ProcessProtocol,
     inherited: Mapping[int, int],
     standard: Mapping[int, int | str],
     folders: Sequence[str] = (),
 ) -> None:
     argv, places = guardian.to_spawn(inherited, folders)
-    # Until it has a session of its own it is in our process group: a signal to
-    # that must not hit it. It empties its mask itself.
+    # No signal may end it before it has settled. It empties its mask itself.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        reactor.spawnProcess(
-            protocol,
+        start: Any = Spawned  # Twisted has no types for it.
+        start(
+            reactor,
             argv[0],
             argv,
-            env=_environment(os.environ),
+            _environment(os.environ),
+            None,
+            protocol,
             childFDs={
                 **standard,
                 **places,

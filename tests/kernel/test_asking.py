@@ -12,7 +12,7 @@ from twisted.internet.error import ProcessDone
 from twisted.python.failure import Failure
 
 from ipr.boot import guardian
-from ipr.kernel import asking
+from ipr.kernel import asking, guardians
 from ipr.kernel.asking import MOST_OUTPUT, Answer, NoAnswer
 from tests.case import Case
 
@@ -38,14 +38,15 @@ class Transport:
 class AskingCase(Case):
     def setUp(self) -> None:
         self.clock = self.make_clock()
-        # A Clock that can spawn is reactor enough.
-        vars(self.clock)["spawnProcess"] = self.spawn
+        typeless: Any = super()
+        typeless.patch(guardians, "Spawned", self.spawn)
         self.transport = Transport()
         self.protocol: Any = None
         self.fds: dict[int, Any] = {}
         self.refusal: OSError | None = None
 
-    def spawn(self, protocol: Any, *_args: Any, **options: Any) -> None:
+    def spawn(self, *args: Any, **options: Any) -> None:
+        protocol = args[-1]
         if self.refusal is not None:
             raise self.refusal
         self.protocol, self.fds = protocol, options["childFDs"]

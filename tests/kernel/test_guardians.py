@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import signal
+import sys
 from typing import Any
+
+from twisted.internet import process as twisted_process
 
 from ipr.boot import guardian
 from ipr.kernel import guardians
 from tests.case import Case
 from tests.fakes import Done
+
+
+class Protocol:
+    def makeConnection(self, _transport: object) -> None:
+        """Nothing is to be done."""
 
 
 class EndAllTests(Case):
@@ -40,11 +49,9 @@ class SpawnTests(Case):
         done: Done = []
         blocked: list[set[int]] = []
 
-        class Reactor:
-            def spawnProcess(self, *args: Any, **kwargs: Any) -> None:
-                done.append((args, kwargs))
-                # Until it has a session of its own, it is in our process group.
-                blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
+        def start(*args: Any, **kwargs: Any) -> None:
+            done.append((args, kwargs))
+            blocked.append(signal.pthread_sigmask(signal.SIG_BLOCK, ()))
 
         self.environment(
             LD_LIBRARY_PATH="/opt/python/lib", PYTHONHOME=None, PYTHONPATH="/mine"
@@ -52,9 +59,11 @@ class SpawnTests(Case):
         typeless: Any = super()
         typeless.patch(guardian, "inherited", lambda: {3: 5, 9: 9})
         typeless.patch(guardian, "_held", None)
+        typeless.patch(guardians, "Spawned", start)
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        reactor: Any = object()
         protocol: Any = object()
-        guardians.spawn(Reactor(), protocol, ["/run/a", "/run/b"])
+        guardians.spawn(reactor, protocol, ["/run/a", "/run/b"])
         self.assertTrue(blocked[0] >= {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
         self.assertEqual(signal.pthread_sigmask(signal.SIG_BLOCK, ()), mask)
         argv = guardian.command_line({3: 5, 9: 9}, ["/run/a", "/run/b"])
@@ -63,16 +72,73 @@ class SpawnTests(Case):
             done,
             [
                 (
-                    (protocol, argv[0], argv),
-                    {
-                        "env": {
+                    (
+                        reactor,
+                        argv[0],
+                        argv,
+                        {
                             "PATH": os.defpath,
                             "LC_ALL": "C",
                             # A site's Python may not even start without.
                             "LD_LIBRARY_PATH": "/opt/python/lib",
                         },
-                        "childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r", 5: 3, 9: 9},
-                    },
+                        None,
+                        protocol,
+                    ),
+                    {"childFDs": {0: 0, 1: 1, 2: "r", 3: "w", 4: "r", 5: 3, 9: 9}},
                 )
             ],
         )
+
+
+#: Says what it has: its session, the numbers of its descriptors, ignored signals.
+PROGRAM = """
+import os, signal
+os.write(4, repr((
+    os.getsid(0) == os.getpid(),
+    [fd for fd in range(64) if os.path.exists("/proc/self/fd/%d" % fd)],
+    os.read(6, 9),
+    signal.getsignal(signal.SIGHUP) == signal.SIG_IGN,
+)).encode())
+"""
+
+
+class SpawnedTests(Case):
+    def run_program(self, given: dict[int, int]) -> tuple[Any, int]:
+        """Return what it says, and its session as soon as it has been started."""
+        said, tell = os.pipe()
+        start: Any = guardians.Spawned
+        protocol: Any = Protocol()
+        started = start(
+            object(),
+            sys.executable,
+            [sys.executable, "-I", "-S", "-c", PROGRAM],
+            {},
+            None,
+            protocol,
+            childFDs={0: 0, 1: 1, 2: 2, 4: tell, **given},
+        )
+        session = os.getsid(started.pid)
+        os.close(tell)
+        with os.fdopen(said, "rb") as file:
+            answer = ast.literal_eval(file.read().decode())
+        os.waitpid(started.pid, 0)
+        vars(twisted_process)["reapProcessHandlers"].pop(started.pid, None)
+        return answer, session - started.pid
+
+    def test_session_and_descriptors_from_its_first_instruction_on(self) -> None:
+        """Whatever else we have, and however the numbers cross over."""
+        folder = self.folder()
+        first, second = (os.path.join(folder, name) for name in "ab")
+        for path in (first, second):
+            with open(path, "w") as file:
+                file.write(path[-1])
+        kept = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        self.addCleanup(signal.signal, signal.SIGHUP, kept)
+        fds = [os.open(path, os.O_RDONLY) for path in (first, second)]
+        for fd in fds:
+            self.addCleanup(os.close, fd)
+            os.set_inheritable(fd, True)
+        answer, between = self.run_program({5: fds[1], 6: fds[0]})
+        self.assertEqual(answer, (True, [0, 1, 2, 4, 5, 6], b"a", False))
+        self.assertEqual(between, 0)
