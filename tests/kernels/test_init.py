@@ -11,7 +11,7 @@ from tests.e2e.harness import Place
 from tests.kernels.starting import start
 from tests.kernels.subjects import BY_NAME
 
-pytestmark = [pytest.mark.kernels, pytest.mark.slow]
+pytestmark = pytest.mark.kernels
 
 NAMES = ["ir", "bash", "xeus-python", "lua"]
 

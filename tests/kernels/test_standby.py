@@ -12,7 +12,7 @@ from tests.e2e.situations import standby_status
 from tests.kernels.starting import start
 from tests.kernels.subjects import BY_NAME
 
-pytestmark = [pytest.mark.kernels, pytest.mark.slow]
+pytestmark = pytest.mark.kernels
 
 #: Two of these at a time are not for ipr: Deno keeps a lock on its caches, as SQLite
 #: does, and Kotlin's debugger listens on a port.
