@@ -261,6 +261,8 @@ class IprTests(Case):
             ("%ipr history", Ipr("history")),
             ("%ipr history 5 --all", Ipr("history", "5 --all")),
             ("%ipr standby off", Ipr("standby", "off")),
+            ("%ipr limit 10m", Ipr("limit", "10m")),
+            ("%ipr limit off", Ipr("limit", "off")),
             ("%ipr exec self.state", Ipr("exec", "self.state")),
             ("%ipr exec\na = 1\nb", Ipr("exec", "", "a = 1\nb")),
             ("%ipr exec a = 1\nb", Ipr("exec", "a = 1", "b")),
@@ -292,6 +294,12 @@ class IprTests(Case):
             ("%ipr status now", f"%ipr status takes no arguments. {usage}"),
         ):
             self.assertEqual(parse(code), Mistake(text), code)
+
+    def test_limit_that_is_no_time_says_so(self) -> None:
+        found = parse("%ipr limit soon")
+        assert isinstance(found, Mistake)
+        self.assertTrue(found.text.startswith("%ipr limit: "), found.text)
+        self.assertIn("soon", found.text)
 
     def test_code_that_would_not_run(self) -> None:
         """Lines behind a %ipr that takes none are not passed over in silence."""
