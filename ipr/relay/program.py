@@ -30,8 +30,6 @@ from ipr.relay.request import Progress, Request
 class Ending:
     """How a program ended while its kernel lives.
 
-    :param published: takes what is published for a piece; what it returns False for
-        goes to the clients, as all does where it is None.
     :ivar ran: how many pieces went well.
     :ivar why: the error of the one after these, which the kernel has shown; None: there
         is none after these, or no other one was to run.
@@ -49,6 +47,8 @@ class Program:
     :param request: whose outputs the pieces' are; see :func:`nobodys`.
     :param ended: called once with how it ended, unless the kernel goes before.
     :param begins: called with the number of each piece, from 0, before it is sent.
+    :param published: takes what is published for a piece; what it returns False for
+        goes to the clients, as all does where it is None.
     :ivar ran: how many pieces went well by now.
     """
 

@@ -242,3 +242,14 @@ class RelayCase(Case):
 
     def named(self, msg_id: str) -> str:
         return name({"msg_id": msg_id, "msg_type": ""})
+
+
+class SecondIsR(RelayCase):
+    """The second kernel is one of R, the others are Python's."""
+
+    def answer_probe(self) -> None:
+        language = {1: "python", 2: "R"}.get(self.inner.generation, "python")
+        self.kernel("iopub", "status", "", execution_state="starting")
+        info = {**INFO, "language_info": {"name": language}}
+        self.kernel("shell", "kernel_info_reply", self.probe(), **info)
+        self.status(self.probe(), "idle")

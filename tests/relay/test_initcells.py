@@ -8,7 +8,7 @@ from ipr.relay import initcode
 from ipr.relay.initcells import FAILED
 from ipr.sockets.channels import ChannelClosed
 from tests.fakes import Done
-from tests.relay.relay_case import DIED, INFO, RelayCase
+from tests.relay.relay_case import DIED, SecondIsR
 from tests.relay.test_lines import LinesCase
 
 CODE = "%ipr init\nimport os"
@@ -142,14 +142,7 @@ class RunTests(InitCellCase):
         self.assertEqual(self.shown(self.took())[-1], "idle")
 
 
-class LanguageTests(RelayCase):
-    def answer_probe(self) -> None:
-        language = {1: "python", 2: "R"}.get(self.inner.generation, "python")
-        self.kernel("iopub", "status", "", execution_state="starting")
-        info = {**INFO, "language_info": {"name": language}}
-        self.kernel("shell", "kernel_info_reply", self.probe(), **info)
-        self.status(self.probe(), "idle")
-
+class LanguageTests(SecondIsR):
     def test_a_kernel_of_another_language_does_without_the_cell(self) -> None:
         self.run_kernel()
         self.execute("m1", CODE)

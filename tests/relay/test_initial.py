@@ -20,9 +20,9 @@ from ipr.sockets.channels import ChannelClosed
 from tests.fakes import Done
 from tests.relay.relay_case import (
     ASKED,
-    INFO,
     SHUT_DOWN,
     RelayCase,
+    SecondIsR,
     aborted,
     begun,
     ended,
@@ -537,14 +537,7 @@ class OvertakenTests(InitialCase):
         self.assertEqual(self.shown(self.took()), [])
 
 
-class LanguageTests(InitialCase):
-    def answer_probe(self) -> None:
-        language = {1: "python", 2: "R"}.get(self.inner.generation, "python")
-        self.kernel("iopub", "status", "", execution_state="starting")
-        info = {**INFO, "language_info": {"name": language}}
-        self.kernel("shell", "kernel_info_reply", self.probe(), **info)
-        self.status(self.probe(), "idle")
-
+class LanguageTests(InitialCase, SecondIsR):
     def test_a_kernel_of_another_language_does_not_run_it(self) -> None:
         self.restart(cell=True)
         self.assertEqual(self.codes(), [])
