@@ -142,3 +142,18 @@ class SpawnedTests(Case):
         answer, between = self.run_program({5: fds[1], 6: fds[0]})
         self.assertEqual(answer, (True, [0, 1, 2, 4, 5, 6], b"a", False))
         self.assertEqual(between, 0)
+
+    def test_a_c_library_that_can_make_no_session_leaves_it_to_the_program(
+        self,
+    ) -> None:
+        def refuse(*_args: Any, **_options: Any) -> int:
+            raise NotImplementedError
+
+        typeless: Any = super()
+        typeless.patch(os, "posix_spawn", refuse)
+        read, write = os.pipe()
+        self.addCleanup(os.close, read)
+        os.write(write, b"given")
+        os.close(write)
+        answer, _ = self.run_program({6: read})
+        self.assertEqual(answer, (False, [0, 1, 2, 4, 6], b"given", False))
