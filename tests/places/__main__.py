@@ -1,5 +1,5 @@
 """``python -m tests.places``: what a restart costs in Slurm, with and without ``ipr``,
-on an idle cluster and on a full one; medians for the README.
+on an idle cluster and on a full one; medians for docs/slurm.rst.
 
 Knows how the figures are taken; must not know what they ought to be.
 """
