@@ -2,7 +2,7 @@
 
 ``.. magic-help:: restart`` shows what ``%restart?`` prints; ``.. daemon-options::``
 lists the options of ``python -m ipr``; ``.. command-help:: ipr.spec.parser`` shows the
-``--help`` of a command, or of one of its words.
+``--help`` of a command, and below it that of each of its words, in a section of its own.
 """
 
 from __future__ import annotations
@@ -51,28 +51,40 @@ class CommandHelp(SphinxDirective):
     """What ``--help`` prints, of the parser that ``parser()`` of a module makes."""
 
     required_arguments = 1
-    optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Make a block of text."""
+        """Make a block of text, and a section for each word."""
         # argparse breaks lines for the terminal that it believes to have.
         os.environ.update(COLUMNS="80", NO_COLOR="1")
         parser = importlib.import_module(self.arguments[0]).parser()
-        for word in self.arguments[1:]:
-            parser = _subparsers(parser)[word]
-        text = parser.format_help().strip()
-        return [nodes.literal_block(text, text, language="text")]
+        sections = [_section(word, each) for word, each in _subparsers(parser)]
+        return [_block(parser), *sections]
+
+
+def _block(parser: argparse.ArgumentParser) -> nodes.Node:
+    text = parser.format_help().strip()
+    return nodes.literal_block(text, text, language="text")
+
+
+def _section(word: str, parser: argparse.ArgumentParser) -> nodes.Node:
+    name = nodes.make_id(parser.prog)
+    title = nodes.title("", "", nodes.literal(word, word))
+    return nodes.section("", title, _block(parser), ids=[name], names=[name])
 
 
 def _subparsers(
     parser: argparse.ArgumentParser,
-) -> dict[str, argparse.ArgumentParser]:
+) -> list[tuple[str, argparse.ArgumentParser]]:
+    """Each word with its parser, aliases left out: they have the parser of another."""
     (action,) = (
         action
         for action in parser._actions
         if isinstance(action, argparse._SubParsersAction)
     )
-    return dict(action.choices)
+    found: dict[int, tuple[str, argparse.ArgumentParser]] = {}
+    for word, each in action.choices.items():
+        found.setdefault(id(each), (word, each))
+    return list(found.values())
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
