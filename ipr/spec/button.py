@@ -28,18 +28,22 @@ WIDTH = 80
 #: Seconds that another interpreter may take to answer.
 ASKING_TIME = 30.0
 _AGAIN = "and restart the server"
+#: What the button does then.
+ENDS = "The Restart button ends the process, and the job with it, since"
+HIDDEN = "The Jupyter server here does not show this kernelspec, since"
+UNKNOWN = "What the Restart button of your Jupyter server does is not known here:"
 
 
 @attrs.frozen
 class Obstacle:
     """Why it is not in place: the reason, and what to do, "" if nothing can be.
 
-    :ivar hides: there is no button, since the server does not show the kernelspec.
+    :ivar then: what the button does instead, a line that the reason ends.
     """
 
     reason: str
     mend: str = ""
-    hides: bool = False
+    then: str = ENDS
 
 
 def use_provisioner() -> None:
@@ -108,6 +112,7 @@ def obstacle(standing: Standing) -> Obstacle | None:
         return Obstacle(
             f"no Jupyter server is installed in {sys.prefix}, nor on the PATH",
             "install ipr into the environment of your Jupyter server, as well",
+            UNKNOWN,
         )
     state = _state_in(python)
     if not state:
@@ -132,11 +137,12 @@ def obstacle(standing: Standing) -> Obstacle | None:
 
 def _without_ipr(python: str, name: str, *, hides: bool) -> Obstacle:
     reason = f"the Jupyter server's Python, {python}, has no ipr, or an older one"
-    mend = f"{python} -m pip install inplace_restarter, {_AGAIN}"
-    if hides:
-        reason = f"it names ipr's kernel provisioner, and {reason}"
-        mend += f"; or: ipr-spec install --no-provisioner {shlex.quote(name)}"
-    return Obstacle(reason, mend, hides)
+    mend = f"install ipr there, as here ({python} -m pip install …), {_AGAIN}"
+    if not hides:
+        return Obstacle(reason, mend)
+    mend += f"; or: ipr-spec install --no-provisioner {shlex.quote(name)}"
+    reason = f"it names ipr's kernel provisioner, and {reason}"
+    return Obstacle(reason, mend, HIDDEN)
 
 
 def _server() -> str:
@@ -182,17 +188,15 @@ def _state_in(python: str) -> str:
 
 
 def report(found: Obstacle | None) -> None:
-    """Return lines on whether the Restart button works in place."""
+    """Print lines on whether the Restart button works in place."""
     if found is None:
         print("The Restart button of a Jupyter server here does so as well.")
         return
-    if found.hides:
-        print("The Jupyter server here does not show this kernelspec, since")
-    else:
-        print("The Restart button ends the process, and the job with it, since")
+    print(found.then)
     _show(found.reason)
     if found.mend:
-        print(f"To have it {'shown' if found.hides else 'restart in place'}:")
+        aim = "shown" if found.then == HIDDEN else "restart in place"
+        print(f"To have it {aim}:")
         _show(found.mend)
 
 
