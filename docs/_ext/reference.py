@@ -2,7 +2,7 @@
 
 ``.. magic-help:: restart`` shows what ``%restart?`` prints; ``.. daemon-options::``
 lists the options of ``python -m ipr``; ``.. command-help:: ipr.spec.parser`` shows the
-``--help`` of a command, and below it that of each of its words, in a section of its own.
+``--help`` of a command, and in sections below it that of each of its words.
 """
 
 from __future__ import annotations
