@@ -9,8 +9,13 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadScopeScheduling
 
 # A test run that nohup(1) started ignores SIGHUP, and one that a script started in
 # the background SIGINT and SIGQUIT, and so would all that it starts: an ssh whose
@@ -77,6 +82,59 @@ NIGHTLY = {
 SHARED = {"neighbour", "places"}
 
 
+#: How the groups begin that take minutes, the longest first: of what comes last, a
+#: core may be left idle.
+LONG = (
+    "peers/",
+    "kernels/test_kernels.py",
+    "node",
+    "e2e/test_faults.py",
+    "e2e/test_siege.py",
+    "chaos/",
+    "kernels/test_launchers.py",
+)
+
+
+def together(nodeid: str) -> str:
+    """:return: the name of the group that a test runs in, all on one worker.
+
+    :param nodeid: of the test.
+    """
+    nodeid = nodeid.removeprefix("tests/")
+    path = nodeid.partition("::")[0]
+    room = path.partition("/")[0]
+    if room in SHARED:
+        return "node"
+    # Two suites of other projects have nothing in common, and take minutes each.
+    return nodeid if room == "peers" else path
+
+
+def _turn(item: pytest.Item) -> int:
+    """:return: what a test is sorted by where groups are dealt out."""
+    group = together(item.nodeid)
+    return next((at for at, long in enumerate(LONG) if group.startswith(long)), 99)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(
+    config: pytest.Config, log: Producer
+) -> LoadScopeScheduling | None:
+    """With ``--dist loadgroup``: a group at a time for each worker.
+
+    xdist's own marks say so to pytest 9.1 at most: later ones know a node id that
+    nobody may change, and each test is dealt out by itself.
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadScopeScheduling
+
+    config.option.loadscopereorder = False
+    scheduler = LoadScopeScheduling(config, log)
+    # Its documentation calls it what one overrides; its class has no types.
+    scheduler._split_scope = together
+    return scheduler
+
+
 def _chose_nothing(config: pytest.Config) -> bool:
     """Whether pytest was told neither where to look nor for what."""
     return (
@@ -107,10 +165,9 @@ def pytest_collection_modifyitems(
             item.add_marker("core")
         if path.as_posix() in NIGHTLY and not _marked(item, "core", "slow"):
             item.add_marker("nightly")
-        if config.pluginmanager.hasplugin("xdist"):
-            # With ``--dist loadgroup``: what has a name in common has one worker.
-            together = "node" if room in SHARED else path.as_posix()
-            item.add_marker(pytest.mark.xdist_group(together))
+    # In a worker that was started so.
+    if getattr(config.option, "loadgroup", False):
+        items.sort(key=_turn)
     if _chose_nothing(config):
         core = [item for item in items if item.get_closest_marker("core")]
         others = [item for item in items if not item.get_closest_marker("core")]

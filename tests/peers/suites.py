@@ -41,17 +41,19 @@ class Suite:
     :ivar tests: files or folders, relative to that folder.
     :ivar options: further words for pytest.
     :ivar environment: further variables.
+    :ivar nightly: whether CI leaves it out.
     """
 
     name: str
     tests: tuple[str, ...] = ("tests",)
     options: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    nightly: bool = False
 
 
-#: The suites that CI runs: those of ipykernel's files that start a kernel by its
-#: kernelspec (the others import the kernel, and never meet ipr), what jupyter_client
-#: says of a kernel's manager, and all of nbclient's.
+#: The suites that CI runs, but for the nightly one: those of ipykernel's files that
+#: start a kernel by its kernelspec (the others import the kernel, and never meet ipr),
+#: what jupyter_client says of a kernel's manager, and all of nbclient's.
 SUITES = (
     Suite(
         "ipykernel",
@@ -75,6 +77,7 @@ SUITES = (
             *("-k", "not TestParallel and not async_signal_kernel_subprocesses"),
             *("-o", "timeout_method=signal"),
         ),
+        nightly=True,
     ),
     Suite("nbclient"),
 )

@@ -23,7 +23,15 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield made
 
 
-@pytest.mark.parametrize("suite", SUITES, ids=lambda suite: str(suite.name))
+@pytest.mark.parametrize(
+    "suite",
+    [
+        pytest.param(
+            suite, marks=pytest.mark.nightly if suite.nightly else (), id=suite.name
+        )
+        for suite in SUITES
+    ],
+)
 def test_wrapped_as_plain(
     suite: Suite,
     place: harness.Place,
