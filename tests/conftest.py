@@ -43,6 +43,7 @@ WHOLE = {
 #: core and those with the mark ``slow``: ``.ci/run`` has half an hour.
 NIGHTLY = {
     "browser/test_button.py",
+    "browser/test_look.py",
     "browser/test_notices.py",
     "browser/test_stack.py",
     "browser/test_init.py",

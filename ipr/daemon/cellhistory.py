@@ -128,13 +128,17 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 
 def as_html(table: Table, times: Times) -> str:
     """Return the table as HTML."""
-    parts = [f"<div>{html.escape(line)}</div>" for line in table.left_out]
+    parts = [_html_note(line) for line in table.left_out]
     for number, note in table.notes.items():
         cells = [ran for ran in table.cells if ran.generation == number]
         rows = "".join(map(_html_row, [_row(ran, times) for ran in cells]))
-        body = f"<table>{_html_heads()}{rows}</table>" if cells else "no cell has run"
-        parts.append(f"<div>{html.escape(note)}</div>{body}")
+        body = f"<table>{_html_heads()}{rows}</table>"
+        parts += [_html_note(note), body if cells else _html_note("no cell has run")]
     return "".join(parts)
+
+
+def _html_note(text: str) -> str:
+    return f"<div {_NOTE}>{html.escape(text)}</div>"
 
 
 def _html_heads() -> str:
@@ -148,6 +152,8 @@ def _html_row(row: tuple[str, ...]) -> str:
 
 
 _LEFT = "style='text-align:left'"
+#: Above the table, as large as its cells and where their text begins.
+_NOTE = "style='font-size:var(--jp-ui-font-size1,13px);padding-left:0.5em'"
 
 
 def _row(ran: Ran, times: Times) -> tuple[str, ...]:

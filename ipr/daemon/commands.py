@@ -23,7 +23,7 @@ from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import durations, initwords, magics, messages
 from ipr.jupyter.howmany import HowMany, how_many
 from ipr.jupyter.magichelp import HELP
-from ipr.jupyter.messages import Draft, Failure
+from ipr.jupyter.messages import Draft, Failure, usage_error
 from ipr.lifecycle.reserve import Reserve
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCode
@@ -116,7 +116,7 @@ class IprCommands:
         try:
             self.init.clear(initwords.number(magic.argument))
         except ValueError as error:
-            cell.fail(Failure("UsageError", f"%ipr init: {error}"))
+            cell.fail(usage_error(f"%ipr init: {error}"))
             return
         cell.succeed()
 
@@ -128,7 +128,7 @@ class IprCommands:
         try:
             name = level(magic.argument)
         except ValueError as error:
-            cell.fail(Failure("UsageError", f"%ipr debug: {error}"))
+            cell.fail(usage_error(f"%ipr debug: {error}"))
             return
         _end(cell, f"log level {name}; log records are now shown here")
         self._shown_log.begin(cell.request, name)

@@ -7,12 +7,16 @@ returns a :class:`Draft`, which has no header yet.
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
 EMPTY: Mapping[str, Any] = {}
+
+#: Columns of a sentence with a list of words: JupyterLab breaks longer lines anywhere.
+WIDTH = 79
 
 
 @attrs.frozen
@@ -49,6 +53,21 @@ class Failure:
         """Return the three fields that every kind of error has."""
         lines = self.traceback or (f"{self.ename}: {self.evalue}",)
         return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
+
+
+def usage_error(text: str) -> Failure:
+    """Return what a magic that is used wrongly fails with, in lines of 79 columns."""
+    lines = textwrap.wrap(
+        f"UsageError: {text}",
+        WIDTH,
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+        # What was typed is quoted as it is.
+        expand_tabs=False,
+        replace_whitespace=False,
+    )
+    return Failure("UsageError", text, tuple(lines))
 
 
 def silent(

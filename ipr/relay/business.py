@@ -124,7 +124,7 @@ class Business:
         cell = Cell(self._voice.post, request, self._voice.number(request))
         self._restarts.begun.begin(cell)
         if isinstance(magic, magics.Mistake):
-            cell.fail(Failure("UsageError", magic.text))
+            cell.fail(messages.usage_error(magic.text))
             return True
         try:
             self._commands.run(cell, magic)

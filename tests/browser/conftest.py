@@ -87,6 +87,22 @@ def front_end(lab: Lab) -> Lab:
     return lab
 
 
+#: Waits until the page has the command: it comes with an extension.
+CHANGE_THEME = """async theme => {
+  while (!jupyterapp.commands.hasCommand('apputils:change-theme'))
+    await new Promise(done => setTimeout(done, 100));
+  await jupyterapp.commands.execute('apputils:change-theme', {theme: theme});
+}"""
+
+
+@pytest.fixture(params=["Light", "Dark"])
+def theme(request: pytest.FixtureRequest, front_end: Lab) -> Iterator[str]:
+    """The page's theme, by its name: it has it while the test runs."""
+    front_end.page.evaluate(CHANGE_THEME, f"JupyterLab {request.param}")
+    yield request.param
+    front_end.page.evaluate(CHANGE_THEME, "JupyterLab Light")
+
+
 @pytest.fixture
 def open_notebook(front_end: Lab, request: pytest.FixtureRequest) -> Iterator[Open]:
     """Opens a notebook; keeps a picture of it when the test is over.

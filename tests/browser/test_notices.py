@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime
 import os
-from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +15,9 @@ from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
 
+#: Has the page know a kernelspec that was not there before.
+REFRESH = "() => jupyterapp.serviceManager.kernelspecs.refreshSpecs()"
+
 BUSY = "import time\nfor step in range(120):\n    time.sleep(0.5)\nprint('done')"
 
 
@@ -23,22 +25,6 @@ BUSY = "import time\nfor step in range(120):\n    time.sleep(0.5)\nprint('done')
 def front_end(request: pytest.FixtureRequest) -> Lab:
     found: Lab = request.getfixturevalue(request.param)
     return found
-
-
-#: Waits until the page has the command: it comes with an extension.
-CHANGE = """async theme => {
-  while (!jupyterapp.commands.hasCommand('apputils:change-theme'))
-    await new Promise(done => setTimeout(done, 100));
-  await jupyterapp.commands.execute('apputils:change-theme', {theme: theme});
-  await jupyterapp.serviceManager.kernelspecs.refreshSpecs();
-}"""
-
-
-@pytest.fixture(params=["Light", "Dark"])
-def theme(request: pytest.FixtureRequest, front_end: Lab) -> Iterator[str]:
-    """The theme of the page, by its name."""
-    yield request.param
-    front_end.page.evaluate(CHANGE, "JupyterLab Light")
 
 
 #: Of the file of ``--before-end``, and what comes of it.
@@ -62,7 +48,7 @@ def test_warning_of_the_end_becomes_that_of_the_checkpoint(
         f"--before-end={path}",
     )
     spec = place.wrapped_spec(options=options)
-    front_end.page.evaluate(CHANGE, f"JupyterLab {theme}")
+    front_end.page.evaluate(REFRESH)
     notebook = open_notebook([BUSY, "saved"], spec)
     notebook.start(0)
     cell = notebook.wait_for_text(0, TOLD[theme], 90.0)

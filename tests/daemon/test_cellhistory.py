@@ -80,7 +80,9 @@ def test_last_cells_say_how_many_there_are(history: CellHistory) -> None:
 def test_a_kernel_without_cells_says_so(history: CellHistory) -> None:
     assert text(history, HowMany(), 3) == "kernel 3\n  no cell has run"
     table = chosen(history, KERNELS, 3, HowMany(), TIMES)
-    assert as_html(table, TIMES) == "<div>kernel 3</div>no cell has run"
+    note, body = as_html(table, TIMES).split("</div>")[:2]
+    assert note.endswith(">kernel 3")
+    assert body.endswith(">no cell has run")
 
 
 def test_cells_that_are_forgotten_are_counted(history: CellHistory) -> None:
@@ -88,7 +90,7 @@ def test_cells_that_are_forgotten_are_counted(history: CellHistory) -> None:
     first = text(history, HowMany()).splitlines()[0]
     assert first == "5 before these are forgotten (--replay-limit 1)"
     table = chosen(history, KERNELS, 2, HowMany(), TIMES)
-    assert as_html(table, TIMES).startswith("<div>5 before these are forgotten")
+    assert ">5 before these are forgotten" in as_html(table, TIMES)
 
 
 def test_many_cells_are_cut_to_the_last_ones_and_to_the_width() -> None:
@@ -134,7 +136,7 @@ def test_both_kinds_of_table_are_shown(history: CellHistory) -> None:
     restarter: Any = FakeRestarter()
     found = displayed(history, restarter, HowMany())
     assert found["text/plain"].startswith("kernel 2, since ")
-    assert found["text/html"].startswith("<div>kernel 2, since ")
+    assert ">kernel 2, since " in found["text/html"]
 
 
 class FakeRestarter:

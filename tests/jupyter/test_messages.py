@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipr.jupyter import messages
+from ipr.jupyter import magics, messages
 from ipr.jupyter.messages import Draft, Failure
 from tests.case import Case
 
@@ -158,3 +158,12 @@ class MessagesTests(Case):
             (info["language_info"]["name"], info["language_info"]["file_extension"]),
             ("unknown", ".txt"),
         )
+
+    def test_usage_error_breaks_no_word(self) -> None:
+        """A notebook breaks longer lines anywhere, in the middle of a word."""
+        text = f"%ipr: unknown command 'fly'. {magics.IPR_USAGE}"
+        shown = messages.usage_error(text).content()
+        self.assertEqual(shown["evalue"], text)
+        lines = shown["traceback"]
+        self.assertLessEqual(max(map(len, lines)), 79)
+        self.assertEqual(" ".join(map(str.strip, lines)), f"UsageError: {text}")
