@@ -64,6 +64,7 @@ def contrast(color: str, theme: str) -> float:
 def test_what_a_restart_says_is_as_large_as_print_and_quieter(
     front_end: Lab, theme: str, open_notebook: Open
 ) -> None:
+    """Its pictures of JupyterLab are those in ``docs/images``."""
     notebook = open_notebook(
         [
             "data = list(range(5_000_000))\nprint(f'{len(data):,} rows in memory')",

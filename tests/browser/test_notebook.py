@@ -343,28 +343,3 @@ def test_a_widget_answers_while_a_cell_runs_after_a_restart(
         return "kernel saw 5" in cells[2].text and cells[3].running
 
     notebook.until(answered_meanwhile, "the widget to answer while the cell runs", 10.0)
-
-
-# --------------------------------------------------------------------------------
-# The README
-
-
-def test_the_picture_of_the_readme(open_notebook: Open) -> None:
-    """What the README shows, as it really looks; its copy lies in ``docs/images``."""
-    notebook = open_notebook(
-        [
-            "data = list(range(5_000_000))\nprint(f'{len(data):,} rows in memory')",
-            "%restart",
-            "print('data' in globals())",
-            DIE,
-            "print('ready again')",
-        ]
-    )
-    for number in (0, 1, 2):
-        notebook.run(number)
-    notebook.start(3)
-    notebook.wait_for_text(3, "DeadKernelError")
-    notebook.wait_until_still()
-    assert notebook.run(4).text == "ready again"
-    notebook.wait_until_still()
-    notebook.picture(os.path.join(ARTIFACTS, "readme.png"))
