@@ -1,5 +1,7 @@
-"""Metadata is in setup.cfg, but for what a package index shows: the README without what
-leads nowhere there, pictures and links to files of the repository."""
+"""What a package index shows of the README; all other metadata is in setup.cfg.
+
+Pictures and links to files of the repository lead nowhere there, and are left out.
+"""
 
 from __future__ import annotations
 

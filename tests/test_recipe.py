@@ -1,9 +1,12 @@
-"""The recipe for conda says what setup.cfg says."""
+"""The recipe for conda says what setup.cfg says; an index shows a README without dead
+links."""
 
 from __future__ import annotations
 
 import configparser
 import pathlib
+import re
+import runpy
 from typing import Any
 
 import yaml
@@ -58,3 +61,14 @@ def test_recipe_has_the_programs_and_the_files() -> None:
     (contents,) = (each for each in found["tests"] if "package_contents" in each)
     assert set(contents["package_contents"]["files"]) <= there
     assert len(there) == 1 + len(manpages.pages())
+
+
+def test_index_shows_no_picture_and_no_link_that_leads_nowhere() -> None:
+    readme = (ROOT / "README.rst").read_text(encoding="utf-8")
+    made = runpy.run_path(str(ROOT / "setup.py"))["long_description"](readme)
+    assert ".. image:: docs/" in readme
+    assert "<docs/" in readme
+    assert re.findall(r"image::|`_|<(?!\w+://)[^> ]+>", made) == []
+    # Nothing else is missing.
+    assert "\n    venv/bin/ipr-spec install python3\n" in made
+    assert len(made.split()) > 0.9 * len(readme.split())

@@ -7,12 +7,11 @@ above all.
 
 from __future__ import annotations
 
-import os
 import re
 
 import pytest
 
-from tests.browser.conftest import ARTIFACTS, Open, picture
+from tests.browser.conftest import Open, picture
 from tests.browser.lab import BROKEN_SPEC, MISSING_COMMAND, Notebook
 from tests.e2e import harness
 
