@@ -55,7 +55,39 @@ sys.exit(main())
 )
 
 
-class Server:
+class Api:
+    """The REST API of a Jupyter server, or of what has the same one.
+
+    :ivar url: where it is, with a slash at the end.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def ask(self, method: str, path: str, content: Json | None = None) -> Any:
+        """Use the REST API; :return: the answer, decoded."""
+        request = urllib.request.Request(
+            self.url + path,
+            None if content is None else json.dumps(content).encode(),
+            {"Authorization": f"token {TOKEN}"},
+            method=method,
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def start(self, name: str) -> str:
+        """:return: the id of a new kernel."""
+        return str(self.ask("POST", "api/kernels", {"name": name})["id"])
+
+    def restart(self, kernel: str) -> float:
+        """Press the button; :return: how long the server took, in seconds."""
+        begin = time.monotonic()
+        self.ask("POST", f"api/kernels/{kernel}/restart")
+        return time.monotonic() - begin
+
+
+class Server(Api):
     """A Jupyter server with the extension, or without.
 
     :param options: further ones of its command line.
@@ -84,7 +116,7 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.url = ""
+        super().__init__("")
         self.url = harness.until(self._answers, "the server to answer", 90)
 
     def _answers(self) -> str:
@@ -100,28 +132,6 @@ class Server:
     def log(self) -> str:
         with open(self._log, errors="replace") as file:
             return file.read()
-
-    def ask(self, method: str, path: str, content: Json | None = None) -> Any:
-        """Use the REST API; :return: the answer, decoded."""
-        request = urllib.request.Request(
-            self.url + path,
-            None if content is None else json.dumps(content).encode(),
-            {"Authorization": f"token {TOKEN}"},
-            method=method,
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def start(self, name: str) -> str:
-        """:return: the id of a new kernel."""
-        return str(self.ask("POST", "api/kernels", {"name": name})["id"])
-
-    def restart(self, kernel: str) -> float:
-        """Press the button; :return: how long the server took, in seconds."""
-        begin = time.monotonic()
-        self.ask("POST", f"api/kernels/{kernel}/restart")
-        return time.monotonic() - begin
 
     def daemon(self) -> int:
         """:return: the process of the only kernel."""
@@ -165,7 +175,7 @@ def serving(
 class Socket:
     """A websocket to a kernel; all that came by it is in ``received``."""
 
-    def __init__(self, server: Server, kernel: str, session: str = "") -> None:
+    def __init__(self, server: Api, kernel: str, session: str = "") -> None:
         self.session = session or uuid.uuid4().hex
         address = server.url.replace("http", "ws", 1)
         self._request = httpclient.HTTPRequest(

@@ -39,6 +39,7 @@ _PROGRAMS = {
     },
     "netns": {"ip": "iproute2", "nsenter": "util-linux", "unshare": "util-linux"},
     "sshd": {"sshd": "openssh-server", "ssh": "openssh-client"},
+    "launcher": {"setpriv": "util-linux"},
 }
 
 
@@ -134,7 +135,8 @@ def script(
         assert done.returncode == 0, f"{name} {' '.join(words)}: {said.read()}"
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """:return: ports that nobody listens on."""
     with contextlib.ExitStack() as stack:
         probes = [stack.enter_context(socket.socket()) for _ in range(count)]
         for probe in probes:
@@ -318,7 +320,7 @@ def slurm(on: Node | None = None, *, cgroups: bool = False) -> Iterator[Slurm]:
     """
     base = tempfile.mkdtemp(prefix="ipr-slurm-")
     ports = dict(
-        zip(("CTLD_PORT", "SLURMD_PORT"), map(str, _free_ports(2)), strict=True)
+        zip(("CTLD_PORT", "SLURMD_PORT"), map(str, free_ports(2)), strict=True)
     )
     ports["PROCTRACK"] = "cgroup" if cgroups else "linuxproc"
     where = [] if on is None else [on.base, on.name, on.net]

@@ -15,7 +15,7 @@ from tests.places.cluster import Node, Slurm
 _HERE = pathlib.Path(__file__).parent
 
 #: The first that applies says what is missing.
-_MARKERS = ("slurm", "gridengine", "sshd", "netns")
+_MARKERS = ("slurm", "gridengine", "sshd", "netns", "launcher")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

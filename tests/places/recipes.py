@@ -27,17 +27,18 @@ _BLOCK = re.compile(
 )
 
 
-def block(page: str, name: str) -> str:
+def block(page: str, name: str, python: str = sys.executable) -> str:
     """Read a named block of a page.
 
     :param page: the name of a file in docs/.
+    :param python: the interpreter that its reader means.
     :return: its text, with the interpreter filled in.
     """
     with open(os.path.join(SOURCE, "docs", page)) as file:
         blocks = {
             found["name"]: found["text"] for found in _BLOCK.finditer(file.read())
         }
-    return textwrap.dedent(blocks[name]).strip("\n").replace(PYTHON, sys.executable)
+    return textwrap.dedent(blocks[name]).strip("\n").replace(PYTHON, python)
 
 
 def kernel_json(page: str, name: str) -> Json:
@@ -47,9 +48,12 @@ def kernel_json(page: str, name: str) -> Json:
     return spec
 
 
-def commands(page: str, name: str) -> list[str]:
-    """:return: the lines that a reader of the page would type."""
-    text = block(page, name).replace("\\\n", " ")
+def commands(page: str, name: str, python: str = sys.executable) -> list[str]:
+    """:return: the lines that a reader of the page would type.
+
+    :param python: see :func:`block`.
+    """
+    text = block(page, name, python).replace("\\\n", " ")
     return [line[2:] for line in text.splitlines() if line.startswith("$ ")]
 
 

@@ -1,0 +1,165 @@
+"""A kernel behind Enterprise Gateway, which an ordinary user runs: the gateway in one
+environment, the kernel and ``ipr`` in another one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import time
+import urllib.error
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import harness
+from tests.e2e.harness import Place, until
+from tests.e2e.serving import TOKEN, Api, Socket
+from tests.places import cluster, ordinary, recipes
+from tests.places.ordinary import User
+from tests.places.sessions import IDS
+
+pytestmark = pytest.mark.launcher
+
+PAGE = "howto/enterprise-gateway.rst"
+SPEC = "py-kernel"
+
+
+class Gateway(Api):
+    """Enterprise Gateway."""
+
+    def __init__(self, user: User, programs: str, share: str) -> None:
+        (port,) = cluster.free_ports(1)
+        super().__init__(f"http://127.0.0.1:{port}/")
+        self._user = user
+        self.process = user.start(
+            os.path.join(programs, "jupyter-enterprisegateway"),
+            *("--ip=127.0.0.1", f"--port={port}", "--port_retries=0"),
+            f"--EnterpriseGatewayApp.auth_token={TOKEN}",
+            log="gateway.log",
+            JUPYTER_PATH=share,
+        )
+        until(self._answers, "the gateway to answer", 60, every=0.2)
+
+    def _answers(self) -> bool:
+        assert self.process.poll() is None, self.log()
+        with contextlib.suppress(urllib.error.URLError, ConnectionError):
+            return bool(self.ask("GET", "api/kernelspecs"))
+        return False
+
+    def log(self) -> str:
+        """:return: what it has said."""
+        path = os.path.join(self._user.place.root, "gateway.log")
+        with open(path, errors="replace") as file:
+            return file.read()
+
+    def left(self) -> list[str]:
+        """:return: what runs beside it."""
+        return self._user.left_but([self.process.pid])
+
+    def close(self) -> None:
+        """End it."""
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)
+
+
+@pytest.fixture
+def gateway(place: Place) -> Iterator[Gateway]:
+    programs = os.path.join(ordinary.environment("enterprise-gateway"), "bin")
+    kernels = ordinary.environment("kernels", "install-enterprise-gateway")
+    ordinary.put_ipr_into(kernels)
+    share = os.path.join(place.root, "data")
+    class_name = "enterprise_gateway.services.processproxies.processproxy"
+    place.plain_spec(
+        [f"{kernels}/bin/python", *harness.IPYKERNEL_ARGV[1:]],
+        SPEC,
+        metadata={"process_proxy": {"class_name": f"{class_name}.LocalProcessProxy"}},
+    )
+    user = User(place)
+    user.own()
+    (line,) = recipes.commands(PAGE, "gateway-install")
+    line = line.replace("/path/to/share", share)
+    user.run("sh", "-c", line.replace("/path/to/kernel-env", kernels))
+    made = Gateway(user, programs, share)
+    try:
+        yield made
+    except BaseException:
+        print(made.log())
+        raise
+    finally:
+        made.close()
+    until(lambda: not place.processes(), f"the end of {place.described_processes()}")
+
+
+async def connected(gateway: Gateway, kernel: str) -> Socket:
+    """:return: a websocket to a kernel."""
+    socket = Socket(gateway, kernel)
+    await socket.connect()
+    return socket
+
+
+async def ids(socket: Socket) -> tuple[int, int]:
+    """:return: the process ids of the inner kernel and of its daemon."""
+    inner, daemon = json.loads(await socket.run(IDS))
+    return inner, daemon
+
+
+def test_restart_in_place_interrupt_crash_and_the_gateways_own_restart(
+    gateway: Gateway,
+) -> None:
+    kernel = gateway.start(SPEC)
+
+    async def session() -> None:
+        socket = await connected(gateway, kernel)
+        await socket.run("x = 1")
+        inner, daemon = await ids(socket)
+        begun = time.monotonic()
+        await socket.run("%restart")
+        print(f"%restart: {time.monotonic() - begun:.2f} s")
+        second, same = await ids(socket)
+        assert second != inner
+        assert same == daemon
+        assert await socket.run("print('x' in globals())") == "False\n"
+        busy = await socket.start("import time; print(1, flush=True); time.sleep(60)")
+        gateway.ask("POST", f"api/kernels/{kernel}/interrupt")
+        assert (await socket.finish(busy))["ename"] == "KeyboardInterrupt"
+        died = await socket.execute("import os; os.abort()")
+        assert (await socket.finish(died))["ename"] == "DeadKernelError"
+        third, same = await ids(socket)
+        assert third != second
+        assert same == daemon
+        gateway.restart(kernel)
+        socket.close()
+        socket = await connected(gateway, kernel)
+        fourth, other = await ids(socket)
+        assert other != daemon
+        until(lambda: not harness.is_alive(daemon), "the end of the first daemon")
+        assert not harness.is_alive(third)
+        await socket.run("%restart")
+        fifth, same = await ids(socket)
+        assert fifth != fourth
+        assert same == other
+        socket.close()
+
+    asyncio.run(session())
+    gateway.ask("DELETE", f"api/kernels/{kernel}")
+    until(lambda: not gateway.left(), f"the end of {gateway.left()}")
+
+
+def test_nothing_is_left_when_the_gateway_is_killed(gateway: Gateway) -> None:
+    kernel = gateway.start(SPEC)
+
+    async def session() -> None:
+        socket = await connected(gateway, kernel)
+        await socket.run("%restart")
+        socket.close()
+
+    asyncio.run(session())
+    assert gateway.left()
+    gateway.process.send_signal(signal.SIGKILL)
+    gateway.process.wait()
+    until(lambda: not gateway.left(), f"the end of {gateway.left()}")
