@@ -28,6 +28,8 @@ extensions = [
 source_suffix = {".rst": "restructuredtext", ".md": "markdown"}
 exclude_patterns = ["_build"]
 nitpicky = True
+# Curly quotes, but two hyphens stay what they are: they begin an option.
+smartquotes_action = "qe"
 
 html_theme = "furo"
 html_title = f"ipr {release}"
