@@ -1,7 +1,8 @@
-"""A link that names a page's file leads to the page.
+"""What a page has for the viewer of the repository, and the site in a way of its own.
 
-The pages lie in a repository, whose viewer follows ``kernels.rst``; the site has
-``kernels.html``. What lies outside of the pages is named, without a link.
+A link that names a page's file, ``kernels.rst``, leads to the page, ``kernels.html``.
+What lies outside of the pages is named, without a link. A table of contents within a page
+goes: the site has it beside each page, and the theme shows an error in its place.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ SHOWN = {
 def setup(app: Sphinx) -> dict[str, bool]:
     """Have each page looked through once it is read."""
     app.connect("doctree-read", _relink)
+    app.connect("doctree-read", _without_contents)
     return {"parallel_read_safe": True}
 
 
@@ -55,3 +57,9 @@ def _relink(app: Sphinx, tree: nodes.document) -> None:
         if anchor:
             new["refanchor"] = anchor
         link.replace_self(new)
+
+
+def _without_contents(_app: Sphinx, tree: nodes.document) -> None:
+    for topic in list(tree.findall(nodes.topic)):
+        if "contents" in topic["classes"]:
+            topic.parent.remove(topic)
