@@ -1,7 +1,7 @@
 """What a page has for the viewer of the repository, and the site in a way of its own.
 
 A link that names a page's file, ``kernels.rst``, leads to the page, ``kernels.html``.
-What lies outside of the pages is named, without a link. A table of contents within a page
+What lies outside of the pages is named, without a link. A table of contents in a page
 goes: the site has it beside each page, and the theme shows an error in its place.
 """
 
