@@ -15,15 +15,17 @@ from ipr.boot.values import (
     level,
     moment,
     one_of,
+    percent,
     program,
     seconds,
     spans,
+    stretch,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Container, Mapping, Sequence
     from typing import Any, NoReturn
 
 #: What some clients (jpterm, nbterm) leave as kernel.json has it.
@@ -112,12 +114,12 @@ OPTIONS = (
            "code to run in the kernel before the job ends, in the kernel's language: a"
            " checkpoint; while a cell runs in a subshell, where the kernel has those,"
            " else after the cell"),
-    Option("before-end-at", "", "SECONDS", 120.0, seconds,
+    Option("before-end-at", "", "SECONDS", 120.0, stretch,
            "run it this long before the end (default: 120); where that has not come,"
            " when the scheduler ends the job"),
     Option("before-end-interrupt", "", "", False, bool,
            "interrupt the running cell first"),
-    Option("memory-interrupt", "", "PERCENT", 0, count,
+    Option("memory-interrupt", "", "PERCENT", 0, percent,
            "interrupt the running cell when the job uses this much of its memory;"
            " 0: never (default: 0)"),
     Option("no-exec", "", "", False, bool,
@@ -128,6 +130,13 @@ OPTIONS = (
            "same as --log-level, as inplace_restarter 0.1 called it"),
 )
 # fmt: on
+
+
+#: Options that say nothing by themselves, and the one that they are about.
+ABOUT = (
+    ("before-end-at", "before-end"),
+    ("before-end-interrupt", "before-end"),
+)
 
 
 #: The names in what "ipr-spec install" writes.
@@ -236,7 +245,24 @@ def parse(
     values = usual(words, defaults)
     if values is not None:
         return values, command
-    return settled(vars(parser(version, defaults).parse_args(words))), command
+    values = settled(vars(parser(version, defaults).parse_args(words)))
+    alone = without_effect({word.partition("=")[0][2:] for word in words}, values)
+    if alone:
+        raise BadOption(f"{alone}; see python -m ipr --help")
+    return values, command
+
+
+def without_effect(given: Container[str], values: Mapping[str, Any]) -> str:
+    """Say which option has no effect by itself; ``""``: each one has its own.
+
+    :param given: the names of those on the command line; ``ipr.toml`` may well set one
+        for kernelspecs that have the other.
+    :param values: by :attr:`Option.key`.
+    """
+    for name, about in ABOUT:
+        if name in given and not values[about.replace("-", "_")]:
+            return f"--{name} has no effect without --{about}"
+    return ""
 
 
 def usual(

@@ -43,6 +43,17 @@ def seconds(text: str) -> float:
     return value
 
 
+def stretch(text: str) -> float:
+    """Read a span of time before something else.
+
+    :raises ValueError: when it is no number, or not above 0.
+    """
+    value = seconds(text)
+    if not value:
+        raise ValueError(f"not before the end: {text!r}; use more than 0 seconds")
+    return value
+
+
 def count(text: str) -> int:
     """Read a number of things.
 
@@ -53,12 +64,22 @@ def count(text: str) -> int:
     return int(text)
 
 
-def spans(text: str) -> tuple[float, ...]:
-    """Read spans of time, ``600,120``; ``""``: none.
+def percent(text: str) -> int:
+    """Read a share.
 
-    :raises ValueError: when one is no number, or negative.
+    :raises ValueError: when it is no whole number, or above 100.
     """
-    return tuple(seconds(part) for part in text.split(",") if part.strip())
+    if not text.isdecimal() or int(text) > 100:
+        raise ValueError(f"not a whole number from 0 to 100: {text!r}")
+    return int(text)
+
+
+def spans(text: str) -> tuple[float, ...]:
+    """Read spans of time before something else, ``600,120``; ``""``: none.
+
+    :raises ValueError: when one is no number, or not above 0.
+    """
+    return tuple(stretch(part) for part in text.split(",") if part.strip())
 
 
 def moment(text: str) -> float:

@@ -83,15 +83,22 @@ class Options(usage.Options):
         """Return the values by :attr:`ipr.boot.options.Option.key`.
 
         :param defaults: likewise, in place of the options' own.
+        :raises SystemExit: one has no effect; one sentence has been printed that says
+            why.
         """
         values = {option.key: option.default for option in options.OPTIONS}
         values.update(defaults)
+        names = set()
         for option in options.OPTIONS:
             given = self[option.name]
             # A flag that is not there is 0.
             if given if not option.metavar else given is not None:
                 values[option.key] = given
-        return options.settled(values)
+                names.add(option.name)
+        values = options.settled(values)
+        if alone := options.without_effect(names, values):
+            raise _complaint(f"{alone}; see twistd ipr --help", 2)
+        return values
 
 
 def makeService(config: Options) -> IService:

@@ -183,6 +183,24 @@ class ParseTests(Case):
         ):
             self.assertEqual(self.wrong(*argv), text)
 
+    def test_option_without_effect_is_one_sentence(self) -> None:
+        """Also with its usual value; the one it is about may be in ipr.toml."""
+        see = "; see python -m ipr --help"
+        for argv in (
+            ("--before-end-at", "300"),
+            ("--before-end-at=120",),
+            ("--before-end=", "--before-end-at=60"),
+        ):
+            told = f"--before-end-at has no effect without --before-end{see}"
+            self.assertEqual(self.wrong(*argv), told)
+        told = f"--before-end-interrupt has no effect without --before-end{see}"
+        self.assertEqual(self.wrong("--before-end-interrupt"), told)
+        words = ["--before-end-interrupt", "--before-end-at=9"]
+        values, _ = options.parse(words, "1", {"before_end": __file__})
+        self.assertEqual(values["before_end_at"], 9)
+        values, _ = options.parse(["--no-exec"], "1", {"before_end_at": 9.0})
+        self.assertEqual(values["before_end_at"], 9)
+
     def test_help_can_be_formatted(self) -> None:
         """Percent signs in a help text do not trip argparse; each option is told."""
         text = options.parser("1.2.3").format_help()

@@ -16,6 +16,22 @@ class ReadersTests(Case):
         error = self.raised(ValueError, values.spans, "600,soon")
         self.assertEqual(str(error), "not a number of seconds: 'soon'")
 
+    def test_time_before_the_end_is_before_it(self) -> None:
+        """Nothing could be warned of, or saved, at the end itself."""
+        for read in (values.stretch, values.spans):
+            error = self.raised(ValueError, read, "0")
+            told = "not before the end: '0'; use more than 0 seconds"
+            self.assertEqual(str(error), told)
+        self.assertEqual(values.stretch("0.5"), 0.5)
+
+    def test_percent_ends_at_a_hundred(self) -> None:
+        self.assertEqual(
+            [values.percent(text) for text in ("0", "97", "100")], [0, 97, 100]
+        )
+        for text in ("101", "-1", "97%", "0.97", "", "\u00b2"):
+            error = self.raised(ValueError, values.percent, text)
+            self.assertEqual(str(error), f"not a whole number from 0 to 100: {text!r}")
+
     def test_point_in_time_is_read(self) -> None:
         """With an offset or in local time; nothing is none."""
         self.assertEqual(values.moment("1970-01-01T00:01:00+00:00"), 60.0)

@@ -25,7 +25,7 @@ ROOT = os.path.dirname(
 )
 
 
-def complaint(case: Case, code: int, call: Callable[..., object], *argv: str) -> str:
+def complaint(case: Case, code: int, call: Callable[..., object], *argv: object) -> str:
     """Return what was said on stderr, by what ends the process with a code."""
     said = io.StringIO()
     with redirect_stderr(said):
@@ -117,6 +117,14 @@ class OptionsTests(Case):
             (("--nonsense",), "option --nonsense not recognized"),
         ):
             self.assertIn(text, self.wrong(*argv))
+
+    def test_option_without_effect_is_one_sentence(self) -> None:
+        for word in ("--before-end-at=120", "--before-end-interrupt"):
+            made = self.parsed(word)
+            said = complaint(self, 2, made.settings, {})
+            name = word.partition("=")[0]
+            told = f"{name} has no effect without --before-end; see twistd ipr --help"
+            self.assertIn(told, said)
 
     def test_help_lists_every_option(self) -> None:
         """Every option is told, with its percent signs as they are."""
