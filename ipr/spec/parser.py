@@ -49,7 +49,7 @@ examples:
                             argv starts with srun: ipr runs in the allocation
   ipr-spec install --inside --python ~/env/bin/python rik_ssh_node_py3
                             remote_ikernel: ipr runs on the far side
-  ipr-spec install --inside --launcher 'qrsh( -(l|q) \\S+| -\\S+)*' sge-python
+  ipr-spec install --inside --launcher 'qrsh( -(l|now|q) \\S+| -\\S+)*' sge-python
 
 What follows -- goes to the daemon; 'python -m ipr --help' lists its options.
 Installing again changes nothing, or brings an older installation up to date.

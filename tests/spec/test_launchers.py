@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from ipr.spec import farside, launchers
+from ipr.spec import farside, launchers, parser
 
 KERNEL = ["python", "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
@@ -61,3 +63,12 @@ def test_each_row_is_reached_by_its_name() -> None:
     for row in launchers.LAUNCHERS:
         assert launchers.known([*row.name, row.mark or "x"]) is row
         assert not set(row.takes) & row.alone
+
+
+def test_example_of_the_help_knows_which_options_have_a_value() -> None:
+    found = re.search(r"--launcher '([^']+)' sge-python", parser._INSTALL_EXAMPLES)
+    assert found is not None
+    words = ["qrsh", "-cwd", "-l", "h_rt=1:0:0", "-V", "-now", "n", "-N"]
+    for length in (1, 2, 4, 5, 7):
+        argv = [*words[:length], *KERNEL]
+        assert farside.launcher_end(argv, pattern=found[1]) == length
