@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import platform
 import re
 import signal
 import time
+from unittest import mock
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 
+from ipr.daemon import timeleft
 from ipr.daemon.status import Row
 from ipr.kernel import memory
+from ipr.kernel.asking import Answer
 from tests.daemon.allocation_case import AllocationCase
 
 
@@ -26,6 +30,36 @@ class AllocationTests(AllocationCase):
         self.assertEqual(
             self.job(1195).rows(), [Row("Slurm job", "7 on node1, time left 20 min")]
         )
+
+    def test_each_scheduler_has_a_row_of_its_own(self) -> None:
+        """Asked once, when the daemon starts; HTCondor's number is in a file."""
+        ad = os.path.join(self.folder(), "ad")
+        with open(ad, "w", encoding="utf-8") as file:
+            file.write(f"ClusterId = 4\nJobCurrentStartDate = {int(time.time())}\n")
+            file.write("ProcId = 1\nAllowedJobDuration = 3590\n")
+        pbs = b"Job Id: 7.host\n    Resource_List.walltime = 00:59:50\n"
+        sge = b"now 11/30/2026 00:00:30\njob_number: 7\nhard resource_list: h_rt=3590\n"
+        for environ, answer, name, number in (
+            ({"SLURM_JOB_ID": "7"}, b"59:50\n", "Slurm", "7"),
+            ({"JOB_ID": "7", "SGE_ROOT": "/sge"}, sge, "Grid Engine", "7"),
+            ({"PBS_JOBID": "7.host"}, pbs, "PBS", "7.host"),
+            ({"LSB_JOBID": "7"}, b"0:59 L\n", "LSF", "7"),
+            ({"FLUX_JOB_ID": "ƒ7"}, b"3590.2\n", "Flux", "ƒ7"),
+            ({"_CONDOR_JOB_AD": ad}, None, "HTCondor", "4.1"),
+        ):
+            asked: list[object] = []
+
+            def ask(*question: object, said: object = answer) -> Deferred[Answer]:
+                asked.append(question)  # noqa: B023
+                assert isinstance(said, bytes)
+                return succeed(Answer(0, said, ""))
+
+            with mock.patch.object(timeleft, "ask", ask):
+                (row,) = self.made(environ).rows()
+            self.assertEqual(row.name, f"{name} job")
+            where = f"{number} on {platform.node()}, time left "
+            self.assertIn(row.value, (f"{where}60 min", f"{where}59 min"))
+            self.assertEqual(len(asked), 0 if answer is None else 1)
 
     def test_deadline_counts_where_there_is_no_scheduler(self) -> None:
         alone = self.made({}, time.time() + 7205)
