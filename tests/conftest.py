@@ -78,6 +78,7 @@ NIGHTLY = {
     "places/test_sshpyk.py",
     "places/test_new.py",
     "places/test_slurm_clock.py",
+    "places/test_slurm_page.py",
     "places/test_ssh_tunnels.py",
 }
 

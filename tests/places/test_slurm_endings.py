@@ -4,6 +4,7 @@ left, neither processes nor the connection files of its kernels.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import shlex
@@ -201,6 +202,9 @@ def test_requeue(slurm: Slurm, place: Place) -> None:
         # Slurm waits two minutes before it starts a job again. Within the second
         # of its end it refuses it: "Job credential revoked", and the job fails.
         until(lambda: slurm.job(number).state == "PENDING", f"{number} in the queue")
+        starts = slurm.run("squeue", "-h", "-j", str(number), "-o", "%S")
+        wait = datetime.datetime.fromisoformat(starts) - datetime.datetime.now()
+        assert 90 < wait.total_seconds() < 130, starts
         slurm.run("scontrol", "update", f"job={number}", "StartTime=now+3seconds")
         slurm.await_state(number, "RUNNING")
         client.wait_until_ready()
