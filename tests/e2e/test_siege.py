@@ -506,6 +506,7 @@ def test_thousands_of_requests(place: Place) -> None:
         context.destroy(linger=0)
 
 
+@pytest.mark.nightly
 @pytest.mark.slow
 def test_fifty_thousand_requests_of_three_clients(place: Place) -> None:
     """Exactly one reply, one busy and one idle for each, whoever asked."""

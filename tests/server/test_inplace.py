@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -24,6 +25,15 @@ in_one_task = unittest.skipIf(
 
 def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))
+
+
+def targets() -> list[str]:
+    """:return: what this process has open, for a failure's text."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/self/fd/{name}"))
+    return sorted(found)
 
 
 class RestartTests(ButtonCase):
@@ -223,7 +233,7 @@ class RestartTests(ButtonCase):
             end = time.monotonic() + 10
             while descriptors() > before and time.monotonic() < end:
                 await asyncio.sleep(0.01)
-            self.assertTrue(descriptors() <= before, (descriptors(), before))
+            self.assertTrue(descriptors() <= before, targets())
             self.assertEqual(manager.provisioner.pid, pid)
 
         self.run_async(work())
