@@ -48,7 +48,9 @@ _COMMANDS = frozenset(
         "new",
     }
 )
-_IN_A_TERMINAL = frozenset({"ps", "status", "stack", "restart", "interrupt", "log"})
+_IN_A_TERMINAL = frozenset(
+    {"ps", "status", "stack", "restart", "interrupt", "log", "output"}
+)
 
 
 def main(argv: list[str]) -> int:

@@ -57,6 +57,7 @@ NIGHTLY = {
     # What guards the main job in it is core.
     "e2e/test_last_line.py",
     "e2e/test_limit.py",
+    "e2e/test_output.py",
     "e2e/test_owner.py",
     "e2e/test_preload.py",
     "e2e/test_provisioner.py",
@@ -69,6 +70,7 @@ NIGHTLY = {
     "e2e/test_stack.py",
     "e2e/test_terminal.py",
     "kernels/test_init.py",
+    "kernels/test_output.py",
     "kernels/test_replay.py",
     "kernels/test_standby.py",
     # What these need is installed by scripts of their own in .ci.

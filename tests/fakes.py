@@ -25,6 +25,7 @@ from ipr.lifecycle.limits import Pace
 from ipr.lifecycle.ports import Kernel, Received
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCode
+from ipr.relay.outputs import NothingShown
 from ipr.relay.pieces import Piece
 from ipr.relay.restartcells import Prepared
 from ipr.sockets.channels import ChannelClosed
@@ -250,6 +251,9 @@ class FakePrepared(Prepared):
 class FakeDesk:
     """Says a little."""
 
+    #: What cells have shown.
+    outputs: tuple[str, ...] = ("a", "b", "c")
+
     def facts(self) -> dict[str, Any]:
         return {"state": "running"}
 
@@ -259,6 +263,11 @@ class FakeDesk:
     def stack(self) -> Deferred[str]:
         self.looking: Deferred[str] = Deferred()
         return self.looking
+
+    def output(self, cells: int) -> str:
+        if not self.outputs:
+            raise NothingShown("nothing there")
+        return "".join(self.outputs[-cells:])
 
     def log(self, after: int) -> tuple[list[str], int]:
         return ["a line"], after + 1

@@ -101,6 +101,9 @@ OPTIONS = (
     Option("replay-limit", "", "MIB", 16, count,
            "mebibytes of cells to remember for %%restart --replay and %%ipr history;"
            " the oldest are forgotten first; 0: none (default: 16)"),
+    Option("output-limit", "", "MIB", 2, count,
+           "mebibytes of output to remember for %%ipr output; the oldest is forgotten"
+           " first; 0: none (default: 2)"),
     Option("abandoned-timeout", "", "SECONDS", 0.0, seconds,
            "shut down after this time without a connected client or a running"
            " cell; 0: never (default: 0)"),

@@ -7,7 +7,7 @@ failing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from twisted.internet.defer import Deferred
@@ -21,12 +21,13 @@ from ipr.daemon.shownlog import ShownLog
 from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row, as_html, as_text
 from ipr.jupyter import durations, initwords, magics, messages
-from ipr.jupyter.howmany import HowMany, how_many
+from ipr.jupyter.howmany import HowMany, count, how_many
 from ipr.jupyter.magichelp import HELP
 from ipr.jupyter.messages import Draft, Failure, usage_error
 from ipr.lifecycle.reserve import Reserve
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCode
+from ipr.relay.outputs import NothingShown
 from ipr.relay.request import Request
 
 
@@ -40,6 +41,7 @@ class IprCommands:
     :param look: finds out what the kernel does just now.
     :param cell_time: limits it.
     :param history: returns the table of cells that ran, by MIME type.
+    :param output: returns what the last cells have shown, so many of them.
     :param reserve: has the standby.
     :param init: what each new kernel runs.
     :param look_inside: makes ``self`` of ``%ipr exec``; None where that is not allowed.
@@ -54,6 +56,7 @@ class IprCommands:
         look: Callable[[], Deferred[Stack]],
         cell_time: CellTime,
         history: Callable[[HowMany], Mapping[str, str]],
+        output: Callable[[int], Sequence[Draft]],
         reserve: Reserve,
         init: InitCode,
         look_inside: Callable[[Cell], Inside] | None,
@@ -63,6 +66,7 @@ class IprCommands:
         self._look = look
         self._cell_time = cell_time
         self._history = history
+        self._output = output
         self._reserve = reserve
         self.init = init
         self._look_inside = look_inside
@@ -81,6 +85,8 @@ class IprCommands:
         elif magic.verb == "history":
             data = self._history(how_many(magic.argument.split()))
             _show(cell, data)
+        elif magic.verb == "output":
+            self._show_output(cell, count(magic.argument))
         elif magic.verb == "debug":
             self._debug(cell, magic)
         elif magic.verb == "standby":
@@ -93,6 +99,16 @@ class IprCommands:
     def _show_status(self, cell: Cell) -> None:
         rows = self._status()
         _show(cell, {"text/plain": as_text(rows), "text/html": as_html(rows)})
+
+    def _show_output(self, cell: Cell, cells: int) -> None:
+        try:
+            drafts = self._output(cells)
+        except NothingShown as error:
+            cell.fail(Failure("NothingShown", str(error)))
+            return
+        for draft in drafts:
+            cell.show(draft)
+        cell.succeed()
 
     def _limit(self, cell: Cell, argument: str) -> None:
         if argument == "off":

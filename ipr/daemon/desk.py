@@ -13,7 +13,7 @@ from collections.abc import Callable
 from twisted.internet.defer import Deferred
 
 import ipr
-from ipr.daemon import stacktext
+from ipr.daemon import shownoutput, stacktext
 from ipr.daemon.log import Log
 from ipr.daemon.nextkernel import NextKernel
 from ipr.daemon.report import Report
@@ -21,12 +21,14 @@ from ipr.daemon.stack import Stacks
 from ipr.jupyter.wire import JSON
 from ipr.kernel import memory
 from ipr.lifecycle.restarter import Restarter
+from ipr.relay.outputs import Outputs
 from ipr.relay.relay import Relay
 
 
 class Desk:
     """Looks at the parts of the daemon.
 
+    :param outputs: what cells have shown.
     :param parts: returns the relay and the restarter.
     """
 
@@ -36,12 +38,14 @@ class Desk:
         report: Report,
         log: Log,
         stacks: Stacks,
+        outputs: Outputs,
         parts: Callable[[], tuple[Relay, Restarter]],
     ) -> None:
         self._next_kernel = next_kernel
         self._report = report
         self._log = log
         self._stacks = stacks
+        self._outputs = outputs
         self._parts = parts
 
     def facts(self) -> JSON:
@@ -81,6 +85,16 @@ class Desk:
     def stack(self) -> Deferred[str]:
         """Return the text of ``%ipr stack``."""
         return self._stacks.look().addCallback(stacktext.as_text)
+
+    def output(self, cells: int) -> str:
+        """Return the text of ``%ipr output``.
+
+        :raises ipr.relay.outputs.NothingShown: nothing is kept.
+        """
+        _, restarter = self._parts()
+        return shownoutput.as_text(
+            shownoutput.shown_last(self._outputs, restarter, cells), self._outputs.limit
+        )
 
     def log(self, after: int) -> tuple[list[str], int]:
         """Return the log's records from this number on, and the next number."""

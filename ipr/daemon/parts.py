@@ -18,8 +18,7 @@ from twisted.logger import Logger
 
 from ipr.boot.connection import Outer
 from ipr.boot.first import Plan
-from ipr.daemon import codefiles, slurm
-from ipr.daemon.cellhistory import displayed
+from ipr.daemon import cellhistory, codefiles, shownoutput, slurm
 from ipr.daemon.commands import IprCommands
 from ipr.daemon.desk import Desk
 from ipr.daemon.inside import Inside
@@ -43,6 +42,7 @@ from ipr.relay import parts as relays
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCode
+from ipr.relay.outputs import Outputs
 from ipr.relay.relay import Relay
 from ipr.sockets.factory import Factory
 from ipr.sockets.front import Front
@@ -86,7 +86,7 @@ class Parts:
         cell_time = CellTime(reactor, self._both)
         report = self._report(next_kernel, lambda: [*cell_time.rows(), *rows()])
         stacks = Stacks(reactor, os.environ, self._both)
-        history = CellHistory(options["replay_limit"] << 20)
+        history = _history(options)
         self.relay = Relay(
             lambda relay: relays.Parts(
                 front,
@@ -101,7 +101,9 @@ class Parts:
                     report, stacks, cell_time, history, next_kernel.init, relay
                 ),
                 changer=next_kernel,
-                desk=Desk(next_kernel, report, log, stacks, self._both),
+                desk=Desk(
+                    next_kernel, report, log, stacks, history.outputs, self._both
+                ),
                 history=history,
                 preload=next_kernel.preload,
                 init=next_kernel.init,
@@ -179,7 +181,8 @@ class Parts:
             lambda: report.rows(relay, self.restarter),
             stacks.look,
             cell_time,
-            partial(displayed, history, self.restarter),
+            partial(cellhistory.displayed, history, self.restarter),
+            partial(shownoutput.displayed, history.outputs, self.restarter),
             self.restarter.reserve,
             init,
             None if self._options["no_exec"] else look_inside,
@@ -206,6 +209,11 @@ def _front(factory: Factory, outer: Outer, lost: Callable[[str], None]) -> Front
             f" says: {error.strerror};"
             f" {slurm.one_too_many(os.environ) or 'does another kernel use it?'}"
         ) from None
+
+
+def _history(options: Mapping[str, Any]) -> CellHistory:
+    outputs = Outputs(options["output_limit"] << 20)
+    return CellHistory(options["replay_limit"] << 20, outputs)
 
 
 def _new_id() -> str:

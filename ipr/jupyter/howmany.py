@@ -46,6 +46,16 @@ def how_many(words: Sequence[str]) -> HowMany:
     return HowMany(last, everywhere)
 
 
+def count(argument: str) -> int:
+    """Read a number of cells; nothing: the last one.
+
+    :raises ValueError: something else; the text says what is right.
+    """
+    if argument and not _is_number(argument):
+        raise ValueError(f"write how many cells, from 1 on, not {argument[:40]!r}")
+    return int(argument or 1)
+
+
 def _is_number(word: str) -> bool:
     digits = word.isascii() and word.isdigit() and len(word) <= _DIGITS
     return digits and int(word) > 0

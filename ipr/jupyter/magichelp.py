@@ -61,6 +61,8 @@ IPR_HELP = """\
     %ipr history        show what ran since the kernel started, when, for how long,
                         and how it ended; N: the last N cells; --all: those of the
                         kernels before, too
+    %ipr output         show what the last cell has shown, also while it runs, and when
+                        the page was reloaded meanwhile; N: the last N cells
     %ipr replay         run the cells that succeeded in the kernel before again, in this
                         one: after a crash, for instance; N: the last N of them
     %ipr limit 10m      interrupt each cell that runs for longer from now on, and
@@ -109,6 +111,7 @@ _WORDS = {
         "status",
         "stack",
         "history",
+        "output",
         "replay",
         "debug",
         "standby",

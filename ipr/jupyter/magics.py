@@ -12,7 +12,7 @@ from __future__ import annotations
 import attrs
 
 from ipr.jupyter import durations, initwords, placement
-from ipr.jupyter.howmany import HowMany, how_many
+from ipr.jupyter.howmany import HowMany, count, how_many
 from ipr.jupyter.optionwords import options, pair, replay
 from ipr.jupyter.placement import COMMENTS, lines
 from ipr.jupyter.shellwords import shell_words
@@ -26,8 +26,8 @@ RESTART_USAGE = (
     " [--keep-detached] [--run FILE] [--replay [N | all]]"
 )
 IPR_USAGE = (
-    "usage: %ipr status | stack | history [N] [--all] | replay [N] | help |"
-    " debug LEVEL | debug off | standby on | standby off | init | init list |"
+    "usage: %ipr status | stack | history [N] [--all] | output [N] | replay [N] |"
+    " help | debug LEVEL | debug off | standby on | standby off | init | init list |"
     " init clear [N] | limit [TIME | off] | exec CODE"
 )
 
@@ -185,9 +185,9 @@ def _ipr(argument: str, rest: str) -> Magic:
     if verb == "limit":
         wrong = durations.problem(argument)
         return Mistake(f"%ipr limit: {wrong}") if wrong else Ipr(verb, argument)
-    if verb in ("history", "replay"):
+    if verb in ("history", "replay", "output"):
         try:
-            how_many(argument.split())
+            count(argument) if verb == "output" else how_many(argument.split())
         except ValueError as error:
             return Mistake(f"%ipr {verb}: {error}. {IPR_USAGE}")
         return Ipr(verb, argument)

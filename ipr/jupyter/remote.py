@@ -9,6 +9,7 @@ Anybody who has the key may send one, over control::
                           {"command": "stack"}
                           {"command": "status"}
                           {"command": "log", "after": NUMBER}
+                          {"command": "output", "cells": NUMBER}
     ipr_command_reply     {"status": "ok", "generation": NUMBER, ...}, or an error
 
 =========  ===================================================================
@@ -21,6 +22,7 @@ facts      those of ``ipr ps --json``; and failed: a restart that came to
 stack      text: of ``%ipr stack``
 status     rows: [NAME, VALUE] of the table
 log        lines, and next: the number to ask for
+output     text: what the last cells have shown, with colours
 =========  ===================================================================
 
 All are answered at once, but stack within 3 s, and a restart when its options have been
@@ -60,7 +62,14 @@ class ReadLog:
     after: int
 
 
-Command = magics.Restart | Plain | ReadLog
+@attrs.frozen
+class ReadOutput:
+    """What the last cells have shown, so many of them."""
+
+    cells: int
+
+
+Command = magics.Restart | Plain | ReadLog | ReadOutput
 
 
 def command(content: JSON) -> Command:
@@ -72,13 +81,19 @@ def command(content: JSON) -> Command:
     if word == "restart":
         return _restart(content.get("options", []))
     if word == "log":
-        after = content.get("after", 0)
-        if not isinstance(after, int) or isinstance(after, bool) or after < 0:
-            raise Wrong('"after" has to be a whole number')
-        return ReadLog(after)
+        return ReadLog(_whole(content, "after", 0))
+    if word == "output":
+        return ReadOutput(_whole(content, "cells", 1))
     if isinstance(word, str) and word in PLAIN:
         return Plain(word)
     raise Wrong(f"this version of ipr knows no command {str(word)[:40]!r}")
+
+
+def _whole(content: JSON, name: str, least: int) -> int:
+    found = content.get(name, least)
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
+        raise Wrong(f'"{name}" has to be a whole number, {least} or more')
+    return found
 
 
 def _restart(options: object) -> magics.Restart:

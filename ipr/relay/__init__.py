@@ -9,7 +9,7 @@ is worked out as steps (publish, reply) and spoken by the *voice*.
 
 Must not know how a kernel is started or stopped, files, or the global reactor.
 
-Pure: answers, cellhistory, ledger, linerules, namesakes, obituary, passing, ran,
-replayplan, replaywords, request, subshells, turneffects, turnevents, turnrules,
-turns, turntable.
+Pure: aborting, answers, asshown, cellhistory, ledger, linerules, namesakes, obituary,
+outputs, passing, ran, replayplan, replaywords, request, subshells, turneffects,
+turnevents, turnrules, turns, turntable.
 """

@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
 from ipr.jupyter.wire import CONTENT, Envelope, Frame, Malformed, parse_object
+from ipr.relay.outputs import NOTHING_KEPT, Outputs
 from ipr.relay.ran import Outcome, Ran
 from ipr.relay.request import Request
 
@@ -23,10 +24,12 @@ class CellHistory:
     """The cells of all kernels, oldest first.
 
     :param limit: bytes that they may take.
+    :ivar outputs: what they have shown.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, outputs: Outputs = NOTHING_KEPT) -> None:
         self.limit = limit
+        self.outputs = outputs
         self._cells: deque[Ran] = deque()
         self._bytes = 0
         #: How many of each generation are not kept any more.
@@ -56,6 +59,7 @@ class Recording:
     """Takes down what one kernel runs.
 
     :ivar now: monotonic seconds.
+    :ivar outputs: what the cells show.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Recording:
         self._history = history
         self._generation = generation
         self.now = now
+        self.outputs = history.outputs
 
     def again(self, before: Ran) -> Ran:
         """A cell that ran in a kernel before is run again, and begins."""
@@ -82,6 +87,7 @@ class Recording:
             ran = Ran(frame, self._generation, self.now())
             request.progress.ran = ran
             self._history.add(ran)
+            self.outputs.begin(request.msg_id, ran)
 
     def began(self, ran: Ran) -> None:
         """The kernel has said busy."""

@@ -17,6 +17,8 @@ from ipr.jupyter.wire import (
     CONTENT,
     DELIMITER,
     HEADER,
+    LEAST,
+    PARENT,
     Envelope,
     Frame,
     Malformed,
@@ -26,6 +28,7 @@ from ipr.jupyter.wire import (
 )
 from ipr.kernel import memory
 from ipr.relay import completion, usage
+from ipr.relay.aborting import aborts
 from ipr.relay.conversation import Conversation
 from ipr.relay.kept import Kept
 from ipr.relay.readiness import Readiness
@@ -124,7 +127,8 @@ class Hearing:
         The rest is verified by the clients, once the kernel is known to be ours.
         """
         try:
-            header = frames[frames.index(DELIMITER) + HEADER]
+            start = frames.index(DELIMITER)
+            header = frames[start + HEADER]
         except (ValueError, IndexError):
             _log.warn("Dropped a message of the kernel on iopub: no delimiter")
             return
@@ -155,6 +159,20 @@ class Hearing:
                 )
                 return
         self._front.publish(frames)
+        # Afterwards: the clients are not to wait for it.
+        self._keep(frames, start)
+
+    def _keep(self, frames: list[Frame], start: int) -> None:
+        """Keep what a cell has shown, which ipr may sign one day.
+
+        So it has to be the kernel's: on a connection that it always had, or signed.
+        """
+        if len(frames) < start + LEAST:
+            return
+        if self.conversation.kernel.steady or self._signer.verifies(frames[start:]):
+            self._ledger.recording.outputs.published(
+                frames[start + HEADER], frames[start + PARENT], frames[start + CONTENT]
+            )
 
     def _first_published(self, envelope: Envelope) -> None:
         self._voice.learn_session(envelope.header)
@@ -272,24 +290,6 @@ class Hearing:
         self._ledger.input_asked(request, msg_id)
         frames = request.identities + envelope.body
         self.conversation.questions.put(msg_id, frames)
-
-
-def aborts(request: Request, reply: Envelope) -> bool:
-    """Whether a kernel aborts what is queued after a cell with this reply.
-
-    As ipykernel does to the queue of the same shell or subshell.
-    """
-    if (request.msg_type, request.channel) != ("execute_request", "shell"):
-        return False
-    try:
-        return (
-            b'"error"' in bytes(reply.body[CONTENT])
-            and reply.content.get("status") == "error"
-            and request.field("stop_on_error", True)
-            and not request.field("silent", False)
-        )
-    except Malformed:
-        return False
 
 
 _IS_STATUS = re.compile(rb'"msg_type"\s*:\s*"status"')

@@ -47,7 +47,7 @@ class Parts:
     :param current: returns the conversation with the current kernel.
     :param decider: the restarter.
     :param commands: carries out ``%ipr``.
-    :param history: takes down the cells of all kernels.
+    :param history: takes down the cells of all kernels, and what they show.
     :param preload: what each kernel runs before anything else.
     :param init: what it runs then, and clients see.
     """
@@ -71,7 +71,7 @@ class Parts:
         init: InitCode | None = None,
     ) -> None:
         info = Info(synthetic_info)
-        self.voice = voice = Voice(front, author, info.current)
+        self.voice = voice = Voice(front, author, info.current, history.outputs)
         greetings = self.greetings = Greetings(voice, info, call_later)
         gate = self.gate = Gate(voice, max_held, lambda *r: self.inbound.dispatch(*r))
         begun = Begun()

@@ -109,5 +109,11 @@ class Desk(Protocol):
     def stack(self) -> Deferred[str]:
         """Return what the kernel does just now; fails only when the daemon ends."""
 
+    def output(self, cells: int) -> str:
+        """Return what the last cells have shown, with colours.
+
+        :raises ipr.relay.outputs.NothingShown: nothing is kept.
+        """
+
     def log(self, after: int) -> tuple[list[str], int]:
         """Return the log's records from this number on, and the next number."""

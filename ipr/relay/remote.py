@@ -16,6 +16,7 @@ from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope, Malformed
 from ipr.relay.answers import Reply, Step, Steps
 from ipr.relay.interrupts import Interrupts
+from ipr.relay.outputs import NothingShown
 from ipr.relay.ports import Decider, Desk
 from ipr.relay.request import Request
 from ipr.relay.restarts import Restarts
@@ -60,6 +61,8 @@ class Remote:
             case remote.ReadLog():
                 lines, following = self._desk.log(command.after)
                 self._accept(request, lines=lines, next=following)
+            case remote.ReadOutput():
+                self._output(request, command.cells)
             case remote.Plain(word="status"):
                 self._accept(request, rows=self._desk.table())
             case remote.Plain(word="stack"):
@@ -73,6 +76,12 @@ class Remote:
                 self._accept(request)
             case _:
                 assert_never(command)
+
+    def _output(self, request: Request, cells: int) -> None:
+        try:
+            self._accept(request, text=self._desk.output(cells))
+        except NothingShown as error:
+            self._refuse(request, Failure("NothingShown", str(error)))
 
     def _restart(self, request: Request, restart: magics.Restart) -> None:
         if self._decider.leaving():

@@ -118,9 +118,14 @@ class Silently:
 
 def plain(text: str) -> str:
     """Return a text without colours, and of a line written over only the last state."""
-    text = _ESCAPES.sub("", text).replace("\r\n", "\n")
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    lines = overwritten(_ESCAPES.sub("", text)).split("\n")
     return "\n".join("".join(filter(_shown, line)) for line in lines)
+
+
+def overwritten(text: str) -> str:
+    """Return of each line that was written over only the last state."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    return "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
 
 
 def _shown(character: str) -> bool:

@@ -11,9 +11,10 @@ from collections.abc import Callable
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft, Failure
-from ipr.jupyter.wire import JSON
+from ipr.jupyter.wire import CONTENT, HEADER, JSON, PARENT
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
+from ipr.relay.outputs import NOTHING_KEPT, Outputs
 from ipr.relay.ports import FrontSide
 from ipr.relay.request import Request
 
@@ -30,17 +31,23 @@ class Voice:
     :param front: the clients' sockets.
     :param author: writes the messages.
     :ivar info: returns the kernel_info_reply as far as known.
+    :ivar outputs: what cells have shown, ipr's own under them included.
     :ivar count: the execution_count that the inner kernel named last.
     :ivar session_known: whether that kernel has said its session.
     :ivar consoles: clients that have asked what a console asks before each cell.
     """
 
     def __init__(
-        self, front: FrontSide, author: Author, info: Callable[[], Draft]
+        self,
+        front: FrontSide,
+        author: Author,
+        info: Callable[[], Draft],
+        outputs: Outputs = NOTHING_KEPT,
     ) -> None:
         self.front = front
         self.author = author
         self.info = info
+        self.outputs = outputs
         self.count = 0
         self.session_known = False
         self.consoles: dict[tuple[bytes, ...], None] = {}
@@ -66,6 +73,7 @@ class Voice:
             body = self.author.body(step.draft, request.header_frame)
             if isinstance(step, Publish):
                 self.front.publish([self.author.topic(step.draft), *body])
+                self.outputs.published(body[HEADER], body[PARENT], body[CONTENT])
             else:
                 self.front.send(request.channel, [*request.identities, *body])
 

@@ -22,6 +22,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace], None]] = {
     "status": commands.status,
     "restart": commands.restart,
     "stack": commands.stack,
+    "output": commands.output,
     "interrupt": commands.interrupt,
     "log": commands.log,
 }

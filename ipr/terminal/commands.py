@@ -85,6 +85,18 @@ def stack(args: argparse.Namespace) -> None:
         print(layout.plain(text))
 
 
+def output(args: argparse.Namespace) -> None:
+    """Show what the last cells have shown."""
+    target = naming.target(args.id, os.environ)
+    with Line(files.read(target.path)) as line:
+        asked = {"command": "output", "cells": args.cells}
+        text = line.ask(asked).content.get("text")
+        if not isinstance(text, str):
+            raise Problem("the daemon's answer makes no sense; is it an older version?")
+        coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+        print(layout.coloured(text) if coloured else layout.uncoloured(text))
+
+
 def interrupt(args: argparse.Namespace) -> None:
     """Interrupt a kernel."""
     target = naming.target(args.id, os.environ)

@@ -6,6 +6,7 @@ the text goes.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 #: The head of each column, and whether it is a number.
@@ -30,6 +31,26 @@ def plain(text: str) -> str:
         sign if sign in "\n\t" or sign.isprintable() else f"\\x{ord(sign):02x}"
         for sign in text
     )
+
+
+def coloured(text: str) -> str:
+    """Return a text of which only the colours do anything to a terminal."""
+    parts = _COLOUR.split(_SEQUENCE.sub("", text))
+    # The odd ones are the colours.
+    shown = [part if at % 2 else plain(part) for at, part in enumerate(parts)]
+    return "".join(shown) + ("\x1b[0m" if len(parts) > 1 else "")
+
+
+def uncoloured(text: str) -> str:
+    """Return a text that does nothing to a terminal, without its colours."""
+    return plain(_COLOUR.sub("", _SEQUENCE.sub("", text)))
+
+
+#: What sets a colour or weight, and every other sequence: of CSI, and of OSC.
+_COLOUR = re.compile(r"(\x1b\[[0-9;:]*m)")
+_SEQUENCE = re.compile(
+    r"\x1b\[(?![0-9;:]*m)[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"
+)
 
 
 def kernels(

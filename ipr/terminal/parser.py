@@ -9,6 +9,7 @@ import argparse
 
 from ipr import __version__
 from ipr.boot.completing import completed_by
+from ipr.jupyter.howmany import count
 from ipr.terminal import naming
 
 _EXAMPLES = """\
@@ -64,6 +65,16 @@ Shows the processes of the kernel, and, of a Python, which calls it is in: while
 a cell runs, and where the front end hangs. With py-spy installed there is an
 answer even where Python itself can give none. The kernel is not stopped for it.
 """
+_OUTPUT_EXAMPLES = """\
+examples:
+  ipr output 1b2c                       of the cell that runs, or ran last
+  ipr output 1b2c 3                     of the last three
+  watch ipr output 1b2c
+
+Shows what cells have shown, whether or not a front end was there: while they
+run, after the page was reloaded, and after a crash. A picture is named only;
+%ipr output in a cell shows it.
+"""
 _INTERRUPT_EXAMPLES = """\
 examples:
   ipr interrupt 1b2c
@@ -112,6 +123,16 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("--json", action="store_true", help="for programs")
     _add_restart(add("restart", "restart a kernel in place", _RESTART_EXAMPLES))
     _add_id(add("stack", "show where a kernel is, or hangs", _STACK_EXAMPLES))
+    sub = add("output", "show the output of a kernel's last cells", _OUTPUT_EXAMPLES)
+    _add_id(sub)
+    sub.add_argument(
+        "cells",
+        nargs="?",
+        type=_cells,
+        default=1,
+        metavar="N",
+        help="how many cells (default: 1)",
+    )
     _add_id(add("interrupt", "interrupt a kernel's running cell", _INTERRUPT_EXAMPLES))
     sub = add("log", "show the log of a kernel's daemon", _LOG_EXAMPLES)
     _add_id(sub)
@@ -166,6 +187,13 @@ def _add_restart(sub: argparse.ArgumentParser) -> None:
         action="store_true",
         help="let what cells have started in sessions of their own go on",
     )
+
+
+def _cells(text: str) -> int:
+    try:
+        return count(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _seconds(text: str) -> float:

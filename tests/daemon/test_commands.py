@@ -23,6 +23,7 @@ from ipr.lifecycle.reserve import Reserve
 from ipr.relay.answers import Steps
 from ipr.relay.cells import Cell
 from ipr.relay.initcode import InitCell, InitCode
+from ipr.relay.outputs import NothingShown
 from ipr.relay.request import Request
 from tests.case import Case
 from tests.fakes import FakeMessenger, FakeSupply
@@ -100,10 +101,16 @@ class CommandsCase(Case):
             lambda: self.looking,
             self.cell_time,
             lambda how_many: {"text/plain": f"last {how_many.last}"},
+            self.output,
             self.reserve,
             self.init,
             look_inside,
         )
+
+    def output(self, cells: int) -> list[messages.Draft]:
+        if cells > 9:
+            raise NothingShown("nothing there")
+        return [messages.stream(f"the last {cells}"), messages.stream("all")]
 
     def look_inside(self, cell: Cell) -> Inside:
         relay: Any = self
@@ -145,6 +152,16 @@ class HelpAndStatusTests(CommandsCase):
             self.run_magic(Help(topic))
             self.assertEqual(self.texts(), [HELP[topic]])
             self.assertEqual(self.replies(), ["ok "])
+
+    def test_output_is_shown_of_as_many_cells_as_are_wanted(self) -> None:
+        for argument, text in (("", "the last 1"), ("3", "the last 3")):
+            self.run_magic(Ipr("output", argument))
+            self.assertEqual(self.texts(), [text, "all"])
+            self.assertEqual(self.replies(), ["ok "])
+
+    def test_no_output_is_said_in_a_sentence(self) -> None:
+        self.run_magic(Ipr("output", "10"))
+        self.assertEqual(self.replies(), ["error NothingShown"])
 
     def test_history_is_a_table_of_as_many_cells_as_are_wanted(self) -> None:
         self.run_magic(Ipr("history", "12 --all"))

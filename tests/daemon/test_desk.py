@@ -14,6 +14,7 @@ from ipr.daemon.stack import Stack
 from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.outputs import Outputs
 from tests.case import Case
 from tests.daemon.test_report import FakePart
 
@@ -41,8 +42,14 @@ class DeskTests(Case):
             rows=lambda *_parts: [Row("state", "running")],
         )
         stacks: Any = FakePart(look=lambda: succeed(Stack("no kernel is running")))
+        self.outputs = Outputs(1 << 20)
         self.desk = Desk(
-            next_kernel, report, self.log, stacks, lambda: (self.relay, self.restarter)
+            next_kernel,
+            report,
+            self.log,
+            stacks,
+            self.outputs,
+            lambda: (self.relay, self.restarter),
         )
 
     def test_facts_say_what_ps_shows(self) -> None:

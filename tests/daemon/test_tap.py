@@ -69,6 +69,7 @@ class OptionsTests(Case):
             f"--init={__file__}",
             "--max-held=1",
             "--replay-limit=2",
+            "--output-limit=3",
             "--abandoned-timeout=3600",
             "--warn-before=60,5",
             "--deadline=2026-11-29T18:00+01:00",

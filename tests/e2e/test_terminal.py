@@ -34,7 +34,7 @@ UNTIL_TOLD = (
     "while not os.path.exists('told'): time.sleep(0.05)"
 )
 #: Those that are about one kernel.
-COMMANDS = ("status", "stack", "restart", "interrupt", "log")
+COMMANDS = ("status", "stack", "output", "restart", "interrupt", "log")
 DONE = re.compile(r"restarted in place, \d+\.\d\d s\n")
 
 

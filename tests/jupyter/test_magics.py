@@ -259,6 +259,8 @@ class IprTests(Case):
             ("%ipr\tdebug\toff", Ipr("debug", "off")),
             ("%ipr standby on", Ipr("standby", "on")),
             ("%ipr history", Ipr("history")),
+            ("%ipr output", Ipr("output")),
+            ("%ipr output 3", Ipr("output", "3")),
             ("%ipr history 5 --all", Ipr("history", "5 --all")),
             ("%ipr standby off", Ipr("standby", "off")),
             ("%ipr limit 10m", Ipr("limit", "10m")),
@@ -282,6 +284,10 @@ class IprTests(Case):
             ("%ipr exec", f"%ipr exec needs code. {usage}"),
             ("%ipr exec\n  \n", f"%ipr exec needs code. {usage}"),
             ("%ipr fly", f"%ipr: unknown command 'fly'. {usage}"),
+            (
+                "%ipr output 0",
+                f"%ipr output: write how many cells, from 1 on, not '0'. {usage}",
+            ),
             (
                 "%ipr history -3",
                 (

@@ -14,6 +14,7 @@ from ipr.lifecycle.causes import Cause, Ending
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.codefile import NO_FILE
 from ipr.relay.initcode import InitCode
+from ipr.relay.outputs import Outputs
 from ipr.relay.parts import Parts
 from ipr.relay.relay import Relay
 from tests.case import Case
@@ -91,7 +92,7 @@ class RelayCase(Case):
         self.commands.init = self.init = self.init or InitCode()
         self.changer = FakeChanger(self.done)
         self.desk = FakeDesk()
-        self.history = CellHistory(1 << 20)
+        self.history = CellHistory(1 << 20, Outputs(1 << 20))
         self.decider = FakeDecider(self.done, self.clock)
         self.relay = Relay(
             lambda relay: Parts(

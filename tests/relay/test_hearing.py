@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from unittest import mock
 
@@ -114,3 +115,55 @@ class ImpostorTests(RelayCase):
         self.answer_probe()
         self.assertIn(("ready", 2), self.took())
         self.assertEqual(self.author.session, "session-2")
+
+
+class OutputTests(RelayCase):
+    """What is kept of what cells show."""
+
+    def kept(self) -> list[bytes]:
+        """Return the contents that are kept."""
+        cells = self.history.outputs.all()
+        return [bytes(m.content) for cell in cells for m in cell.messages]
+
+    def say(self, text: str) -> None:
+        self.kernel("iopub", "stream", "m1", name="stdout", text=text)
+
+    def test_output_of_a_cell_is_kept_beside_being_passed_on(self) -> None:
+        self.run_kernel()
+        self.say("before")
+        self.execute("m1")
+        self.took()
+        self.say("a")
+        self.end_cell("m1")
+        self.say("late")
+        kinds = [what[2] for what in self.took() if "stream" in str(what[2])]
+        self.assertEqual(len(kinds), 2)
+        self.assertEqual([json.loads(x)["text"] for x in self.kept()], ["a", "late"])
+
+    def test_output_after_a_lost_connection_is_kept_if_it_is_signed(self) -> None:
+        """Somebody else may be at its other end, and ipr may sign what is kept."""
+        self.run_kernel()
+        self.execute("m1")
+        self.inner.steady = False
+        self.say("signed")
+        own, self.signer = self.signer, Signer(b"another key")
+        self.say("forged")
+        self.signer = own
+        self.assertEqual([json.loads(x)["text"] for x in self.kept()], ["signed"])
+
+    def test_what_ipr_says_in_a_cell_that_ran_is_kept(self) -> None:
+        """Why its kernel died, for instance."""
+        self.run_kernel()
+        self.execute("m1")
+        self.status("m1", "busy")
+        self.relay.finish(1, DIED)
+        (error,) = self.kept()
+        self.assertIn(b"DeadKernelError", error)
+
+    def test_a_message_that_is_cut_short_is_passed_on_and_not_kept(self) -> None:
+        self.run_kernel()
+        self.execute("m1")
+        frames = self.frames("stream", "m1", {"name": "stdout", "text": "a"})
+        self.took()
+        self.inner.received("iopub", frames[:-1])
+        self.assertEqual(self.kept(), [])

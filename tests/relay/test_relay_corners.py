@@ -366,6 +366,7 @@ class OtherTests(CornerCase):
             nothing,
             nothing,
             nothing,
+            nothing,
             lambda cell: Inside(cell, nothing, self.relay, nothing, None),
         )
         self.commands.run = commands.run  # type: ignore[method-assign]

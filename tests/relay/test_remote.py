@@ -82,6 +82,20 @@ class QuestionTests(RemoteCase):
         answer = self.answer()
         self.assertEqual((answer["lines"], answer["next"]), (["a line"], 4))
 
+    def test_output_is_that_of_as_many_cells_as_are_wanted(self) -> None:
+        self.ask("output")
+        self.assertEqual(self.answer()["text"], "c")
+        self.ask("output", "t2", cells=2)
+        self.assertEqual(self.answer()["text"], "bc")
+
+    def test_no_output_is_said_in_a_sentence(self) -> None:
+        self.desk.outputs = ()
+        self.ask("output")
+        answer = self.answer()
+        self.assertEqual(
+            (answer["ename"], answer["evalue"]), ("NothingShown", "nothing there")
+        )
+
     def test_status_is_the_table_of_a_cell(self) -> None:
         self.ask("status")
         self.assertEqual(self.answer()["rows"], [["state", "running"]])
@@ -93,6 +107,8 @@ class QuestionTests(RemoteCase):
             ({"command": None}, "knows no command"),
             ({"command": "log", "after": -1}, "whole number"),
             ({"command": "log", "after": True}, "whole number"),
+            ({"command": "output", "cells": 0}, '"cells" has to be a whole number, 1'),
+            ({"command": "output", "cells": "2"}, "whole number"),
             ({"command": "restart", "options": "--now"}, "list of words"),
             ({"command": "restart", "options": [1]}, "list of words"),
             ({"command": "restart", "options": ["--no"]}, "unknown option '--no'"),

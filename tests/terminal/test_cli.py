@@ -49,7 +49,13 @@ class ExitTests(CliCase):
         self.assertIn("no longer waiting", err)
 
     def test_wrong_usage(self) -> None:
-        for argv in ((), ("dance",), ("restart", "--timeout", "x"), ("ps", "--no")):
+        for argv in (
+            (),
+            ("dance",),
+            ("restart", "--timeout", "x"),
+            ("ps", "--no"),
+            ("output", "ab", "0"),
+        ):
             code, out, err = self.run_cli(*argv)
             self.assertEqual((code, out), (2, ""), argv)
             self.assertTrue(err, argv)
@@ -79,7 +85,7 @@ class HelpTests(CliCase):
 
     def test_help_has_single_percent_signs(self) -> None:
         """argparse fills them in in some of its texts, and in others does not."""
-        commands = ["ps", "status", "stack", "restart", "interrupt", "log"]
+        commands = ["ps", "status", "stack", "output", "restart", "interrupt", "log"]
         for words in ([], *([command] for command in commands)):
             out = io.StringIO()
             with mock.patch.object(sys, "stdout", out):

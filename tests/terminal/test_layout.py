@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from ipr.terminal.layout import kernels, plain, shortest, size, span, table
+from ipr.terminal.layout import (
+    coloured,
+    kernels,
+    plain,
+    shortest,
+    size,
+    span,
+    table,
+    uncoloured,
+)
 from tests.case import Case
 
 ONE: dict[str, Any] = {
@@ -86,3 +95,21 @@ class TextTests(Case):
         self.assertEqual({each: span(each) for each in spans}, spans)
         sizes = {0: "0B", 999: "999B", 1000: "1K", 1 << 20: "1M", 5 << 30: "5.0G"}
         self.assertEqual({each: size(each) for each in sizes}, sizes)
+
+
+class ColourTests(Case):
+    #: A colour, the cursor, the screen, the title, a link, and a lone escape.
+    TEXT = (
+        "\x1b[1;31mred\x1b[0m \x1b[2J\x1b[?25l\x1b]0;title\x07"
+        "\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\ \x1bc\x9b31m\n"
+    )
+
+    def test_colours_pass_and_nothing_else_does(self) -> None:
+        self.assertEqual(
+            coloured(self.TEXT),
+            "\x1b[1;31mred\x1b[0m link \\x1bc\\x9b31m\n\x1b[0m",
+        )
+        self.assertEqual(coloured("a\tb\n"), "a\tb\n")
+
+    def test_without_colours_no_sequence_is_left(self) -> None:
+        self.assertEqual(uncoloured(self.TEXT), "red link \\x1bc\\x9b31m\n")

@@ -1,0 +1,179 @@
+"""What the cells of all kernels have shown, as the messages that came.
+
+Knows which messages are output, whose they are, and how many bytes are kept: the oldest
+go first. Must not know what a front end makes of them
+(:mod:`ipr.relay.asshown`), the clock, nor who asks. Nothing of it is ever on disk.
+
+It is told of each message that is published, so it parses none: type and parent are
+found in the bytes, and the content is kept as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+
+import attrs
+
+from ipr.jupyter.wire import Frame, Malformed, id_of, parse_object, quick_id
+from ipr.relay.ran import Outcome, Ran
+
+#: Bytes that a cell, and a message, take beside their content: the objects around it.
+BESIDES_CELL, BESIDES_MESSAGE = 600, 250
+
+#: A frame up to this size is copied: a small one that was read without a copy shares
+#: the 8 KiB into which libzmq has read it, and would hold all of these.
+MOST_COPIED = 1 << 16
+
+#: The type of what stands for a message that is larger than all that may be kept; in
+#: its content is the size.
+TOO_LARGE = "too large"
+
+
+class NothingShown(ValueError):
+    """There is no output to show; the text says why."""
+
+
+@attrs.define(slots=True, eq=False)
+class Message:
+    """One message.
+
+    :ivar number: in the order in which they came, over all cells.
+    :ivar kind: its type, or :data:`TOO_LARGE`.
+    """
+
+    number: int
+    kind: str
+    content: Frame
+
+
+@attrs.define(eq=False)
+class CellOutput:
+    """What one cell has shown.
+
+    :ivar msg_id: of its request.
+    :ivar ran: the cell.
+    :ivar messages: those that are kept, oldest first.
+    :ivar cut: bytes of those before them.
+    """
+
+    msg_id: str
+    ran: Ran
+    messages: deque[Message] = attrs.field(factory=deque)
+    cut: int = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether it has run, or runs."""
+        if self.ran.outcome is Outcome.WAITING:
+            # The rest of a %restart cell has had its busy from ipr.
+            return bool(self.messages or self.cut)
+        return self.ran.outcome is not Outcome.NOT_RUN
+
+
+class Outputs:
+    """Those of the last cells.
+
+    :param limit: bytes that they may take; 0: nothing is kept.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._cells: deque[CellOutput] = deque()
+        self._by_id: dict[str, CellOutput] = {}
+        self._number = 0
+        #: Bytes that are taken now.
+        self.size = 0
+
+    def begin(self, msg_id: str, ran: Ran) -> None:
+        """A cell was sent; what has this parent from now on is its output."""
+        if self.limit:
+            cell = self._by_id[msg_id] = CellOutput(msg_id, ran)
+            self._cells.append(cell)
+            self.size += _cost(cell)
+            self._shrink()
+
+    def published(self, header: bytes, parent: bytes, content: Frame) -> None:
+        """Keep a message, if it is the output of such a cell."""
+        if not self._by_id:
+            return
+        msg_id = quick_id(parent)
+        if msg_id is None:
+            msg_id = _parsed_id(parent)
+        cell = self._by_id.get(msg_id)
+        if cell is None:
+            return
+        found = _OUTPUT.search(header)
+        if found is None:
+            return
+        kind, size = _KINDS[found[1]], len(content)
+        if size > self.limit:
+            kind, content = TOO_LARGE, b'{"size": %d}' % size
+        elif size <= MOST_COPIED:
+            content = bytes(content)
+        self._number += 1
+        cell.messages.append(Message(self._number, kind, content))
+        self.size += len(content) + BESIDES_MESSAGE
+        if self.size > self.limit:
+            self._shrink()
+
+    def all(self) -> list[CellOutput]:
+        """Return every cell, oldest first; also those that have not begun."""
+        return list(self._cells)
+
+    def last(self, count: int) -> list[CellOutput]:
+        """Return the last cells that have begun, oldest first.
+
+        :raises NothingShown: there is none.
+        """
+        found = [cell for cell in self._cells if cell.begun][-count:]
+        if not self.limit:
+            raise NothingShown(
+                "no output is kept: this kernel was started with --output-limit 0"
+            )
+        if not found:
+            raise NothingShown("there is nothing to show: no cell has run yet")
+        return found
+
+    def _shrink(self) -> None:
+        """Forget the oldest, until the rest is small enough."""
+        while self.size > self.limit:
+            oldest = self._cells[0]
+            if oldest.messages:
+                message = oldest.messages.popleft()
+                self.size -= len(message.content) + BESIDES_MESSAGE
+                oldest.cut += len(message.content)
+            else:
+                self._cells.popleft()
+                self.size -= _cost(oldest)
+                if self._by_id.get(oldest.msg_id) is oldest:
+                    del self._by_id[oldest.msg_id]
+
+
+#: Keeps nothing.
+NOTHING_KEPT = Outputs(0)
+
+
+def _cost(cell: CellOutput) -> int:
+    return len(cell.ran.content) + BESIDES_CELL
+
+
+def _parsed_id(parent: bytes) -> str:
+    try:
+        return id_of(parse_object(parent, "parent header"))
+    except Malformed:
+        return ""
+
+
+_KINDS = {
+    kind.encode(): kind
+    for kind in (
+        "stream",
+        "display_data",
+        "execute_result",
+        "update_display_data",
+        "clear_output",
+        "error",
+    )
+}
+_OUTPUT = re.compile(rb'"msg_type"\s*:\s*"(%s)"' % b"|".join(_KINDS))
