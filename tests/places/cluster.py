@@ -303,7 +303,8 @@ class Slurm:
 
     def clear(self) -> None:
         """Cancel all jobs, and wait until the node can take the next one."""
-        self.run("scancel", "-u", "root")
+        for user in ("root", "nobody"):
+            self.run("scancel", "-u", user)
         until(
             lambda: not self.jobs() and self.run("sinfo", "-h", "-o", "%T") == "idle",
             f"an idle node; there are {self.jobs()}",

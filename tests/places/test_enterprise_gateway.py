@@ -11,7 +11,7 @@ import os
 import signal
 import time
 import urllib.error
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
@@ -19,6 +19,7 @@ from tests.e2e import harness
 from tests.e2e.harness import Place, until
 from tests.e2e.serving import TOKEN, Api, Socket
 from tests.places import cluster, ordinary, recipes
+from tests.places.cluster import Slurm
 from tests.places.ordinary import User
 from tests.places.sessions import IDS
 
@@ -26,22 +27,34 @@ pytestmark = pytest.mark.launcher
 
 PAGE = "howto/enterprise-gateway.rst"
 SPEC = "py-kernel"
+OF_JOBS = "srun-kernel"
+PROGRAM = "/bin/jupyter-enterprisegateway"
+PROXY = "enterprise_gateway.services.processproxies.processproxy.LocalProcessProxy"
+#: Seconds, in place of the page's.
+ABANDONED = 3
 
 
 class Gateway(Api):
-    """Enterprise Gateway."""
+    """Enterprise Gateway.
 
-    def __init__(self, user: User, programs: str, share: str) -> None:
+    :param variables: further ones of its environment, and so of its kernels'.
+    """
+
+    def __init__(self, user: User, **variables: str) -> None:
         (port,) = cluster.free_ports(1)
         super().__init__(f"http://127.0.0.1:{port}/")
         self._user = user
         self.process = user.start(
-            os.path.join(programs, "jupyter-enterprisegateway"),
+            ordinary.environment("enterprise-gateway") + PROGRAM,
             *("--ip=127.0.0.1", f"--port={port}", "--port_retries=0"),
             f"--EnterpriseGatewayApp.auth_token={TOKEN}",
             log="gateway.log",
-            JUPYTER_PATH=share,
+            JUPYTER_PATH=os.path.join(user.place.root, "data"),
+            **variables,
         )
+
+    def wait(self) -> None:
+        """Wait until it is there."""
         until(self._answers, "the gateway to answer", 60, every=0.2)
 
     def _answers(self) -> bool:
@@ -67,25 +80,33 @@ class Gateway(Api):
             self.process.wait(20)
 
 
-@pytest.fixture
-def gateway(place: Place) -> Iterator[Gateway]:
-    programs = os.path.join(ordinary.environment("enterprise-gateway"), "bin")
+@contextlib.contextmanager
+def serving(
+    place: Place, block: str, argv: Sequence[str], **variables: str
+) -> Iterator[Gateway]:
+    """Run a gateway with one kernelspec, of which nothing is left.
+
+    :param block: of the page: how ``ipr`` is put on it.
+    :param argv: the launcher's words.
+    :param variables: see :class:`Gateway`.
+    """
+    ordinary.environment("enterprise-gateway")
     kernels = ordinary.environment("kernels", "install-enterprise-gateway")
     ordinary.put_ipr_into(kernels)
-    share = os.path.join(place.root, "data")
-    class_name = "enterprise_gateway.services.processproxies.processproxy"
+    (line,) = recipes.commands(PAGE, block)
+    line = line.replace("/path/to/share", os.path.join(place.root, "data"))
     place.plain_spec(
-        [f"{kernels}/bin/python", *harness.IPYKERNEL_ARGV[1:]],
-        SPEC,
-        metadata={"process_proxy": {"class_name": f"{class_name}.LocalProcessProxy"}},
+        [*argv, f"{kernels}/bin/python", *harness.IPYKERNEL_ARGV[1:]],
+        line.split()[-1],
+        metadata={"process_proxy": {"class_name": PROXY}},
     )
     user = User(place)
     user.own()
-    (line,) = recipes.commands(PAGE, "gateway-install")
-    line = line.replace("/path/to/share", share)
+    line = line.replace("--abandoned-timeout 600", f"--abandoned-timeout {ABANDONED}")
     user.run("sh", "-c", line.replace("/path/to/kernel-env", kernels))
-    made = Gateway(user, programs, share)
+    made = Gateway(user, **variables)
     try:
+        made.wait()
         yield made
     except BaseException:
         print(made.log())
@@ -93,6 +114,21 @@ def gateway(place: Place) -> Iterator[Gateway]:
     finally:
         made.close()
     until(lambda: not place.processes(), f"the end of {place.described_processes()}")
+
+
+@pytest.fixture
+def gateway(place: Place) -> Iterator[Gateway]:
+    with serving(place, "gateway-install", ()) as made:
+        yield made
+
+
+@pytest.fixture
+def of_jobs(slurm: Slurm, place: Place) -> Iterator[Gateway]:
+    srun = ("srun", "--quiet", "--ntasks=1")
+    with serving(
+        place, "gateway-install-inside", srun, **slurm.environment()
+    ) as gateway:
+        yield gateway
 
 
 async def connected(gateway: Gateway, kernel: str) -> Socket:
@@ -163,3 +199,32 @@ def test_nothing_is_left_when_the_gateway_is_killed(gateway: Gateway) -> None:
     gateway.process.send_signal(signal.SIGKILL)
     gateway.process.wait()
     until(lambda: not gateway.left(), f"the end of {gateway.left()}")
+
+
+@pytest.mark.slurm
+def test_restart_keeps_the_job_which_ends_with_its_kernel_or_is_given_back(
+    of_jobs: Gateway, slurm: Slurm
+) -> None:
+    async def session(kernel: str) -> None:
+        socket = await connected(of_jobs, kernel)
+        inner, daemon = await ids(socket)
+        await socket.run("%restart")
+        second, same = await ids(socket)
+        assert second != inner
+        assert same == daemon
+        socket.close()
+
+    first = of_jobs.start(OF_JOBS)
+    asyncio.run(session(first))
+    (job,) = slurm.jobs()
+    of_jobs.ask("DELETE", f"api/kernels/{first}")
+    until(lambda: not slurm.jobs(), f"the end of {job}")
+    until(lambda: not of_jobs.left(), f"the end of {of_jobs.left()}")
+    asyncio.run(session(of_jobs.start(OF_JOBS)))
+    (other,) = slurm.jobs()
+    assert other.id != job.id
+    of_jobs.process.kill()
+    of_jobs.process.wait()
+    assert slurm.job(other.id).state == "RUNNING"
+    until(lambda: not slurm.jobs(), f"the end of {other}")
+    until(lambda: not of_jobs.left(), f"the end of {of_jobs.left()}")
