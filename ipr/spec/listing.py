@@ -96,9 +96,10 @@ def _block(
         rows.append([*row, standing.detail])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [heading]
-    for row in rows:
+    for standing, row in zip(group, rows, strict=True):
+        shown_mark = "✘" if standing.broken else mark
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-        lines.append(f"  {mark} {'   '.join(cells)}".rstrip())
+        lines.append(f"  {shown_mark} {'   '.join(cells)}".rstrip())
     if use:
         lines += ["", use]
     return "\n".join(lines)

@@ -26,6 +26,7 @@ def test_missing_python_or_ipr_is_listed_with_the_mend(
     lacks = "no longer has ipr" if what == "ipr" else "is gone"
     detail = f"{python} {lacks}, it cannot start; 'ipr-spec install ir' mends it"
     assert home.listed()["ir"]["detail"] == detail
-    assert detail in home.run("list").out
+    assert f"  ✘ 'ir'   {detail}\n" in home.run("list").out
     assert home.run("install", "ir").out == "brought 'ir' up to date\n"
     assert home.listed()["ir"]["detail"] == ""
+    assert "  ✓ 'ir'\n" in home.run("list").out
