@@ -103,7 +103,7 @@ class Report:
 def _button(in_place: bool) -> str:
     if in_place:
         return "in place"
-    return "not in place: no server with ipr has greeted; ipr-spec check says more"
+    return "not in place here; ipr-spec check says why"
 
 
 def _state(relay: Relay, restarter: Restarter) -> list[Row]:

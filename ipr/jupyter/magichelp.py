@@ -19,36 +19,42 @@ from ipr.jupyter.placement import lines
 RESTART_HELP = """\
 %restart: replace the kernel with a fresh one, in place.
 
-Connections, the connection file, the process that the server started and the job's
-allocation are kept. Variables are lost.
+Connections, the connection file, the process that the server started and the
+job's allocation are kept. Variables are lost.
 
     %restart            wait until the cells before this one have finished; the
-                        cells after it, and the rest of this one, run in the new
-                        kernel
+                        cells after it, and the rest of this one, run in the
+                        new kernel
     %restart now        do not wait
 
-In the last line of a cell it comes after the lines before it, if these succeed.
+In the last line of a cell it comes after the lines before it, if these
+succeed.
 
 To end the wait, interrupt the kernel.
 
-Options change what the new kernel starts with, and stay in force for later restarts.
-If a value is invalid, nothing is restarted.
+Options change what the new kernel starts with, and stay in force for later
+restarts. If a value is invalid, nothing is restarted.
 
     --env NAME=VALUE ...   set environment variables
     --unset NAME ...       remove environment variables
-    --env-file PATH        set the variables of a .env file, read as python-dotenv does
+    --env-file PATH        set the variables of a .env file, read as
+                           python-dotenv does
     --cwd DIR              start in another folder
-    --module NAME ...      set what 'module load NAME ...' sets in a login shell
-    --kernel NAME          start another kernelspec: its name, or how its name begins
-    --reset                discard earlier changes, then apply the other options
+    --module NAME ...      set what 'module load NAME ...' sets in a login
+                           shell
+    --kernel NAME          start another kernelspec: its name, or how its name
+                           begins
+    --reset                discard earlier changes, then apply the other
+                           options
 
-    --replay [N | all]     then run the cells again that have succeeded since the kernel
-                           started: each, the last N, or those of all kernels. It stops
-                           at the first error, and at an interrupt.
+    --replay [N | all]     then run the cells again that have succeeded since
+                           the kernel started: each, the last N, or those of
+                           all kernels. It stops at the first error, and at an
+                           interrupt.
 
     --run FILE             run a file's code in the new kernel, this time only
-    --keep-detached        this time, let what cells have started in sessions of their
-                           own (setsid, start_new_session=True) go on
+    --keep-detached        this time, let what cells have started in sessions
+                           of their own (setsid, start_new_session=True) go on
 """
 
 IPR_HELP = """\
@@ -56,36 +62,38 @@ IPR_HELP = """\
 
     %ipr status         show its state, memory and requests, and why and when
                         kernels were restarted
-    %ipr stack          show where the kernel is: its processes, and the calls that
-                        a Python is in; also while a cell runs or hangs
-    %ipr history        show what ran since the kernel started, when, for how long,
-                        and how it ended; N: the last N cells; --all: those of the
-                        kernels before, too
-    %ipr output         show what the last cell has shown, also while it runs, and when
-                        the page was reloaded meanwhile; N: the last N cells
-    %ipr replay         run the cells that succeeded in the kernel before again, in this
-                        one: after a crash, for instance; N: the last N of them
-    %ipr limit 10m      interrupt each cell that runs for longer from now on, and
-                        restart the kernel if it has not ended 10 s later; 90s, 1h30m;
-                        time in input() does not count
+    %ipr stack          show where the kernel is: its processes, and the calls
+                        that a Python is in; also while a cell runs or hangs
+    %ipr history        show what ran since the kernel started, when, for how
+                        long, and how it ended; N: the last N cells; --all:
+                        those of the kernels before, too
+    %ipr output         show what the last cell has shown, also while it runs,
+                        and when the page was reloaded meanwhile; N: the last N
+                        cells
+    %ipr replay         run the cells that succeeded in the kernel before
+                        again, in this one: after a crash, for instance; N: the
+                        last N of them
+    %ipr limit 10m      interrupt each cell that runs for longer from now on,
+                        and restart the kernel if it has not ended 10 s later;
+                        90s, 1h30m; time in input() does not count
     %ipr limit off      do not; without a time it says what the limit is
-    %ipr debug LEVEL    set the level of the daemon's log, and show the log here:
-                        DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
+    %ipr debug LEVEL    set the level of the daemon's log, and show the log
+                        here: DEBUG, INFO, WARNING, ERROR, CRITICAL or a number
     %ipr debug off      stop showing the log here, restore its level
     %ipr standby on     start the next kernel in advance, for a faster %restart
     %ipr standby off    do not, and end the one that waits
-    %ipr init           in the first line of a cell: run it now, and again in each new
-                        kernel, after crashes, too
+    %ipr init           in the first line of a cell: run it now, and again in
+                        each new kernel, after crashes, too
     %ipr init list      show those cells
     %ipr init clear     run them no more; or only one: clear 2
-    %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell, with
-                        self.log         the log: self.log.setLevel(logging.DEBUG)
+    %ipr exec CODE      run Python in the daemon, CODE or the rest of the cell:
+                        self.log         the log, a logging.Logger
                         self.print(...)  print here; so does print(...)
                         self.state       running, restarting or dead
                         self.generation  number of the kernel: 1, 2, 3 ...
                         self.inner_pid   process id of the kernel
                         self.restart()   restart the kernel now
-                        self.relay, self.restarter, self.service  the daemon's parts
+                        self.relay, self.restarter, self.service: its parts
     %ipr help           show this help
 
 See also: %restart?

@@ -105,7 +105,7 @@ class ReportTests(Case):
     def test_whether_the_restart_button_is_in_place(self) -> None:
         self.assertEqual(
             self.rows()["Restart button"],
-            "not in place: no server with ipr has greeted; ipr-spec check says more",
+            "not in place here; ipr-spec check says why",
         )
         self.owned = True
         self.assertEqual(self.rows()["Restart button"], "in place")

@@ -73,7 +73,7 @@ def button(client: Client) -> str:
 
 def test_status_says_whether_the_button_is_in_place(place: Place) -> None:
     plain = place.start("wrapped").client()
-    assert button(plain).startswith("not in place: no server with ipr has greeted")
+    assert button(plain).startswith("not in place here; ")
     with provisioning.by_default():
         kernel = Pressed(place)
     client = kernel.client()

@@ -216,6 +216,11 @@ class InspectTests(Case):
         for code in ("", "restart", "%time", "x = 1\n  %restart", "%restarts"):
             self.assertEqual(inspect(code, len(code)), None, code)
 
+    def test_help_fits_a_terminal(self) -> None:
+        """A console breaks what is longer in the middle of a word."""
+        for text in HELP.values():
+            self.assertLess(max(map(len, text.splitlines())), 80)
+
     def test_help_names_every_option(self) -> None:
         """What the usage line has, the help has."""
         for word in magics.RESTART_USAGE.replace("[", " ").split():
