@@ -94,11 +94,16 @@ SHARED = {"neighbour", "places"}
 LONG = (
     "peers/",
     "kernels/test_kernels.py",
+    "e2e/test_restart.py",
     "node",
-    "e2e/test_faults.py",
     "e2e/test_siege.py",
+    "e2e/test_shutdown.py",
+    "spec/test_check.py",
+    "e2e/test_faults.py",
     "chaos/",
     "kernels/test_launchers.py",
+    "browser/",
+    "e2e/test_standby.py",
 )
 
 
