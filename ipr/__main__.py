@@ -122,7 +122,7 @@ def _start(
     """Start the first inner kernel, then the daemon; return the exit code."""
     from ipr.boot import guardian, places
 
-    guardian.note_origin()
+    guardian.note_origin(_to_ignore(values["before_end"]))
     guardian.spare_children()
     guardian.become_subreaper()
     # It settles while we import and find out what it is to run; should we be
@@ -145,6 +145,21 @@ def _start(
 
     # From here on the inner kernel's own start hides what we import.
     return _run(planned, values, parent, told, ports)
+
+
+def _to_ignore(before_end: str) -> tuple[int, ...]:
+    """Return signals that the kernel ignores unless it has a handler.
+
+    Grid Engine's notice goes to all processes of a job. A kernel would die of it before
+    its checkpoint could run.
+
+    :param before_end: the checkpoint's file; ``""``: there is none.
+    """
+    if not before_end:
+        return ()
+    from ipr.boot import gridengine
+
+    return (signal.SIGUSR2,) if gridengine.notice(os.environ) else ()
 
 
 def _run(

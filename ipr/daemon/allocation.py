@@ -110,10 +110,24 @@ class Allocation:
         if self._asked.known and number in WARNINGS:
             self._end.look()
 
+    def announced(self, number: int) -> bool:
+        """Whether this signal says that SIGKILL comes: Grid Engine's ``-notify``."""
+        return bool(self._job and self._job.notice) and number == signal.SIGUSR2
+
+    @property
+    def saves(self) -> bool:
+        """Whether there is something to do before the end."""
+        return self._checkpoint.wanted
+
+    @property
+    def saving(self) -> bool:
+        """Whether that is being done, and the end waits for it."""
+        return bool(self._why) and self._checkpoint.running
+
     def ending(
         self, explain: Callable[[str, bool], None], then: Callable[[bool], None]
     ) -> None:
-        """Use what the scheduler leaves between SIGTERM and SIGKILL.
+        """Use what the scheduler leaves between SIGTERM, or its notice, and SIGKILL.
 
         What it sends once more meanwhile changes nothing.
 
@@ -144,7 +158,7 @@ class Allocation:
         return self._asked.preempted() if self._end.spend() else succeed(None)
 
     def _mercy(self) -> float:
-        grace = self._job.scheduler.grace if self._job is not None else USUAL_GRACE
+        grace = self._job.grace if self._job is not None else USUAL_GRACE
         return max(grace - OUR_TIME, grace / 2)
 
     @property

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
+from ipr.boot import gridengine
+
 #: Seconds above which a limit is none: where there is none, Slurm names a year.
 NO_LIMIT = 300 * 86400.0
 #: Characters of an answer that are looked at.
@@ -52,10 +54,19 @@ class Scheduler:
 
 @attrs.frozen
 class Job:
-    """The job that we are in."""
+    """The job that we are in.
+
+    :ivar notice: seconds between SIGUSR2 and SIGKILL; 0: it gets no SIGUSR2.
+    """
 
     scheduler: Scheduler
     number: str
+    notice: float = 0.0
+
+    @property
+    def grace(self) -> float:
+        """Seconds between what tells it to end and SIGKILL, as far as known."""
+        return self.notice or self.scheduler.grace
 
     @property
     def query(self) -> list[str]:
@@ -162,7 +173,8 @@ def job_of(environ: Mapping[str, str]) -> Job | None:
     """Return the job whose environment this is; None: it is no job's."""
     for scheduler in SCHEDULERS:
         if all(environ.get(name) for name in scheduler.variables):
-            return Job(scheduler, environ[scheduler.variables[0]])
+            number = environ[scheduler.variables[0]]
+            return Job(scheduler, number, gridengine.notice(environ))
     return None
 
 

@@ -71,7 +71,7 @@ class Daemon:
             parent=parent_of(os.environ, parent or os.getppid()),
             limit=options["abandoned_timeout"],
             wanted=self._wanted,
-            end=self.shut_down,
+            end=self._deserted,
             give_up=self._abandoned,
             allocation=Allocation(
                 reactor,
@@ -126,9 +126,16 @@ class Daemon:
             # As its kernelspec says: that need not be a signal.
             self._parts.relay.inbound.business.interrupt()
             return
+        allocation = self._watch.allocation
+        if allocation.announced(number):
+            if allocation.saves:
+                # The kernel has got it, too (see ipr.__main__).
+                self._leave_job(f"signal {number}")
+                return
+            self._explain(allocation.last_words(), True)
         name = signal.strsignal(number) or str(number)
         _log.info("Signal {name} goes to the kernel", name=name)
-        self._watch.allocation.signalled(number)
+        allocation.signalled(number)
         self._parts.restarter.signal(number)
 
     def terminate(self, number: int) -> None:
@@ -138,19 +145,25 @@ class Daemon:
         gone does not wait at all.
         """
         why = f"signal {number}"
+        if self._watch.allocation.saving:
+            return
         if self._watch.orphaned or self._parts.restarter.leaving():
             how = Leave.QUICKLY if self._watch.orphaned else Leave.TERMINATED
             self.shut_down(why, how)
             return
+        self._leave_job(why)
+
+    def _leave_job(self, why: str) -> None:
+        """End when all is saved that is to be saved."""
 
         def saved(ended: bool) -> None:
             self.shut_down(why, Leave.TERMINATED if ended else Leave.QUICKLY)
 
-        def explain(words: str, shown: bool) -> None:
-            notices = self._parts.relay.inbound.business.notices
-            notices.last_words(words, shown=shown)
+        self._watch.allocation.ending(self._explain, saved)
 
-        self._watch.allocation.ending(explain, saved)
+    def _explain(self, words: str, shown: bool) -> None:
+        notices = self._parts.relay.inbound.business.notices
+        notices.last_words(words, shown=shown)
 
     def shut_down(self, why: str, how: Leave = Leave.QUICKLY) -> None:
         """End by itself."""
@@ -158,6 +171,14 @@ class Daemon:
         self._parts.restarter.shut_down(how)
 
     # --- when to go ---------------------------------------------------------
+
+    def _deserted(self, why: str) -> None:
+        """Our parent is gone: in a job it may have died of the signal that we got, too.
+
+        It is told each second; what is being saved has its bound.
+        """
+        if not self._watch.allocation.saving:
+            self.shut_down(why)
 
     def _wanted(self) -> bool:
         relay = self._parts.relay

@@ -79,7 +79,7 @@ def node(python: str) -> Iterator[Node]:
 def test_kernel_restarts_in_its_job_and_survives_the_soft_limit(node: Node) -> None:
     limits = ["--mem", "4G", "--time", "10m", "--extra", "-notify -l s_rt=45"]
     node.run("-m", "ipr", "new", "--sge", *limits, "sge-python")
-    told = json.loads(node.run(SESSION, "sge-python").splitlines()[-1])
+    told = json.loads(node.run(SESSION, "sge-python", "restarts").splitlines()[-1])
     first, second = told["jobs"]
     assert first == second
     assert told["restarted"]
@@ -91,3 +91,21 @@ def test_kernel_restarts_in_its_job_and_survives_the_soft_limit(node: Node) -> N
     # qdel: the daemon hears of it by the end of its parent.
     assert told["ended"]
     assert list(Path("/tmp").glob(f"{first}.1.all.q/ipr-*")) == []
+
+
+def test_checkpoint_runs_in_the_cell_when_the_job_is_deleted(node: Node) -> None:
+    """Grid Engine's ``-notify``: SIGUSR2 to all processes of the job, of which a kernel
+    without a handler would die, and the shell that is our parent does.
+    """
+    code = node.home / "save.py"
+    code.write_text("open('saved', 'a').write(f'{step} ')")
+    node.run("-m", "ipr", "new", "--sge", "--extra=-notify", "sge-python")
+    node.run("-m", "ipr", "install", "sge-python", "--", f"--before-end={code}")
+    told = json.loads(node.run(SESSION, "sge-python", "saves").splitlines()[-1])
+    why = f"Grid Engine job {told['job']} is being ended"
+    assert told["reply"].startswith(why), told
+    assert why in told["shown"], told
+    assert "Checkpoint save.py ran, " in told["shown"], told
+    assert "KeyboardInterrupt" not in told["shown"]
+    assert int((node.home / "saved").read_text()) > 0
+    assert told["ended"]
