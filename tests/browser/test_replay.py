@@ -1,4 +1,8 @@
-"""What a person sees of cells that run again, in JupyterLab."""
+"""What a person sees of cells that run again, in JupyterLab and Notebook 7, light and
+dark.
+
+The pictures in ``artifacts/browser`` are to be looked at.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +11,16 @@ import re
 import pytest
 
 from tests.browser.conftest import Open
+from tests.browser.lab import Lab
 
 pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(params=["lab", "seven"])
+def front_end(request: pytest.FixtureRequest) -> Lab:
+    found: Lab = request.getfixturevalue(request.param)
+    return found
+
 
 #: Twelve cells of a notebook; the fifth prints, the eighth takes a moment.
 CELLS = [
@@ -22,9 +34,11 @@ CELLS = [
 CRASH = "os.kill(os.getpid(), signal.SIGSEGV)"
 
 
+@pytest.mark.usefixtures("theme")
 def test_twelve_cells_run_again_after_a_crash(open_notebook: Open) -> None:
     """One line with a bar, and then what they have printed, folded away."""
-    notebook = open_notebook([*CELLS, CRASH, "%ipr replay", "print('again', x)"])
+    last = "%restart --replay 3\nprint('new', x)"
+    notebook = open_notebook([*CELLS, CRASH, "%ipr replay", "print('again', x)", last])
     for number in range(12):
         notebook.run(number)
     notebook.start(12)
@@ -40,4 +54,8 @@ def test_twelve_cells_run_again_after_a_crash(open_notebook: Open) -> None:
     details.locator("summary").click()
     assert details.locator("pre").first.inner_text() == "rows: 4\n4"
     assert notebook.run(14).text == "again 11"
+    # Three of them do not set the name: it stops at the first, and says so.
+    notebook.start(15)
+    notebook.wait_for_text(15, "stopped at cell 1 of 3")
+    notebook.wait_for_text(15, "NameError: name 'x' is not defined")
     notebook.wait_until_still()
