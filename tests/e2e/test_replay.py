@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
-from tests.e2e.harness import Client, Kernel
+from tests.e2e.harness import Client, Kernel, Place
 
 #: Twelve cells, as a notebook has them; each but the first needs the one before.
 CELLS = [
@@ -91,3 +95,67 @@ def test_a_crash_in_it_says_where_and_does_not_go_on(notebook: Client) -> None:
     assert "replayed 1 cell in" in notebook.shown(cell)
     notebook.fence()
     notebook.assert_once()
+
+
+#: Both go on after the crash: papermill goes by the tag of its cell.
+PROGRAMS = {
+    "nbclient": ["-c", "from nbclient.cli import main; main()", "--allow-errors"],
+    "papermill": ["-m", "papermill"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_runs_notebooks_gets_its_line_and_the_state(
+    place: Place, program: str
+) -> None:
+    """A replay that stops fails its cell, and so the run of papermill."""
+    sources = [
+        "import os, signal; x = 40",
+        "x += 2; print('first', x)",
+        CRASH,
+        "%ipr replay",
+        "print('after the crash', x)",
+        "%restart --replay\nprint('in the new kernel', x)",
+        "%restart --replay 1",
+    ]
+    book = {
+        "cells": [
+            {
+                "cell_type": "code",
+                "execution_count": None,
+                "id": f"cell-{number}",
+                "metadata": {"tags": ["raises-exception"]} if code == CRASH else {},
+                "outputs": [],
+                "source": code,
+            }
+            for number, code in enumerate(sources)
+        ],
+        "metadata": {"kernelspec": {"name": place.wrapped_spec(), "display_name": ""}},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    source, result = (os.path.join(place.work, name) for name in ("a.ipynb", "b.ipynb"))
+    with open(source, "w") as file:
+        json.dump(book, file)
+    to = {"nbclient": [f"--output={result}", source], "papermill": [source, result]}
+    # papermill ends with 1 where a cell has failed at last.
+    subprocess.run(
+        [sys.executable, *PROGRAMS[program], *to[program]],
+        env=place.environment(),
+        cwd=place.work,
+        capture_output=True,
+        text=True,
+        timeout=90,
+    )
+    with open(result) as file:
+        cells = json.load(file)["cells"]
+    shown = [
+        json.dumps(cell["outputs"]) for cell in cells if cell["cell_type"] == "code"
+    ]
+    assert "'%ipr replay' runs the 2 cells before it again." in shown[2]
+    assert "replayed 2 cells in 0:0" in shown[3]
+    assert "after the crash 42" in shown[4]
+    assert ", replayed 3 cells in 0:0" in shown[5]
+    assert "in the new kernel 42" in shown[5]
+    assert "stopped at cell 1 of 1: print('in the new kernel', x)" in shown[6]
+    assert "NameError" in shown[6]
