@@ -33,6 +33,7 @@ def restart(
     reset: bool = False,
     keep_detached: bool = False,
     run: str = "",
+    replay: str | int | bool = False,
 ) -> None:
     """Restart the kernel that this code runs in, in place.
 
@@ -40,6 +41,8 @@ def restart(
     the options of ``%restart``. A path is looked for from the working directory.
 
     :param now: do not wait: this call does not return, and its cell ends.
+    :param replay: run the cells again that have succeeded since the kernel started:
+        True, a number for the last ones only, or ``"all"``.
     :raises NotInKernel: this code does not run in a kernel with ipr.
     :raises NotRestarted: an option is invalid; nothing is restarted.
     """
@@ -56,4 +59,5 @@ def restart(
         reset=reset,
         keep_detached=keep_detached,
         run=run,
+        replay=replay,
     )

@@ -82,6 +82,11 @@ class Restart:
         """Whether the next kernel starts with what this one started with."""
         return self.changes == NO_CHANGES
 
+    @property
+    def bare(self) -> bool:
+        """Whether it has no options at all, but for ``now``."""
+        return self.plain and not self.keep_detached
+
 
 @attrs.frozen
 class Ipr:

@@ -49,9 +49,14 @@ class Failure:
     traceback: tuple[str, ...] = ()
     facts: tuple[tuple[str, object], ...] = attrs.field(default=(), eq=False)
 
+    @property
+    def sentence(self) -> str:
+        """Both in a line."""
+        return f"{self.ename}: {self.evalue}"
+
     def content(self) -> dict[str, Any]:
         """Return the three fields that every kind of error has."""
-        lines = self.traceback or (f"{self.ename}: {self.evalue}",)
+        lines = self.traceback or (self.sentence,)
         return {"ename": self.ename, "evalue": self.evalue, "traceback": list(lines)}
 
 

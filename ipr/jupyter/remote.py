@@ -3,7 +3,8 @@
 Knows the fields of these messages. Must not know who sends them, nor what follows.
 Anybody who has the key may send one, over control::
 
-    ipr_command_request   {"command": "restart", "options": [WORD, ...]}
+    ipr_command_request   {"command": "restart", "options": [WORD, ...],
+                           "inside": whether it comes from the kernel itself}
                           {"command": "interrupt"}
                           {"command": "facts"}
                           {"command": "stack"}
@@ -15,10 +16,13 @@ Anybody who has the key may send one, over control::
 =========  ===================================================================
 command    fields of the answer
 =========  ===================================================================
-restart    waits: whether cells come before it
+restart    waits: whether cells come before it; left_out: whether nothing comes
+           of it, since it was asked for by a cell that is being replayed
 interrupt  --
-facts      those of ``ipr ps --json``; and failed: a restart that came to
-           nothing after its answer, as {"request": ID, "why": SENTENCE}
+facts      those of ``ipr ps --json``; failed: a restart that came to nothing
+           after its answer, as {"request": ID, "why": SENTENCE}; and replay:
+           the latest replay that a restart asked for, as {"request": ID,
+           "line": HOW IT STANDS, "over": BOOLEAN, "failed": BOOLEAN}
 stack      text: of ``%ipr stack``
 status     rows: [NAME, VALUE] of the table
 log        lines, and next: the number to ask for
@@ -69,7 +73,18 @@ class ReadOutput:
     cells: int
 
 
-Command = magics.Restart | Plain | ReadLog | ReadOutput
+@attrs.frozen
+class Restart:
+    """``%restart`` with these words.
+
+    :ivar inside: whether a cell of the kernel asks for it.
+    """
+
+    magic: magics.Restart
+    inside: bool = False
+
+
+Command = Restart | Plain | ReadLog | ReadOutput
 
 
 def command(content: JSON) -> Command:
@@ -79,7 +94,8 @@ def command(content: JSON) -> Command:
     """
     word = content.get("command")
     if word == "restart":
-        return _restart(content.get("options", []))
+        magic = _restart(content.get("options", []))
+        return Restart(magic, content.get("inside") is True)
     if word == "log":
         return ReadLog(_whole(content, "after", 0))
     if word == "output":
@@ -105,9 +121,6 @@ def _restart(options: object) -> magics.Restart:
     if length > magics.LONGEST_LINE:
         raise Wrong(magics.too_long(length))
     try:
-        restart = magics.restart(options)
+        return magics.restart(options)
     except ValueError as error:
         raise Wrong(str(error)) from None
-    if restart.changes.replay is not None:
-        raise Wrong("--replay needs a cell to show it: run '%restart --replay' in one")
-    return restart

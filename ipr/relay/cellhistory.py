@@ -7,14 +7,13 @@ history) is no cell of a person's, and is not in here. Nothing of it is ever on 
 
 from __future__ import annotations
 
-import re
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 
-from ipr.jupyter.wire import CONTENT, Envelope, Frame, Malformed, parse_object
+from ipr.jupyter.wire import CONTENT, Envelope, Frame, Malformed
 from ipr.relay.outputs import NOTHING_KEPT, Outputs
 from ipr.relay.ran import Outcome, Ran
-from ipr.relay.request import Request
+from ipr.relay.request import Request, unseen
 
 #: Bytes that a cell takes beside its content: the objects around it.
 BESIDES = 400
@@ -83,7 +82,7 @@ class Recording:
         :param content: as the kernel has it, which may be a part of the cell.
         """
         frame = content if isinstance(content, bytes) else bytes(content)
-        if _UNSEEN.search(frame) is None or not _unseen(frame):
+        if not unseen(frame):
             ran = Ran(frame, self._generation, self.now())
             request.progress.ran = ran
             self._history.add(ran)
@@ -116,18 +115,6 @@ class Recording:
 
 #: Takes down nothing.
 NOT_RECORDED = Recording(CellHistory(0), 0, float)
-
-
-def _unseen(content: bytes) -> bool:
-    try:
-        asked = parse_object(content, "content")
-    except Malformed:
-        return False
-    return asked.get("silent") is True or asked.get("store_history") is False
-
-
-#: A hint: the same may stand in the code.
-_UNSEEN = re.compile(rb'"(?:silent"\s*:\s*true|store_history"\s*:\s*false)')
 
 
 def _outcome(reply: Envelope | None) -> Outcome:

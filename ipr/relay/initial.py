@@ -95,14 +95,18 @@ class Initial:
         self.under_way.say(text)
 
     def note(self, text: str) -> None:
-        """Tell something at the head of the next cell."""
+        """Tell something of the kernel at the head of the next cell."""
         self._greetings.obituary.add(text)
+
+    def tell(self, text: str) -> None:
+        """Tell something there that was not done."""
+        self._greetings.obituary.tell(text)
 
     def abort_held(self, cell: RestartCell) -> None:
         """Its cell fails: those after it do not run."""
-        request = cell.request
-        if request.field("stop_on_error", True):
-            self._gate.abort_held(request.header.get("subshell_id") or "")
+        if cell.stops:
+            subshell = cell.request.header.get("subshell_id")
+            self._gate.abort_held(subshell or "")
 
 
 class Run:
@@ -193,24 +197,35 @@ class Run:
         :param left_out: what the next one does not run, since it has ended this one.
         """
         assert self._program is not None
-        text = f"{cause.text} while {self._program.piece.title} ran"
+        died = cause.ending is Ending.DIED
+        title = self._program.piece.title
+        text = f"{cause.text} while {title} ran"
         again = (
             (f"The next kernel starts without {left_out}; %restart runs it again.",)
             if left_out and cause.followed
             else ()
         )
         if self._cell is not None:
-            died = cause.ending is Ending.DIED
+            if not self._cell.ended:
+                self._initial.also(
+                    f"{title} {'ended the kernel' if died else 'cut off'}"
+                )
             if died:
                 details = (*again, *cause.details)
                 cause = attrs.evolve(cause, text=text, details=details)
             self._fail(self._cell, partial(self._cell.fail, failure(cause)), died)
-        elif again:
-            title = self._program.piece.title
+            return
+        # Nobody has been told, nor is: what has not begun runs in the next kernel.
+        not_begun = max(self._program.ran + 1, self._each)
+        self._initial.under_way.give_back(self._program.pieces[not_begun:])
+        if again:
             self._initial.note(
                 f"It ended while {title} ran, and this kernel was started without"
                 f" {left_out}; %restart runs it again.\n"
             )
+        elif not self.repeats:
+            ended = "the kernel ended" if died else "another restart ended it"
+            self._initial.tell(f"While {title} ran, {ended}. It is not run again.\n")
 
     def _ended(self, ending: program.Ending) -> None:
         assert self._program is not None

@@ -81,6 +81,7 @@ class LastLine(RestartCell):
     def conclude(self, text: str, *, above: bool = False, below: str = "") -> None:
         """Leave one line, and what the lines before it have shown."""
         super().progress(text, below)
+        self._shown = ""
 
     def fail(self, why: Failure) -> None:
         """Show the error, reply with it; nothing while the kernel has the request."""

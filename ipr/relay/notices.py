@@ -18,11 +18,11 @@ import attrs
 
 from ipr.jupyter import messages
 from ipr.jupyter.messages import Draft
-from ipr.jupyter.wire import Envelope
+from ipr.jupyter.wire import CONTENT, Envelope
 from ipr.lifecycle.causes import SHUT_DOWN, Cause, Ending
 from ipr.relay.answers import Publish
 from ipr.relay.conversation import Conversation
-from ipr.relay.request import Request
+from ipr.relay.request import Request, unseen
 from ipr.relay.voice import Voice
 
 #: As a warning stands out in JupyterLab, light and dark.
@@ -55,8 +55,13 @@ class Notices:
         self.pending = False
 
     def cell_came(self, envelope: Envelope) -> None:
-        """Note the cell that a notice would stand under."""
-        self._last = envelope
+        """Note the cell that a notice would stand under, if a person sees it."""
+        if not unseen(envelope.body[CONTENT]):
+            self._last = envelope
+
+    def place(self) -> Request | None:
+        """Return the cell under which a user looks; None: there has been none."""
+        return self._running() or self._finished()
 
     def subscribed(self) -> None:
         """A client has come, or has come again: it has not seen the notice."""
@@ -68,8 +73,7 @@ class Notices:
         :param text: returns it as it is to be said when it is said.
         """
         self._text = text
-        running = self._running()
-        parent = running or self._finished()
+        parent = self.place()
         if parent is not None:
             self._show(parent)
         self.pending = parent is None or self._voice.front.clients == 0
@@ -114,8 +118,7 @@ class Notices:
     def _finished(self) -> Request | None:
         if self._last is None:
             return None
-        request = Request.of("shell", self._last)
-        return request if _is_seen(request) else None
+        return Request.of("shell", self._last)
 
     def _show(self, parent: Request) -> None:
         text = self._text() if self._text is not None else ""

@@ -12,6 +12,9 @@ from collections.abc import Mapping
 
 from ipr.lifecycle.causes import Cause, Ending
 
+#: Characters of what was not done, after which no more is kept: nobody reads it.
+MOST_TOLD = 2000
+
 
 class Obituary:
     """What is still to be told.
@@ -23,6 +26,7 @@ class Obituary:
         self.pending = False
         self._text = ""
         self._more = ""
+        self._told = ""
 
     def ended(self, cause: Cause, *, seen: bool, offer: str = "") -> None:
         """A kernel is gone.
@@ -40,11 +44,20 @@ class Obituary:
         elif seen or cause.ending is Ending.ASKED:
             # That variables are gone is known by now.
             self._text = self._more = ""
-            self.pending = False
+            self.pending = bool(self._told)
 
     def add(self, text: str) -> None:
         """Something went wrong in the kernel that there is, and no cell shows it."""
         self._more += text
+        self.pending = True
+
+    def tell(self, text: str) -> None:
+        """Something was not done that somebody had asked for, whatever kernel follows.
+
+        Each is told once; when there are too many, the first ones are.
+        """
+        if text not in self._told and len(self._told) < MOST_TOLD:
+            self._told += text
         self.pending = True
 
     def heading(self, content: Mapping[str, object]) -> str | None:
@@ -57,6 +70,7 @@ class Obituary:
             return None
         if content.get("store_history") is False:
             return None
-        text, self._text, self._more = self._text + self._more, "", ""
+        text = self._text + self._more + self._told
+        self._text = self._more = self._told = ""
         self.pending = False
         return text

@@ -14,7 +14,6 @@ from ipr.jupyter.signing import Signer
 from ipr.relay.beside import Beside
 from ipr.relay.business import Business
 from ipr.relay.cellhistory import CellHistory
-from ipr.relay.cells import Begun
 from ipr.relay.codefile import NO_FILE, CodeFile
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate
@@ -74,14 +73,15 @@ class Parts:
         self.voice = voice = Voice(front, author, info.current, history.outputs)
         greetings = self.greetings = Greetings(voice, info, call_later)
         gate = self.gate = Gate(voice, max_held, lambda *r: self.inbound.dispatch(*r))
-        begun = Begun()
+        notices = Notices(voice, current)
         self.restarts = Restarts(
-            voice, gate, decider, changer, call_later, current, begun, history
+            voice, gate, decider, changer, call_later, current, history, notices.place
         )
         self.initial = Initial(
             voice, gate, self.restarts.under_way, greetings, init or InitCode()
         )
         interrupts = Interrupts(gate, self.restarts, call_later, current)
+        tell = greetings.obituary.tell
         business = Business(
             voice,
             gate,
@@ -91,8 +91,8 @@ class Parts:
             commands,
             interrupts,
             Owner(voice, self.restarts, decider, changer, interrupts, call_later),
-            Notices(voice, current),
-            Remote(voice, self.restarts, interrupts, decider, desk),
+            notices,
+            Remote(voice, self.restarts, interrupts, decider, desk, tell),
         )
         self.inbound = Inbound(signer, author, gate, business, greetings, decider.now)
         self.beside = Beside(gate, info, call_later)

@@ -7,11 +7,12 @@ where the figures come from, nor how a restart goes. The fields are those of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import assert_never
 
 import attrs
 
-from ipr.jupyter import magics, messages, remote
+from ipr.jupyter import messages, remote
 from ipr.jupyter.messages import Failure
 from ipr.jupyter.wire import Envelope, Malformed
 from ipr.relay.answers import Reply, Step, Steps
@@ -27,7 +28,10 @@ LEAVING = Failure("NotRestarted", "the daemon is ending, and its kernel with it"
 
 
 class Remote:
-    """Everybody who has the key, and is no front end."""
+    """Everybody who has the key, and is no front end.
+
+    :param tell: says something at the head of the next cell.
+    """
 
     def __init__(
         self,
@@ -36,12 +40,14 @@ class Remote:
         interrupts: Interrupts,
         decider: Decider,
         desk: Desk,
+        tell: Callable[[str], None],
     ) -> None:
         self._voice = voice
         self._restarts = restarts
         self._interrupts = interrupts
         self._decider = decider
         self._desk = desk
+        self._tell = tell
         #: The restart that failed last after it was answered, and why.
         self._failed = {"request": "", "why": ""}
 
@@ -56,7 +62,7 @@ class Remote:
             self._refuse(request, Failure("UsageError", str(error)))
             return
         match command:
-            case magics.Restart():
+            case remote.Restart():
                 self._restart(request, command)
             case remote.ReadLog():
                 lines, following = self._desk.log(command.after)
@@ -70,7 +76,9 @@ class Remote:
                 looking.addCallback(lambda text: self._accept(request, text=text))
                 looking.addErrback(lambda _failure: self._refuse(request, LEAVING))
             case remote.Plain(word="facts"):
-                self._accept(request, **self._desk.facts(), failed=self._failed)
+                told = self._restarts.replays.told()
+                facts = {**self._desk.facts(), "failed": self._failed, "replay": told}
+                self._accept(request, **facts)
             case remote.Plain():
                 self._interrupts.ask(patient=False)
                 self._accept(request)
@@ -83,11 +91,15 @@ class Remote:
         except NothingShown as error:
             self._refuse(request, Failure("NothingShown", str(error)))
 
-    def _restart(self, request: Request, restart: magics.Restart) -> None:
+    def _restart(self, request: Request, command: remote.Restart) -> None:
         if self._decider.leaving():
             self._refuse(request, LEAVING)
-            return
-        self._restarts.order(self._post, request, restart)
+        elif command.inside and self._restarts.replays.running:
+            # It came when the cell ran first. Now it would end the replay, and one
+            # with --replay would begin it over and over.
+            self._accept(request, waits=False, left_out=True)
+        else:
+            self._restarts.order(self._post, request, command.magic)
 
     def _accept(self, request: Request, **fields: object) -> None:
         self._post(request, (Reply(messages.ok_reply(remote.REQUEST, **fields)),))
@@ -97,9 +109,11 @@ class Remote:
 
     def _post(self, request: Request, steps: Steps) -> None:
         if request.progress.reply == "sent":
-            # A restart was accepted, and came to nothing: whoever asked may ask again.
-            whys = [str(step.draft.content["evalue"]) for step in steps]
-            self._failed = {"request": request.msg_id, "why": "".join(whys)}
+            # A restart was accepted, and came to nothing: whoever asked may ask again,
+            # or is not there any more.
+            why = "".join(str(step.draft.content["evalue"]) for step in steps)
+            self._failed = {"request": request.msg_id, "why": why}
+            self._tell(f"What 'ipr restart' was to do was not done: {why}\n")
             return
         request.progress.reply = "sent"
         self._voice.post(request, tuple(map(self._dated, steps)))

@@ -64,6 +64,11 @@ class Replay:
         )
 
     @property
+    def line(self) -> str:
+        """How it stands, in a line."""
+        return self._standing.running(self._recording.now())
+
+    @property
     def _recording(self) -> Recording:
         return self._ledger.recording
 

@@ -26,6 +26,7 @@ class Replaying(Prepared):
     :param generation: returns the number of the kernel that there is.
     :ivar plan: those cells, once it is in force.
     :ivar nothing: why there are none, if so.
+    :ivar begun: whether they have begun to run, or there were none: that is once.
     """
 
     def __init__(
@@ -43,6 +44,12 @@ class Replaying(Prepared):
         self.language = prepared.language
         self.plan = Plan()
         self.nothing = ""
+        self.begun = False
+
+    @property
+    def left(self) -> bool:
+        """Whether the new kernel has something to do for it."""
+        return bool(self.pieces) or not self.begun
 
     def check(self) -> Deferred[None]:
         """See whether it can be started, and whether there is anything to run."""
@@ -66,6 +73,8 @@ class Replaying(Prepared):
         if not self.plan.cells:
             self.nothing = replayplan.nothing(self._history, generation)
         self._prepared.apply()
+        # A cell before it may have written the file.
+        self.pieces = self._prepared.pieces
 
 
 class ReplayChanger(Changer):

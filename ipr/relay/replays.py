@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import attrs
+
 from ipr.jupyter import messages
 from ipr.jupyter.howmany import HowMany
 from ipr.jupyter.messages import Failure
+from ipr.jupyter.wire import JSON
 from ipr.lifecycle.causes import Cause
 from ipr.relay import replayplan
+from ipr.relay.beneath import Beneath
 from ipr.relay.cellhistory import CellHistory
 from ipr.relay.cells import Begun
 from ipr.relay.codefile import language_of
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate
+from ipr.relay.program import nobodys
 from ipr.relay.replay import Replay
 from ipr.relay.replaying import Replaying
 from ipr.relay.replayplan import NothingToReplay, Plan
@@ -30,11 +35,25 @@ from ipr.relay.underway import UnderWay
 from ipr.relay.voice import Voice
 
 
+@attrs.frozen
+class Told:
+    """How the latest one stands; the fields of :mod:`ipr.jupyter.remote`.
+
+    :ivar request: the id of the restart that wants it; ``""``: a cell does.
+    """
+
+    request: str = ""
+    line: str = ""
+    over: bool = False
+    failed: bool = False
+
+
 class Replays:
     """One at a time.
 
     :param begun: cells that must end when the daemon does.
     :param look: called when a ``%restart`` that waits may have its turn.
+    :param place: returns the cell under which a user looks, where none restarts.
     :ivar history: what has run.
     """
 
@@ -47,6 +66,7 @@ class Replays:
         history: CellHistory,
         call_later: CallLater,
         look: Callable[[], None],
+        place: Callable[[], Request | None],
     ) -> None:
         self._voice = voice
         self._gate = gate
@@ -55,7 +75,20 @@ class Replays:
         self.history = history
         self._timer = Timer(call_later)
         self._look = look
+        self._place = place
         self._replay: Replay | None = None
+        self._told = Told()
+
+    @property
+    def running(self) -> bool:
+        """Whether cells are being run again."""
+        return self._replay is not None
+
+    def told(self) -> JSON:
+        """Return what :mod:`ipr.jupyter.remote` says of the latest one."""
+        if self._replay is not None:
+            self._told = attrs.evolve(self._told, line=self._replay.line)
+        return attrs.asdict(self._told)
 
     def offer(self, generation: int) -> str:
         """Say what can be run again once that kernel is gone; ``""``: nothing."""
@@ -73,12 +106,14 @@ class Replays:
         """Run what a ``%restart --replay`` wants; ``then`` is called after that."""
         language = language_of(self._voice.info())
         self.history.languages[conversation.kernel.generation] = language
-        for cell in reversed(self._under_way.cells):
-            prepared = cell.prepared
-            if isinstance(prepared, Replaying) and cell.visible:
-                self._restarted(conversation, cell, prepared, then)
-                return
-        then()
+        wanted = self._under_way.take_replay()
+        if wanted is None:
+            then()
+            return
+        self._told = Told(wanted.request.msg_id)
+        cell = wanted if wanted.visible else self._under_way.shown_in
+        assert isinstance(wanted.prepared, Replaying)
+        self._restarted(conversation, cell, wanted.prepared, then)
 
     def here(
         self, request: Request, conversation: Conversation, how_many: HowMany
@@ -96,15 +131,17 @@ class Replays:
             cell.fail(Failure("NothingToReplay", str(error)))
             return
         self._gate.occupy(True)
+        self._told = Told()
         self._start(conversation, cell, plan, self._go_on)
 
     def _restarted(
         self,
         conversation: Conversation,
-        cell: RestartCell,
+        cell: RestartCell | None,
         prepared: Replaying,
         then: Callable[[], None],
     ) -> None:
+        """Run them under a cell that has restarted; None: under the last one."""
         self._under_way.freeze()
         plan = prepared.plan
         generation = conversation.kernel.generation
@@ -114,9 +151,25 @@ class Replays:
             replayplan.check_language(self.history, plan, generation)
         except NothingToReplay as error:
             self._under_way.say(str(error))
+            self._told = attrs.evolve(
+                self._told, line=str(error), over=True, failed=True
+            )
             then()
             return
-        self._start(conversation, cell, plan, then, self._under_way.summary())
+        head = self._under_way.summary()
+        if cell is None:
+            self._start(conversation, self._beneath(), plan, then, head)
+            return
+        if not cell.request.from_notebook:
+            cell.runs("")  # a console is told once more
+        self._start(conversation, cell, plan, then, head)
+
+    def _beneath(self) -> Beneath:
+        """Return what shows it where no cell has restarted."""
+        author = self._voice.author
+        self._voice.announce(messages.BUSY, "execute_request")
+        above = self._place() or nobodys(author)
+        return Beneath(self._voice.post, above, author.new_id())
 
     # --- what comes in between ----------------------------------------------
 
@@ -135,7 +188,9 @@ class Replays:
         """The kernel is gone."""
         replay, self._replay = self._replay, None
         if replay is not None:
-            self._leave(replay.cell, replay.lost(cause))
+            result = replay.lost(cause)
+            self._tell(result)
+            self._leave(replay.cell, result)
 
     # --- its end ------------------------------------------------------------
 
@@ -159,20 +214,30 @@ class Replays:
         result: Result,
     ) -> None:
         self._replay = None
+        self._tell(result)
         if result.why is None and isinstance(cell, RestartCell):
             self._under_way.say(result.line)
             self._under_way.below = result.below
         else:
             self._leave(cell, result)
         if result.why is not None:
-            conversation.progressed(cell.request, failed=_stops(cell))
+            conversation.progressed(cell.request, failed=cell.stops)
         then()
+
+    def _tell(self, result: Result) -> None:
+        """Keep how it ended for whoever asked from afar."""
+        why = result.why
+        line = result.line if why is None else f"{result.line} ({why.sentence})"
+        self._told = attrs.evolve(
+            self._told, line=line, over=True, failed=why is not None
+        )
 
     def _leave(self, cell: ProgressCell, result: Result) -> None:
         """End its cell; if it fails, those that are held after it do not run."""
         line = result.line
         if isinstance(cell, RestartCell):
             self._under_way.leave(cell)
+        if isinstance(cell, RestartCell | Beneath):
             self._under_way.say(line)
             line = self._under_way.summary()
             self._under_way.also = ""
@@ -188,7 +253,7 @@ class Replays:
             cell.abort()
         else:
             cell.fail(result.why)
-        if _stops(cell):
+        if cell.stops:
             self._gate.abort_held(cell.request.header.get("subshell_id") or "")
 
     def _go_on(self) -> None:
@@ -196,7 +261,3 @@ class Replays:
         self._gate.occupy(False)
         self._gate.resume()
         self._look()
-
-
-def _stops(cell: ProgressCell) -> bool:
-    return cell.request.field("stop_on_error", True)

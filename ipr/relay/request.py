@@ -8,6 +8,7 @@ advance by themselves: a reply may come before its idle, an idle without a busy.
 
 from __future__ import annotations
 
+import re
 from typing import Literal, TypeVar
 
 import attrs
@@ -146,3 +147,23 @@ class Request:
         """One field of the content, if it has the type of ``default``."""
         found = self.content.get(name, default)
         return found if isinstance(found, type(default)) else default
+
+
+def unseen(content: Frame) -> bool:
+    """Whether a cell with this content is nobody's to look at.
+
+    What a front end runs by itself is silent, or has no place in its history. Parsed
+    only where a hint of that is found.
+    """
+    frame = content if isinstance(content, bytes) else bytes(content)
+    if _UNSEEN.search(frame) is None:
+        return False
+    try:
+        asked = parse_object(frame, "content")
+    except Malformed:
+        return False
+    return asked.get("silent") is True or asked.get("store_history") is False
+
+
+#: A hint: the same may stand in the code.
+_UNSEEN = re.compile(rb'"(?:silent"\s*:\s*true|store_history"\s*:\s*false)')

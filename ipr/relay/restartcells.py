@@ -16,6 +16,7 @@ from ipr.jupyter import messages
 from ipr.jupyter.magics import Restart
 from ipr.jupyter.messages import Draft, Failure
 from ipr.jupyter.wire import Frame
+from ipr.lifecycle.causes import RESTARTED, failure
 from ipr.relay.answers import Publish, Reply
 from ipr.relay.cells import Cell, Post
 from ipr.relay.pieces import Piece
@@ -31,6 +32,11 @@ class Prepared(Protocol):
 
     pieces: tuple[Piece, ...] = ()
     language: str = ""
+
+    @property
+    def left(self) -> bool:
+        """Whether the new kernel has something to do for it, once."""
+        return bool(self.pieces)
 
     def check(self) -> Deferred[None]:
         """See whether it can be started; fails with a sentence when it cannot."""
@@ -65,6 +71,11 @@ class ProgressCell(Cell):
         self.id = cell_id
         self._shown = ""
 
+    @property
+    def stops(self) -> bool:
+        """Whether the cells after it do not run when it fails."""
+        return self.request.field("stop_on_error", True)
+
     def progress(self, text: str, below: str = "") -> None:
         """Show how far it has come, if that has changed.
 
@@ -85,10 +96,17 @@ class ProgressCell(Cell):
         """
         if above and self.request.from_notebook:
             self.progress(text, below)
-            return
-        if self._shown:
-            self.show(Draft("clear_output", {"wait": True}))
-        self.show(messages.display(_line(text, below), self.id))
+        else:
+            if self._shown:
+                self.show(Draft("clear_output", {"wait": True}))
+            self.show(messages.display(_line(text, below), self.id))
+        self._shown = ""
+
+
+#: What its line says then, in place of what it has waited for.
+NOT_RESTARTED = "not restarted"
+#: The name of the error of what another restart ends.
+_OVERTAKEN = failure(RESTARTED).ename
 
 
 class RestartCell(ProgressCell):
@@ -136,6 +154,36 @@ class RestartCell(ProgressCell):
         if waited:
             self._post(self.request, (Publish(messages.BUSY),))
 
+    def fail(self, why: Failure) -> None:
+        """Show the error, and no longer what it was doing."""
+        overtaken = why.ename == _OVERTAKEN
+        self._put_right("another restart came first" if overtaken else NOT_RESTARTED)
+        super().fail(why)
+
+    def abort(self) -> None:
+        """Reply that a cell before it failed; it waits no longer."""
+        self._put_right(NOT_RESTARTED, wait=False)
+        super().abort()
+
+    def overtaken(self, why: Failure, *, went: bool) -> None:
+        """A restart comes that nothing of this one is carried over to.
+
+        :param went: it has had its turn.
+        """
+        self.fail(why)
+
+    def _put_right(self, text: str, *, wait: bool = True) -> None:
+        """Take back what it says that it waits for, or does.
+
+        :param wait: something else follows, and takes its place.
+        """
+        if not self._shown:
+            return
+        if self.request.from_notebook:
+            self.progress(text)
+        else:
+            self.show(Draft("clear_output", {"wait": wait}))
+
     def runs(self, text: str) -> None:
         """Show what runs in the new kernel; its output stands below that."""
         if self.request.from_notebook:
@@ -151,64 +199,6 @@ class RestartCell(ProgressCell):
     def hand_over(self) -> None:
         """Let the inner kernel finish the request: ipr says nothing more in it."""
         self._ended = True
-
-
-#: Why options from elsewhere cannot be had, unless something is wrong with them.
-ANOTHER_FIRST = Failure(
-    "NotRestarted",
-    "another restart comes first, and these options would be lost: ask again when it"
-    " is done, or restart now",
-)
-
-
-class Ordered(RestartCell):
-    """A restart that no cell asks for: nothing of it is shown, and it is answered.
-
-    The answer comes once it is known that it will happen, and not once it has happened:
-    whoever asks may be part of the kernel that ends. A failure may come after that.
-    """
-
-    visible = False
-
-    def __init__(
-        self,
-        post: Post,
-        request: Request,
-        restart: Restart,
-        cell_id: str,
-        prepared: Prepared,
-    ) -> None:
-        super().__init__(post, request, 0, Wanted(restart, []), cell_id, prepared)
-        self.problem = ANOTHER_FIRST
-
-    def begin(self) -> None:
-        """Say nothing yet."""
-
-    def show(self, draft: Draft) -> None:
-        """Show nothing."""
-
-    def wait_shown(self) -> None:
-        """Answer that cells come before it."""
-        self._accept(waits=True)
-
-    def goes(self, *, waited: bool) -> None:
-        """Answer that it is its turn."""
-        self._accept(waits=False)
-
-    def fail(self, why: Failure) -> None:
-        """Answer that it does not happen, or report so later."""
-        self._ended = True
-        reply = Reply(messages.error_reply(self.request.msg_type, why))
-        self._post(self.request, (reply,))
-        self.working.cancel()
-
-    def _accept(self, *, waits: bool) -> None:
-        self._end(Reply(messages.ok_reply(self.request.msg_type, waits=waits)))
-
-    def _end(self, reply: Reply) -> None:
-        if not self._ended:
-            self._ended = True
-            self._post(self.request, (reply,))
 
 
 #: As JupyterLab shows a stream, beside which it stands; quieter than a result.

@@ -21,11 +21,12 @@ from ipr.relay.cells import Begun, Post
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import Gate, Holding
 from ipr.relay.lines import cell_of
+from ipr.relay.ordered import Ordered
 from ipr.relay.ports import Changer, Decider
 from ipr.relay.replaying import ReplayChanger
 from ipr.relay.replays import Replays
 from ipr.relay.request import Request
-from ipr.relay.restartcells import Ordered, RestartCell, Wanted
+from ipr.relay.restartcells import RestartCell, Wanted
 from ipr.relay.timer import CallLater
 from ipr.relay.turns import Turn
 from ipr.relay.underway import UnderWay
@@ -37,8 +38,9 @@ class Restarts:
     """All of them.
 
     :param current: returns the conversation with the current kernel.
-    :param begun: cells that must end when the daemon does.
     :param history: what has run, and can be replayed.
+    :param place: returns the cell under which a user looks.
+    :ivar begun: cells that must end when the daemon does.
     :ivar under_way: those that have had their turn.
     :ivar replays: what the new kernel runs then.
     """
@@ -51,8 +53,8 @@ class Restarts:
         changer: Changer,
         call_later: CallLater,
         current: Callable[[], Conversation | None],
-        begun: Begun,
         history: CellHistory,
+        place: Callable[[], Request | None],
     ) -> None:
         generation = decider.generation
         changer = ReplayChanger(changer, history, generation)
@@ -60,13 +62,13 @@ class Restarts:
         self._gate = gate
         self._decider = decider
         self._changer = changer
-        self.begun = begun
+        begun = self.begun = Begun()
         self._waiting = Waiting(
             voice, gate, changer, call_later, current, begun, self._goes
         )
         self.under_way = UnderWay(call_later, decider.now)
         self.replays = Replays(
-            voice, gate, self.under_way, begun, history, call_later, self.look
+            voice, gate, self.under_way, begun, history, call_later, self.look, place
         )
 
     @property
@@ -100,7 +102,8 @@ class Restarts:
         :param post: takes its answer, and perhaps a failure after that.
         """
         turn_id, unchanged = self._voice.author.new_id(), self._changer.unchanged()
-        turn = Turn(turn_id, pace=Pace.of(magic.now), settled=magic.plain, firm=True)
+        # One with options goes along with no other: that might leave them out.
+        turn = Turn(turn_id, pace=Pace.of(magic.now), settled=magic.bare, firm=True)
         cell = Ordered(post, request, magic, turn_id, unchanged)
         self._waiting.add(cell, events.Asked(turn, self._waiting.before()))
 
@@ -113,13 +116,16 @@ class Restarts:
         """Restart for somebody who has forgotten all that clients wait for.
 
         A ``%restart`` that waits or is under way fails with ``why``, and what is
-        held does not run in the next kernel.
+        held does not run in the next kernel. One that no cell asked for is done with
+        that, unless more was to be done.
 
         :param announced: whether the clients have heard that a restart comes.
         """
         waiting = self._waiting.end()
-        for cell in (*self.under_way.over(), *waiting):
-            cell.fail(why)
+        for cell in self.under_way.over():
+            cell.overtaken(why, went=True)
+        for cell in waiting:
+            cell.overtaken(why, went=False)
         self._gate.set(Holding())
         self._gate.refuse_held(why, failed=True)
         self.under_way.unheard = not announced

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from ipr.relay.conversation import Conversation
 from ipr.relay.gate import NOT_SENT
 from ipr.relay.pieces import Piece
+from ipr.relay.replaying import Replaying
 from ipr.relay.restartcells import RestartCell
 from ipr.relay.timer import CallLater, Timer
 
@@ -43,7 +44,8 @@ class UnderWay:
 
     def add(self, cell: RestartCell) -> None:
         """Take one along."""
-        if not self.cells:
+        if not self.cells or self._took is not None:
+            self._took = None
             self._began = self._now()
             self._quiet.start(PROGRESS_TIME, self._show)
         self.cells.append(cell)
@@ -70,6 +72,20 @@ class UnderWay:
         for cell in self.cells:
             found += cell.prepared.pieces
             cell.prepared.pieces = ()
+        return found
+
+    def give_back(self, pieces: tuple[Piece, ...]) -> None:
+        """The kernel went before it came to these: the next one runs them."""
+        for cell in self.cells[:1]:
+            cell.prepared.pieces = pieces + cell.prepared.pieces
+
+    def take_replay(self) -> RestartCell | None:
+        """Return the latest cell that wants cells to run again, once."""
+        found = None
+        for cell in self.cells:
+            if isinstance(cell.prepared, Replaying) and not cell.prepared.begun:
+                cell.prepared.begun = True
+                found = cell
         return found
 
     def leave(self, cell: RestartCell) -> None:

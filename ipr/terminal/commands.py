@@ -66,6 +66,7 @@ def restart(args: argparse.Namespace) -> None:
         reset=args.reset,
         keep_detached=args.keep_detached,
         run=fromcode.absolute(args.run),
+        replay=args.replay,
     )
     options += [f"--env={pair}" for pair in args.env]
     target = naming.target(args.id, os.environ)

@@ -30,6 +30,7 @@ def restart(
     reset: bool,
     keep_detached: bool,
     run: str,
+    replay: str | int | bool,
 ) -> None:
     """Ask the daemon of this kernel.
 
@@ -47,12 +48,13 @@ def restart(
         reset=reset,
         keep_detached=keep_detached,
         run=absolute(run),
+        replay=_how_many(replay),
     )
     try:
         target = naming.target("", os.environ)
         with Line(files.read(target.path)) as line:
-            restarting.ask(line, options)
-            if now:
+            asked = restarting.ask(line, options, inside=True)
+            if now and not asked.left_out:
                 # Nothing after the call is to run in the kernel that ends.
                 time.sleep(END_TIME)
     except (naming.NowhereNamed, NoAnswer) as error:
@@ -64,6 +66,12 @@ def restart(
 def absolute(path: str) -> str:
     """Return a path as the daemon understands it, whose folder is another one."""
     return os.path.abspath(os.path.expanduser(path)) if path else ""
+
+
+def _how_many(replay: str | int | bool) -> str | None:
+    if replay is False:
+        return None
+    return "" if replay is True else str(replay)
 
 
 def _inside(error: Problem) -> str:

@@ -9,7 +9,7 @@ import argparse
 
 from ipr import __version__
 from ipr.boot.completing import completed_by
-from ipr.jupyter.howmany import count
+from ipr.jupyter.howmany import count, how_many
 from ipr.terminal import naming
 
 _EXAMPLES = """\
@@ -48,6 +48,7 @@ examples:
   ipr restart 1b2c                      wait for its running cells, then restart
   ipr restart 1b2c --now                do not wait for them
   ipr restart 1b2c --env CUDA_VISIBLE_DEVICES=1 --cwd ~/data
+  ipr restart 1b2c --replay             then run its cells again
   ipr restart --no-wait                 in a kernel; it never waits for itself
 
 Takes its turn as a %restart in a cell does: cells that were sent before it
@@ -179,8 +180,21 @@ def _add_restart(sub: argparse.ArgumentParser) -> None:
     new.add_argument(
         "--reset", action="store_true", help="first discard earlier changes"
     )
+    _add_once(sub)
+
+
+def _add_once(sub: argparse.ArgumentParser) -> None:
     sub.add_argument(
         "--run", default="", metavar="FILE", help="run its code in the new kernel"
+    )
+    sub.add_argument(
+        "--replay",
+        nargs="?",
+        const="",
+        type=_how_many,
+        metavar="N | all",
+        help="then run the cells again that have succeeded since the kernel started:"
+        " each, the last N, or those of all kernels; ID comes before it",
     )
     sub.add_argument(
         "--keep-detached",
@@ -194,6 +208,14 @@ def _cells(text: str) -> int:
         return count(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _how_many(text: str) -> str:
+    try:
+        how_many([text] if text else [])
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{error}; ID comes first") from None
+    return text
 
 
 def _seconds(text: str) -> float:

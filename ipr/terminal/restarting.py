@@ -22,6 +22,8 @@ from ipr.terminal.problem import Problem
 OPTIONS_TIME = 90.0
 #: Seconds between two looks.
 LOOK_TIME = 0.1
+#: Seconds after which a replay is spoken of while it runs.
+QUIET_TIME = 2.0
 
 FACTS: JSON = {"command": "facts"}
 
@@ -32,11 +34,15 @@ class Asked:
 
     :ivar waits: whether cells come before it.
     :ivar generation: the number of the kernel that ends.
+    :ivar left_out: whether nothing comes of it: the cell that asks is being replayed.
+    :ivar replays: whether the new kernel runs cells again.
     """
 
     request: str
     waits: bool
     generation: int
+    left_out: bool = False
+    replays: bool = False
 
 
 def words(
@@ -51,8 +57,12 @@ def words(
     reset: bool = False,
     keep_detached: bool = False,
     run: str = "",
+    replay: str | None = None,
 ) -> list[str]:
-    """Return the words of ``%restart`` that say this."""
+    """Return the words of ``%restart`` that say this.
+
+    :param replay: how many cells, ``""``: those since the start; None: none.
+    """
     found = ["--now"] if now else []
     found += ["--reset"] if reset else []
     found += ["--keep-detached"] if keep_detached else []
@@ -66,27 +76,34 @@ def words(
         ("run", run),
     ):
         found += [f"--{option}={value}"] if value else []
+    if replay is not None:
+        found += [f"--replay={replay}" if replay else "--replay"]
     return found
 
 
-def ask(line: Line, options: list[str]) -> Asked:
+def ask(line: Line, options: list[str], *, inside: bool = False) -> Asked:
     """Ask for a restart.
 
+    :param inside: a cell of that kernel asks.
     :raises Problem: the daemon does not answer, or refuses.
     """
     # A daemon that hangs is noticed before it has to look at files.
     line.ask(FACTS)
-    answer = line.ask({"command": "restart", "options": options}, OPTIONS_TIME)
+    content = {"command": "restart", "options": options, "inside": inside}
+    answer = line.ask(content, OPTIONS_TIME)
     said = answer.content
     generation = said.get("generation")
     if not isinstance(generation, int):
         raise Problem("the daemon's answer makes no sense; is it an older version?")
-    return Asked(answer.request, bool(said.get("waits")), generation)
+    waits, left_out = bool(said.get("waits")), bool(said.get("left_out"))
+    replays = any(word.startswith("--replay") for word in options)
+    return Asked(answer.request, waits, generation, left_out, replays)
 
 
 def wait(line: Line, asked: Asked, seconds: float) -> float:
     """Wait until the new kernel is ready.
 
+    :param seconds: how long at most.
     :returns: how long that took.
     :raises Problem: it did not come, or not in time.
     """
@@ -109,6 +126,35 @@ def wait(line: Line, asked: Asked, seconds: float) -> float:
     )
 
 
+def wait_for_replay(
+    line: Line, asked: Asked, say: Callable[[str], None], seconds: float
+) -> str:
+    """Wait until the new kernel has run the cells again.
+
+    :param say: told how it stands, once, when it takes a while.
+    :param seconds: how long at most.
+    :returns: how it ended, in a line.
+    :raises Problem: it did not succeed, or not in time.
+    """
+    began, stands = time.monotonic(), ""
+    while (took := time.monotonic() - began) < seconds:
+        facts = line.ask(FACTS).content
+        failed, replay = facts.get("failed"), facts.get("replay")
+        if isinstance(failed, dict) and failed.get("request") == asked.request:
+            raise Problem(str(failed.get("why")))
+        if isinstance(replay, dict) and replay.get("request") == asked.request:
+            text = str(replay.get("line"))
+            if replay.get("failed"):
+                raise Problem(f"restarted in place, {text}")
+            if replay.get("over"):
+                return text
+            if took >= QUIET_TIME and not stands:
+                say(f"{text} (Ctrl-C only ends this command)")
+            stands = text
+        time.sleep(LOOK_TIME)
+    raise Problem(f"after {seconds:g} s the replay is not over: {stands}; it goes on")
+
+
 def restart(
     target: Target, options: list[str], say: Callable[[str], None], seconds: float
 ) -> str:
@@ -120,7 +166,9 @@ def restart(
     :raises Problem: it did not happen.
     """
     with Line(files.read(target.path)) as line:
-        asked = ask(line, options)
+        asked = ask(line, options, inside=target.inside)
+        if asked.left_out:
+            return "not restarted: the cell that asks for it is being replayed"
         soon = (
             "the kernel restarts when the cells before this have finished"
             if target.inside
@@ -132,6 +180,9 @@ def restart(
             say(f"{soon} (--now does not wait; Ctrl-C only ends this command)")
         try:
             took = wait(line, asked, seconds)
+            done = f"restarted in place, {took:.2f} s"
+            if asked.replays:
+                done = f"{done}, {wait_for_replay(line, asked, say, seconds)}"
         except NoAnswer as error:
             raise Problem(f"{error}: it may have ended") from None
-    return f"restarted in place, {took:.2f} s"
+    return done

@@ -222,6 +222,54 @@ def test_options_are_those_of_a_cell(
     assert own == kernel.connection_file
 
 
+def test_restart_runs_cells_again_and_says_how_that_went(
+    place: Place, kernel: Kernel, client: Client
+) -> None:
+    """Under the last cell, too; a replay that stops is exit code 1."""
+    told = ipr(place, "restart", identity(kernel), "--replay")
+    assert "nothing to replay" in problem(told)
+    client.run("x = 40")
+    last = client.run("x += 2; print('first', x)")
+    done = ipr(place, "restart", identity(kernel), "--replay")
+    assert (done.code, done.err) == (0, "")
+    assert re.fullmatch(
+        r"restarted in place, \d+\.\d\d s, replayed 2 cells in 0:0\d\n", done.out
+    )
+    assert client.value("x") == "42"
+    under = client.text(last, None)
+    assert re.search(r"^restarted in place, .*, replayed 2 cells in", under, re.M)
+    assert client.types(last).count("idle") == 1
+    client.run("x = 'lost' if x == 42 else 1 / 0")
+    told = ipr(place, "restart", identity(kernel), "--replay", "1")
+    said = problem(told)
+    assert "stopped at cell 1 of 1: x = 'lost' if x == 42 else 1 / 0" in said
+    assert "(NameError: name 'x' is not defined)" in said
+    client.run("1")
+    client.fence()
+    client.assert_once()
+
+
+@pytest.mark.parametrize(
+    "code", [f"!{IPR} restart --replay", "import ipr; ipr.restart(replay=True)"]
+)
+def test_cell_that_asks_for_a_replay_runs_again_and_asks_for_nothing(
+    client: Client, code: str
+) -> None:
+    """Otherwise it would begin over and over."""
+    client.run("x = 1")
+    first = client.inner_pid()
+    client.run(f"x += 1\n{code}")
+    client.fence()
+    second = client.inner_pid()
+    assert second != first
+    assert client.value("x") == "2"
+    client.run("%restart --replay\nx += 1")
+    third = client.inner_pid()
+    client.fence()
+    assert client.value("x") == "3"
+    assert client.inner_pid() == third != second
+
+
 def test_status_is_the_table_of_a_cell(
     place: Place, kernel: Kernel, client: Client
 ) -> None:

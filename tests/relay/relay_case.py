@@ -236,6 +236,17 @@ class RelayCase(Case):
     def execute(self, msg_id: str, code: str = "1", **more: Any) -> list[Any]:
         return self.client(msg_id, "execute_request", code=code, **more)
 
+    def command(self, word: str, **fields: Any) -> None:
+        """Have a terminal ask something; the answer may come later."""
+        msg_id, kind = f"t{next(self.numbers)}", "ipr_command_request"
+        content = {"command": word, **fields}
+        self.client(msg_id, kind, channel="control", identity=b"term", **content)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a terminal is told of the daemon."""
+        self.command("facts")
+        return self.last_content("control")
+
     def last_content(self, channel: str) -> dict[str, Any]:
         """Return the content of what was last sent on a channel to the clients."""
         found = [frames for where, frames in self.front.frames if where == channel]

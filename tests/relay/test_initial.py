@@ -387,8 +387,9 @@ class CrashTests(InitialCase):
         self.gone()
         done = self.took()
         text = "DeadKernelError: the kernel was killed by SIGSEGV while init.py ran"
+        line = "display_data: restarted in place, 0.00 s, init.py ended the kernel"
         self.assertEqual(
-            self.shown(done), [f"error: {text}", "execute_reply error 0", "idle"]
+            self.shown(done), [line, f"error: {text}", "execute_reply error 0", "idle"]
         )
         for what in aborted("m2"):
             self.assertIn(what, done)
@@ -494,7 +495,8 @@ class OvertakenTests(InitialCase):
         self.assertEqual(self.codes(), ["import os"])
         self.relay.finish(2, ASKED)
         error = "error: KernelRestarted: the kernel was restarted"
-        ends = [error, "execute_reply error 0", "idle"]
+        line = "display_data: restarted in place, 0.00 s, init.py cut off"
+        ends = [line, error, "execute_reply error 0", "idle"]
         self.assertEqual(self.shown(self.took()), ends)
 
     def test_cells_after_restart_now_run_in_the_new_kernel(self) -> None:

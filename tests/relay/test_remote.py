@@ -59,8 +59,11 @@ class QuestionTests(RemoteCase):
     def test_facts_are_answered_before_there_is_a_kernel(self) -> None:
         self.ask("facts")
         nothing = {"request": "", "why": ""}
+        never = {"request": "", "line": "", "over": False, "failed": False}
         expected = {"status": "ok", "state": "running", "generation": 7}
-        self.assertEqual(self.answer(), {**expected, "failed": nothing})
+        self.assertEqual(
+            self.answer(), {**expected, "failed": nothing, "replay": never}
+        )
 
     def test_facts_while_a_cell_runs(self) -> None:
         self.run_kernel()

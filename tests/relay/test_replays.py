@@ -328,18 +328,6 @@ class AfterRestartTests(ReplayCase):
         self.kernel("stdin", "input_request", self.piece, prompt="?", password=False)
         self.assertIn("ann stdin", [what[0] for what in self.took()])
 
-    def test_a_terminal_is_told_that_it_needs_a_cell(self) -> None:
-        self.client(
-            "t",
-            "ipr_command_request",
-            channel="control",
-            command="restart",
-            options=["--replay"],
-        )
-        self.assertIn(
-            "--replay needs a cell to show it", str(self.last_content("control"))
-        )
-
 
 class HereTests(ReplayCase):
     """``%ipr replay``."""

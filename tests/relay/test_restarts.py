@@ -276,6 +276,7 @@ class TakesItsTurnTests(RelayCase):
             self.took(),
             [
                 ("ann shell", "m1", "execute_reply error 1"),
+                ("iopub", "r", "clear_output"),
                 *ended("r", "execute_reply aborted"),
                 *aborted("m2"),
                 *aborted("r2"),
@@ -584,8 +585,11 @@ class CheckTests(RelayCase):
         self.took()
         self.checks.pop().errback(ValueError("no folder"))
         self.assertEqual(
-            self.took()[0],
-            ("iopub", "r", "error: KernelStartError: no folder"),
+            self.took()[:2],
+            [
+                ("iopub", "r", "clear_output"),
+                ("iopub", "r", "error: KernelStartError: no folder"),
+            ],
         )
 
     def test_now_looks_at_nothing(self) -> None:

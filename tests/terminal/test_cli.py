@@ -83,6 +83,19 @@ class HelpTests(CliCase):
         self.assertEqual((args.id, args.env), ("ab", ["A=1", "B=2", "C=3"]))
         self.assertEqual((args.unset, args.cwd, args.now), (["X"], "d", True))
 
+    def test_cells_to_run_again(self) -> None:
+        for words, value in (
+            ("ab", None),
+            ("ab --replay", ""),
+            ("ab --replay 3", "3"),
+            ("ab --replay all --now", "all"),
+        ):
+            args = parser().parse_args(["restart", *words.split()])
+            self.assertEqual((args.id, args.replay), ("ab", value))
+        code, _, err = self.run_cli("restart", "--replay", "1b2c")
+        self.assertEqual(code, 2)
+        self.assertIn("from 1 on, or all, not '1b2c'; ID comes first", err)
+
     def test_help_has_single_percent_signs(self) -> None:
         """argparse fills them in in some of its texts, and in others does not."""
         commands = ["ps", "status", "stack", "output", "restart", "interrupt", "log"]
