@@ -45,6 +45,7 @@ NIGHTLY = {
     "browser/test_button.py",
     "browser/test_look.py",
     "browser/test_notices.py",
+    "browser/test_output.py",
     "browser/test_stack.py",
     "browser/test_init.py",
     "browser/test_replay.py",

@@ -81,16 +81,16 @@ def shown(cells: Sequence[CellOutput]) -> list[list[Output]]:
     screens = [_Screen(cell.cut) for cell in cells]
     displays: _Displays = {}
     came = [
-        (message.number, message, screen)
+        (*message, screen)
         for cell, screen in zip(cells, screens, strict=True)
         for message in cell.messages
     ]
-    for _, message, screen in sorted(came, key=itemgetter(0)):
+    for _, kind, frame, screen in sorted(came, key=itemgetter(0)):
         try:
-            content = parse_object(message.content, "content")
+            content = parse_object(frame, "content")
         except Malformed:
             continue
-        screen.take(message.kind, content, displays)
+        screen.take(kind, content, displays)
     return [screen.outputs for screen in screens]
 
 

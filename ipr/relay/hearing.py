@@ -159,19 +159,13 @@ class Hearing:
                 )
                 return
         self._front.publish(frames)
-        # Afterwards: the clients are not to wait for it.
-        self._keep(frames, start)
-
-    def _keep(self, frames: list[Frame], start: int) -> None:
-        """Keep what a cell has shown, which ipr may sign one day.
-
-        So it has to be the kernel's: on a connection that it always had, or signed.
-        """
-        if len(frames) < start + LEAST:
-            return
-        if self.conversation.kernel.steady or self._signer.verifies(frames[start:]):
+        # The clients come first. What is kept ipr may sign one day: so it has to be the
+        # kernel's, on the connection that it always had, or signed.
+        if len(frames) >= start + LEAST and (
+            self.conversation.kernel.steady or self._signer.verifies(frames[start:])
+        ):
             self._ledger.recording.outputs.published(
-                frames[start + HEADER], frames[start + PARENT], frames[start + CONTENT]
+                header, frames[start + PARENT], frames[start + CONTENT]
             )
 
     def _first_published(self, envelope: Envelope) -> None:

@@ -34,17 +34,10 @@ class NothingShown(ValueError):
     """There is no output to show; the text says why."""
 
 
-@attrs.define(slots=True, eq=False)
-class Message:
-    """One message.
-
-    :ivar number: in the order in which they came, over all cells.
-    :ivar kind: its type, or :data:`TOO_LARGE`.
-    """
-
-    number: int
-    kind: str
-    content: Frame
+#: One message: its number in the order in which they came, over all cells; its type, or
+#: :data:`TOO_LARGE`; its content. One is made for each that passes, and an object with
+#: names costs four times as much.
+Message = tuple[int, str, Frame]
 
 
 @attrs.define(eq=False)
@@ -81,6 +74,9 @@ class Outputs:
         self.limit = limit
         self._cells: deque[CellOutput] = deque()
         self._by_id: dict[str, CellOutput] = {}
+        # Of the message before, and its cell: nearly always that of the next one.
+        self._parent = b""
+        self._cell: CellOutput | None = None
         self._number = 0
         #: Bytes that are taken now.
         self.size = 0
@@ -90,17 +86,15 @@ class Outputs:
         if self.limit:
             cell = self._by_id[msg_id] = CellOutput(msg_id, ran)
             self._cells.append(cell)
+            self._parent, self._cell = b"", None
             self.size += _cost(cell)
             self._shrink()
 
     def published(self, header: bytes, parent: bytes, content: Frame) -> None:
         """Keep a message, if it is the output of such a cell."""
-        if not self._by_id:
-            return
-        msg_id = quick_id(parent)
-        if msg_id is None:
-            msg_id = _parsed_id(parent)
-        cell = self._by_id.get(msg_id)
+        if parent != self._parent:
+            self._parent, self._cell = parent, self._of(parent)
+        cell = self._cell
         if cell is None:
             return
         found = _OUTPUT.search(header)
@@ -112,10 +106,14 @@ class Outputs:
         elif size <= MOST_COPIED:
             content = bytes(content)
         self._number += 1
-        cell.messages.append(Message(self._number, kind, content))
+        cell.messages.append((self._number, kind, content))
         self.size += len(content) + BESIDES_MESSAGE
         if self.size > self.limit:
             self._shrink()
+
+    def _of(self, parent: bytes) -> CellOutput | None:
+        msg_id = quick_id(parent)
+        return self._by_id.get(_parsed_id(parent) if msg_id is None else msg_id)
 
     def all(self) -> list[CellOutput]:
         """Return every cell, oldest first; also those that have not begun."""
@@ -140,11 +138,12 @@ class Outputs:
         while self.size > self.limit:
             oldest = self._cells[0]
             if oldest.messages:
-                message = oldest.messages.popleft()
-                self.size -= len(message.content) + BESIDES_MESSAGE
-                oldest.cut += len(message.content)
+                _, _, content = oldest.messages.popleft()
+                self.size -= len(content) + BESIDES_MESSAGE
+                oldest.cut += len(content)
             else:
                 self._cells.popleft()
+                self._parent, self._cell = b"", None
                 self.size -= _cost(oldest)
                 if self._by_id.get(oldest.msg_id) is oldest:
                     del self._by_id[oldest.msg_id]

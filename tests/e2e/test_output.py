@@ -118,7 +118,7 @@ def test_terminal_has_colours_and_nothing_else(kernel: Kernel, place: Place) -> 
     client = kernel.client()
     client.run("print('\\x1b[31mred\\x1b[0m \\x1b]0;title\\x07\\x1b[2J')")
     main, side = pty.openpty()
-    process = place_run_on(place, side, kernel.connection_file)
+    process = started_at(place, side, "output", kernel.connection_file)
     os.close(side)
     said = b""
     try:
@@ -128,15 +128,18 @@ def test_terminal_has_colours_and_nothing_else(kernel: Kernel, place: Place) -> 
         pass  # the other side is closed
     os.close(main)
     os.waitpid(process, 0)
-    assert b"\x1b[31mred\x1b[0m \r\n" in said
+    assert said.endswith(b"\r\n\x1b[31mred\x1b[0m \x1b[0m\r\n")
 
 
-def place_run_on(place: Place, terminal: int, path: str) -> int:
-    """Start ``ipr output`` at a terminal."""
-    argv = [sys.executable, "-P", "-m", "ipr", "output", path]
-    actions = [(os.POSIX_SPAWN_DUP2, terminal, fd) for fd in (0, 1, 2)]
+def started_at(place: Place, terminal: int, *words: str) -> int:
+    """Start ``ipr`` at a terminal; return its process."""
+    environment = place.environment()
+    environment.pop("NO_COLOR", None)
     return os.posix_spawn(
-        sys.executable, argv, place.environment(), file_actions=actions
+        sys.executable,
+        [sys.executable, "-P", "-m", "ipr", *words],
+        environment,
+        file_actions=[(os.POSIX_SPAWN_DUP2, terminal, fd) for fd in (0, 1, 2)],
     )
 
 

@@ -123,7 +123,7 @@ class OutputTests(RelayCase):
     def kept(self) -> list[bytes]:
         """Return the contents that are kept."""
         cells = self.history.outputs.all()
-        return [bytes(m.content) for cell in cells for m in cell.messages]
+        return [bytes(frame) for cell in cells for _, _, frame in cell.messages]
 
     def say(self, text: str) -> None:
         self.kernel("iopub", "stream", "m1", name="stdout", text=text)

@@ -36,7 +36,7 @@ def say(
 
 
 def kept(cell: CellOutput) -> list[tuple[str, bytes]]:
-    return [(message.kind, bytes(message.content)) for message in cell.messages]
+    return [(kind, bytes(content)) for _, kind, content in cell.messages]
 
 
 def test_output_goes_to_the_cell_that_it_names() -> None:
@@ -50,7 +50,7 @@ def test_output_goes_to_the_cell_that_it_names() -> None:
         [("display_data", b"1")],
         [("stream", b"2")],
     ]
-    numbers = [cell.messages[0].number for cell in outputs.last(9)]
+    numbers = [cell.messages[0][0] for cell in outputs.last(9)]
     assert numbers == [2, 1]
 
 
@@ -150,9 +150,9 @@ def test_small_frames_are_copied_and_large_ones_are_not() -> None:
     outputs.begin("m", ran())
     for size in (MOST_COPIED, MOST_COPIED + 1):
         say(outputs, "m", content=zmq.Frame(b"x" * size))
-    small, large = outputs.last(1)[0].messages
-    assert isinstance(small.content, bytes)
-    assert isinstance(large.content, zmq.Frame)
+    (*_, small), (*_, large) = outputs.last(1)[0].messages
+    assert isinstance(small, bytes)
+    assert isinstance(large, zmq.Frame)
 
 
 @given(
@@ -172,8 +172,21 @@ def test_it_never_takes_more_than_allowed(
             say(outputs, str(cell), content=b"x" * size)
         cells = outputs.all()
         taken = sum(len(cell.ran.content) + BESIDES_CELL for cell in cells) + sum(
-            len(message.content) + BESIDES_MESSAGE
+            len(content) + BESIDES_MESSAGE
             for cell in cells
-            for message in cell.messages
+            for _, _, content in cell.messages
         )
         assert taken == outputs.size <= limit
+
+
+def test_the_next_message_of_a_cell_that_is_forgotten_is_not_kept() -> None:
+    """Though nothing of another cell came between."""
+    outputs = Outputs(BESIDES_CELL + len(CODE) + BESIDES_MESSAGE)
+    outputs.begin("m1", ran())
+    say(outputs, "m1", content=b"")
+    outputs.begin("m2", ran())
+    say(outputs, "m1", content=b"")
+    assert [kept(cell) for cell in outputs.all()] == [[]]
+    outputs.begin("m1", ran())
+    say(outputs, "m1", content=b"")
+    assert [len(kept(cell)) for cell in outputs.all()] == [1]
