@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from twisted.logger import Logger
 
@@ -23,7 +24,7 @@ from ipr.jupyter.wire import (
     Malformed,
     dumps,
 )
-from ipr.lifecycle.causes import Cause, Ending, failure, not_run
+from ipr.lifecycle.causes import RESTARTED, Cause, Ending, failure, not_run
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.answers import Publish
 from ipr.relay.completion import Merging
@@ -32,6 +33,7 @@ from ipr.relay.greetings import Info
 from ipr.relay.kept import Kept, Whole
 from ipr.relay.ledger import Ledger
 from ipr.relay.questions import Questions
+from ipr.relay.repeating import ONLY_ASKING, REPEATABLE, for_the_next
 from ipr.relay.request import Request
 from ipr.relay.subshells import Subshells
 from ipr.relay.timer import CallLater, Timer
@@ -102,6 +104,8 @@ class Conversation:
         finally:
             request = Request.of(channel, envelope)
             request.progress.kept = kept(request) if kept is not None else None
+            if request.msg_type in REPEATABLE:
+                request.progress.question = envelope
             self.ledger.enter(request)
 
     def send_rest(self, request: Request, body: list[Frame], code: str) -> None:
@@ -178,11 +182,18 @@ class Conversation:
         be aborted: once told to end, ipykernel no longer aborts them, but begins
         with the next cell (7.4 did in 2 of 5 restarts).
         """
-        if len(self.ledger):
-            self.interrupt()
-            self._parting.start(NOTICE_TIME, self._say_goodbye)
-        else:
+        unfinished = self.ledger.unfinished()
+        if not unfinished:
             self._say_goodbye()
+            return
+        if any(request.msg_type not in ONLY_ASKING for request in unfinished):
+            self.interrupt()
+        for request in unfinished:
+            if for_the_next(request, RESTARTED) is not None:
+                # An idle without its reply would end it: that may be lost.
+                over = partial(self.deliver, request)
+                request.progress.kept = Kept(over=over, lost=lambda: None)
+        self._parting.start(NOTICE_TIME, self._say_goodbye)
 
     def progressed(self, request: Request, *, failed: bool = False) -> None:
         """Tell whoever waits for it that a request got on."""
@@ -201,9 +212,13 @@ class Conversation:
             for request in self.ledger.unfinished()
         )
 
-    def finish(self, cause: Cause) -> None:
-        """Answer what the kernel left unanswered; nothing of it follows."""
+    def finish(self, cause: Cause) -> list[tuple[str, Envelope]]:
+        """Answer what the kernel left unanswered; nothing of it follows.
+
+        :returns: what the next kernel is to be asked instead, with the channels.
+        """
         self.stop()
+        again: list[tuple[str, Envelope]] = []
         ran = failure(cause)
         queued = not_run(cause) if cause.followed is False else ran
         died = cause.ending is Ending.DIED
@@ -212,7 +227,12 @@ class Conversation:
         for request in self.ledger.unfinished():
             try:
                 waits = request.progress.code == "queued"
-                if request.progress.kept is None or not request.progress.kept.answered:
+                question = for_the_next(request, cause)
+                if question is not None:
+                    again.append((request.channel, question))
+                elif (
+                    request.progress.kept is None or not request.progress.kept.answered
+                ):
                     self._voice.lose(
                         request, queued if waits else ran, followed=bool(cause.followed)
                     )
@@ -221,6 +241,7 @@ class Conversation:
             self.ledger.close(request, died=died)
             if request.progress.kept is not None:
                 request.progress.kept.lost()
+        return again
 
     def stop(self) -> None:
         """Stop all timers: it does nothing more by itself."""

@@ -7,7 +7,7 @@ Must not know why.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 from twisted.logger import Logger
@@ -130,6 +130,17 @@ class Gate:
 
     def keep(self, channel: str, envelope: Envelope) -> None:
         """Keep it for a kernel to come, after what is there already."""
+        if self._has_room(channel, envelope):
+            self._held.append((channel, envelope))
+
+    def keep_first(self, requests: Sequence[tuple[str, Envelope]]) -> None:
+        """Keep requests that came before all that are kept."""
+        for channel, envelope in reversed(requests):
+            if self._has_room(channel, envelope):
+                self._held.appendleft((channel, envelope))
+
+    def _has_room(self, channel: str, envelope: Envelope) -> bool:
+        """Count one more, or refuse it."""
         size = envelope.size + HELD_BESIDES
         if self._held_bytes + size > self._max_held:
             why = Failure(
@@ -138,9 +149,9 @@ class Gate:
                 f" ipr keeps ({self._max_held >> 20} MiB); send it again later",
             )
             self._voice.refuse(Request.of(channel, envelope), why)
-            return
+            return False
         self._held_bytes += size
-        self._held.append((channel, envelope))
+        return True
 
     def resume(self) -> None:
         """Take again what was held, in order; some of it may have to wait on."""

@@ -268,6 +268,7 @@ class Ledger:
 
     def _remember(self, request: Request) -> None:
         request.content_frame = b"{}"
+        request.progress.question = None
         self._late[request.msg_id] = request
         self._late.move_to_end(request.msg_id)
         if len(self._late) > REMEMBERED:

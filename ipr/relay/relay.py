@@ -162,7 +162,7 @@ class Relay:
             offer, seen = self.restarts.replays.offer(generation), conversation.seen
             self.greetings.obituary.ended(cause, seen=seen, offer=offer)
             cause = cause.offering(offer)
-            conversation.finish(cause)
+            self.gate.keep_first(conversation.finish(cause))
             self._initial.finish(cause)
             self.restarts.replays.finish(cause)
 

@@ -52,6 +52,7 @@ class Progress:
     :ivar said: what the kernel has replied to a part of it.
     :ivar kept: where its reply and its idle go; None: to the clients, as they come.
     :ivar ran: what is taken down of it; None: nothing, or no more.
+    :ivar question: the message, where another kernel can be asked the same.
     """
 
     status: Status = "none"
@@ -63,6 +64,7 @@ class Progress:
     said: JSON = attrs.field(factory=dict)
     kept: Kept | None = None
     ran: Ran | None = None
+    question: Envelope | None = None
 
     def begin(self) -> None:
         """Its busy is published."""

@@ -778,6 +778,16 @@ def test_comm_messages_during_a_restart(client: Client) -> None:
     assert client.replies(asked[6])[0].content["found"] is True
 
 
+def test_completion_before_a_restart(client: Client) -> None:
+    """An IPython whose completion is interrupted says that there is none.
+
+    The first one of a kernel takes its time: it imports jedi.
+    """
+    asked = client.send("complete_request", {"code": "zi", "cursor_pos": 2})
+    client.finish(client.execute("%restart"), asked)
+    assert client.replies(asked)[0].content["matches"] == ["zip"]
+
+
 def test_kernel_info_during_a_restart(client: Client) -> None:
     expected = client.finish(client.send("kernel_info_request"))
     restart = client.execute("%restart")
