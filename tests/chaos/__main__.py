@@ -15,6 +15,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=1, help="of the first life")
+    parser.add_argument(
+        "--code", action="store_true", help="kernels run init code, and replays"
+    )
     asked = parser.parse_args()
     end = time.monotonic() + asked.seconds
     failed: list[int] = []
@@ -22,7 +25,7 @@ def main() -> int:
     requests = deeds = 0
     while time.monotonic() < end:
         try:
-            lived = life.live(seed)
+            lived = life.live(seed, code=asked.code)
             requests += lived.requests
             deeds += sum(lived.deeds.values())
             print(lived, flush=True)

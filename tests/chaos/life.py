@@ -70,6 +70,25 @@ MAGICS = (
     "%ipr status",
     "%ipr nonsense",
 )
+#: Asked for besides where kernels run code of ipr's own accord; {file} is a file of it.
+CODE_MAGICS = (
+    "%restart --replay",
+    "%restart --replay 2",
+    "%restart now --replay all",
+    "%restart --run {file}",
+    "%restart now --run {file}",
+    "%restart --keep-detached",
+    "%ipr replay",
+    "%ipr replay all",
+    "%ipr init\nimport time; time.sleep(0.2); print({n})",
+    "%ipr init\n1 / 0",
+    "%ipr init clear",
+    "%ipr history all",
+    "%ipr stack",
+    "print({n})\n%restart --replay",
+)
+#: What each kernel runs there: long enough to be hit.
+INIT = "import time; time.sleep(0.3); print('init')\n"
 SHELL: tuple[tuple[str, Json], ...] = (
     ("complete_request", {"code": "pri", "cursor_pos": 3}),
     ("complete_request", {"code": "%re", "cursor_pos": 3}),
@@ -176,9 +195,12 @@ class Driver:
     :param place: where; nobody else may use it.
     :param seed: decides everything.
     :param room: whether TMPDIR is small.
+    :param code: whether kernels run code of ipr's own accord: init code, replays.
     """
 
-    def __init__(self, place: Place, seed: int, room: bool) -> None:
+    def __init__(
+        self, place: Place, seed: int, room: bool, *, code: bool = False
+    ) -> None:
         self._rng = random.Random(seed)
         self._place = place
         self._room = room
@@ -188,6 +210,13 @@ class Driver:
         options = ["--restart-limit", "1000000", "--stable-start-time", "0"]
         if self._rng.random() < 0.3:
             options += ["--inner-transport", "tcp"]
+        self._magics: tuple[str, ...] = MAGICS
+        self._file = os.path.join(place.root, "init.py")
+        if code:
+            with open(self._file, "w", encoding="utf-8") as file:
+                file.write(INIT)
+            options += ["--init", self._file]
+            self._magics += CODE_MAGICS
         self._say("options " + " ".join(options))
         self._kernel: Kernel = place.start("wrapped", options)
         self._clients = [self._kernel.client() for _ in range(3)]
@@ -282,7 +311,7 @@ class Driver:
             self._plain.add(sent)
             what = code
         elif draw < 0.55:
-            code = rng.choice(MAGICS).format(n=self._number)
+            code = rng.choice(self._magics).format(n=self._number, file=self._file)
             sent = client.execute(code)
             what = code
         else:
@@ -497,7 +526,7 @@ def _command(process: psutil.Process) -> list[str]:
         return []
 
 
-def live(seed: int) -> Life:
+def live(seed: int, *, code: bool = False) -> Life:
     """:return: what happened; :raises AssertionError: see :meth:`Driver.live`."""
     with harness.place() as place, little_room(place) as room:
-        return Driver(place, seed, room).live()
+        return Driver(place, seed, room, code=code).live()

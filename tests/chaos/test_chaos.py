@@ -37,6 +37,17 @@ def test_chaos_for_a_minute() -> None:
     assert seed > FIRST + 1
 
 
+@pytest.mark.nightly
+def test_chaos_where_kernels_run_code() -> None:
+    """Init code, replays: kernels and daemons are killed in the middle of them."""
+    end = time.monotonic() + SECONDS
+    seed = FIRST
+    while time.monotonic() < end:
+        print(life.live(seed, code=True))
+        seed += 1
+    assert seed > FIRST + 1
+
+
 @pytest.mark.parametrize(
     "seed",
     [*FOUND, *(pytest.param(seed, marks=pytest.mark.nightly) for seed in FALSE_ALARMS)],
