@@ -22,6 +22,8 @@ from ipr.relay.ran import Ran
 WIDTH = 80
 #: Cells that are shown when nobody says how many.
 USUAL = 50
+#: Cells that are shown at most: everybody waits while the table is made.
+MOST = 1000
 #: Characters of a cell's first line, where there is room.
 LONGEST = 200
 
@@ -74,7 +76,7 @@ def chosen(
     :param generation: the number of the one that there is.
     """
     cells = list(history) if how_many.everywhere else history.of(generation)
-    most = how_many.last or USUAL
+    most = min(how_many.last or USUAL, MOST)
     shown = tuple(cells[-most:])
     numbers = {ran.generation for ran in shown} | {generation}
     notes = {number: f"kernel {number}" for number in sorted(numbers)}
@@ -89,10 +91,12 @@ def _left_out(
 ) -> tuple[str, ...]:
     lines = []
     if all_of_them > shown:
-        lines.append(
-            f"the last {shown} of {all_of_them} cells"
-            f" (%ipr history {all_of_them} shows them all)"
-        )
+        more = f"%ipr history {all_of_them} shows them all"
+        if shown >= MOST:
+            more = "no more are shown"
+        elif all_of_them > MOST:
+            more = f"%ipr history {MOST} shows more"
+        lines.append(f"the last {shown} of {all_of_them} cells ({more})")
     forgotten = sum(history.forgotten[number] for number in notes)
     if forgotten:
         mib = history.limit >> 20
@@ -111,8 +115,9 @@ def as_text(table: Table, times: Times) -> str:
             number = ran.generation
             lines += [_short(table.notes[number], WIDTH), _line(_HEADS, widths)]
         lines.append(_line(row, widths))
+    there = {ran.generation for ran in table.cells}
     for number, note in table.notes.items():
-        if all(ran.generation != number for ran in table.cells):
+        if number not in there:
             lines += [_short(note, WIDTH), "  no cell has run"]
     return "\n".join(lines)
 
@@ -129,11 +134,13 @@ def _line(row: tuple[str, ...], widths: list[int]) -> str:
 def as_html(table: Table, times: Times) -> str:
     """Return the table as HTML."""
     parts = [_html_note(line) for line in table.left_out]
+    rows_of: dict[int, list[str]] = {}
+    for ran in table.cells:
+        rows_of.setdefault(ran.generation, []).append(_html_row(_row(ran, times)))
     for number, note in table.notes.items():
-        cells = [ran for ran in table.cells if ran.generation == number]
-        rows = "".join(map(_html_row, [_row(ran, times) for ran in cells]))
-        body = f"<table>{_html_heads()}{rows}</table>"
-        parts += [_html_note(note), body if cells else _html_note("no cell has run")]
+        rows = rows_of.get(number, [])
+        body = f"<table>{_html_heads()}{''.join(rows)}</table>"
+        parts += [_html_note(note), body if rows else _html_note("no cell has run")]
     return "".join(parts)
 
 

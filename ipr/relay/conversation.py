@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 
 from twisted.logger import Logger
 
@@ -24,7 +23,7 @@ from ipr.jupyter.wire import (
     Malformed,
     dumps,
 )
-from ipr.lifecycle.causes import RESTARTED, Cause, Ending, failure, not_run
+from ipr.lifecycle.causes import Cause, Ending, failure, not_run
 from ipr.lifecycle.ports import Kernel
 from ipr.relay.answers import Publish
 from ipr.relay.completion import Merging
@@ -188,11 +187,6 @@ class Conversation:
             return
         if any(request.msg_type not in ONLY_ASKING for request in unfinished):
             self.interrupt()
-        for request in unfinished:
-            if for_the_next(request, RESTARTED) is not None:
-                # An idle without its reply would end it: that may be lost.
-                over = partial(self.deliver, request)
-                request.progress.kept = Kept(over=over, lost=lambda: None)
         self._parting.start(NOTICE_TIME, self._say_goodbye)
 
     def progressed(self, request: Request, *, failed: bool = False) -> None:
@@ -218,21 +212,19 @@ class Conversation:
         :returns: what the next kernel is to be asked instead, with the channels.
         """
         self.stop()
-        again: list[tuple[str, Envelope]] = []
+        unfinished = self.ledger.unfinished()
+        again = for_the_next(unfinished, cause)
         ran = failure(cause)
         queued = not_run(cause) if cause.followed is False else ran
         died = cause.ending is Ending.DIED
         if died:
             self.ledger.presume_started()
-        for request in self.ledger.unfinished():
+        for request in unfinished:
             try:
                 waits = request.progress.code == "queued"
-                question = for_the_next(request, cause)
-                if question is not None:
-                    again.append((request.channel, question))
-                elif (
-                    request.progress.kept is None or not request.progress.kept.answered
-                ):
+                kept = request.progress.kept
+                answered = kept is not None and kept.answered
+                if request not in again and not answered:
                     self._voice.lose(
                         request, queued if waits else ran, followed=bool(cause.followed)
                     )
@@ -241,7 +233,7 @@ class Conversation:
             self.ledger.close(request, died=died)
             if request.progress.kept is not None:
                 request.progress.kept.lost()
-        return again
+        return [(request.channel, asked) for request, asked in again.items()]
 
     def stop(self) -> None:
         """Stop all timers: it does nothing more by itself."""

@@ -17,6 +17,7 @@ from ipr.jupyter.wire import Envelope, id_of
 from ipr.lifecycle.causes import Cause, Ending, failure, not_run
 from ipr.relay import answers
 from ipr.relay.conversation import Conversation
+from ipr.relay.repeating import REPEATABLE
 from ipr.relay.request import Request
 from ipr.relay.voice import Voice
 
@@ -85,6 +86,7 @@ class Gate:
         self._held: deque[tuple[str, Envelope]] = deque()
         self._held_bytes = 0
         self._queueing = False
+        self._questions_too = False
         self.occupied = False
         self.clear: Conversation | None = None
 
@@ -103,12 +105,16 @@ class Gate:
         self._state = state
         self._look()
 
-    def queue_cells(self, queueing: bool) -> None:
+    def queue_cells(self, queueing: bool, *, questions: bool = False) -> None:
         """Keep cells back, and only these, after a %restart that waits.
 
         A widget may go on: a running cell may wait for it.
+
+        :param questions: keep back what the next kernel can answer as well: nothing
+            comes before the %restart any more.
         """
         self._queueing = queueing
+        self._questions_too = questions
         self._look()
 
     def occupy(self, occupied: bool) -> None:
@@ -119,7 +125,8 @@ class Gate:
     def pass_on(self, channel: str, envelope: Envelope) -> None:
         """Pass on, keep or refuse a request."""
         state = self._state
-        if (self._queueing or self.occupied) and _is_cell(channel, envelope):
+        waits = self._queueing or self.occupied
+        if waits and (_is_cell(channel, envelope) or self._is_held_back(envelope)):
             self.keep(channel, envelope)
         elif isinstance(state, Open):
             state.conversation.send(channel, envelope)
@@ -198,6 +205,9 @@ class Gate:
         if isinstance(state, Open) and state.conversation.ledger.find(msg_id):
             return
         self._voice.refuse(Request.of(channel, envelope), NOT_SENT)
+
+    def _is_held_back(self, envelope: Envelope) -> bool:
+        return self._questions_too and envelope.header["msg_type"] in REPEATABLE
 
     def _take(self) -> list[tuple[str, Envelope]]:
         held, self._held, self._held_bytes = self._held, deque(), 0

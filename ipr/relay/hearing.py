@@ -244,13 +244,13 @@ class Hearing:
         if request.progress.reply == "sent":
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
-        if self.conversation.merging:
-            completion.merge(envelope, self.conversation.merging, self._signer)
         kept = request.progress.kept
         if kept is not None:
             kept.keep_reply(envelope, failed=aborts(request, envelope))
             self._look_at_kept(request, kept)
             return
+        if self.conversation.merging:
+            completion.merge(envelope, self.conversation.merging, self._signer)
         self._front.send(request.channel, request.identities + envelope.body)
         self._ledger.replied(request, envelope)
         self.conversation.progressed(request, failed=failed)

@@ -6,8 +6,11 @@ one. Must not know how a kernel ends, nor where requests wait.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ipr.jupyter.wire import Envelope
 from ipr.lifecycle.causes import Cause, Ending
+from ipr.relay.passing import is_cell, shell_of
 from ipr.relay.request import Request
 
 #: What changes nothing in a kernel, and can be asked twice. Not kernel_info, which ipr
@@ -29,12 +32,24 @@ REPEATABLE = frozenset(
 ONLY_ASKING = REPEATABLE | {"kernel_info_request"}
 
 
-def for_the_next(request: Request, cause: Cause) -> Envelope | None:
-    """Return the message to ask the next kernel, if it is to be asked.
+def for_the_next(requests: Iterable[Request], cause: Cause) -> dict[Request, Envelope]:
+    """Return what the next kernel is to be asked: what waits behind a cell.
 
-    After a crash it is not: the request may be what the kernel died of.
+    The kernel has not begun with it. What it has begun with may be what it hung in,
+    or has died of.
+
+    :param requests: those without an end, oldest first.
     """
-    progress = request.progress
-    unanswered = progress.reply != "sent" and progress.status != "idle"
-    restarted = cause.ending is Ending.ASKED and cause.followed is not False
-    return progress.question if unanswered and restarted else None
+    found: dict[Request, Envelope] = {}
+    if cause.ending is not Ending.ASKED or cause.followed is False:
+        return found
+    shells: set[object] = set()
+    for request in requests:
+        progress = request.progress
+        if is_cell(request) and progress.reply != "sent":
+            shells.add(shell_of(request))
+        elif progress.status == "none" and progress.reply == "due":
+            question = progress.question
+            if question is not None and shell_of(request) in shells:
+                found[request] = question
+    return found

@@ -41,8 +41,7 @@ def of_kernel(
     cells = tuple(
         ran
         for ran in history
-        if ran.outcome is Outcome.OK
-        and not ran.kept
+        if _succeeded(ran)
         and (not ran.again if how_many.everywhere else ran.generation == generation)
     )
     if how_many.last is not None and how_many.last <= len(cells):
@@ -64,9 +63,9 @@ def of_kernel_before(
         before = tuple(ran for ran in plan.cells if ran.generation < generation)
         plan = attrs.evolve(plan, cells=before)
     else:
-        numbers = {ran.generation for ran in history if ran.generation < generation}
-        plans = (of_kernel(history, n, how_many) for n in sorted(numbers, reverse=True))
-        plan = next(filter(_has_cells, plans), Plan())
+        numbers = (ran.generation for ran in history if _succeeded(ran))
+        latest = max((n for n in numbers if n < generation), default=0)
+        plan = of_kernel(history, latest, how_many) if latest else Plan()
     if not plan.cells:
         here = len(of_kernel(history, generation).cells)
         instead = (
@@ -76,8 +75,9 @@ def of_kernel_before(
     return plan
 
 
-def _has_cells(plan: Plan) -> bool:
-    return bool(plan.cells)
+def _succeeded(ran: Ran) -> bool:
+    """Whether it went well, and no kernel runs it by itself."""
+    return ran.outcome is Outcome.OK and not ran.kept
 
 
 def check(history: CellHistory, generation: int, how_many: HowMany) -> None:

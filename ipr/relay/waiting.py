@@ -113,7 +113,8 @@ class Waiting:
         if before is not None and (head is None or head.cell != before.cell):
             for timer in self._timers.values():
                 timer.stop()
-        self._gate.queue_cells(head is not None)
+        checking = head is not None and head.checking
+        self._gate.queue_cells(head is not None, questions=checking)
         conversation = self._current()
         if conversation is not None:
             conversation.moved = self._moved if head is not None else None

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ipr.daemon.cellhistory import (
+    MOST,
     USUAL,
     WIDTH,
     Times,
@@ -101,6 +102,21 @@ def test_many_cells_are_cut_to_the_last_ones_and_to_the_width() -> None:
     assert len(lines) == USUAL + 3
     assert max(map(len, lines)) == WIDTH
     assert lines[-1].endswith("xxx...")
+
+
+def test_a_table_is_bounded() -> None:
+    """Everybody waits while it is made."""
+    history = CellHistory(1 << 20)
+    for number in range(MOST + 1):
+        history.add(cell("x", kernel=number // 10 + 1))
+    for how_many, shown, more in (
+        (HowMany(everywhere=True), USUAL, f"%ipr history {MOST} shows more"),
+        (HowMany(MOST + 1, everywhere=True), MOST, "no more are shown"),
+    ):
+        table = chosen(history, KERNELS, 2, how_many, TIMES)
+        assert len(table.cells) == shown
+        assert table.left_out == (f"the last {shown} of {MOST + 1} cells ({more})",)
+    assert as_html(table, TIMES).count("<code>") == MOST
 
 
 def test_code_is_escaped_in_html_and_replays_are_named(history: CellHistory) -> None:

@@ -778,14 +778,28 @@ def test_comm_messages_during_a_restart(client: Client) -> None:
     assert client.replies(asked[6])[0].content["found"] is True
 
 
-def test_completion_before_a_restart(client: Client) -> None:
-    """An IPython whose completion is interrupted says that there is none.
-
-    The first one of a kernel takes its time: it imports jedi.
-    """
+def test_completion_under_way_is_not_interrupted_by_a_restart(
+    client: Client, place: Place
+) -> None:
+    """An IPython whose completion is interrupted says that there is none."""
+    began, mark = (os.path.join(place.work, name) for name in ("began", "mark"))
+    client.run(
+        "import time\n"
+        "completer = get_ipython().Completer\n"
+        "quick = completer.completions\n"
+        "def slow(*about):\n"
+        f"    open({began!r}, 'w').close()\n"
+        "    try:\n"
+        "        time.sleep(0.3)\n"
+        "        yield from quick(*about)\n"
+        "    except KeyboardInterrupt:\n"
+        f"        open({mark!r}, 'w').close()\n"
+        "completer.completions = slow"
+    )
     asked = client.send("complete_request", {"code": "zi", "cursor_pos": 2})
+    harness.until(lambda: os.path.exists(began), "the completion to begin")
     client.finish(client.execute("%restart"), asked)
-    assert client.replies(asked)[0].content["matches"] == ["zip"]
+    assert not os.path.exists(mark)
 
 
 def test_kernel_info_during_a_restart(client: Client) -> None:

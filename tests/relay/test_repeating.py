@@ -52,38 +52,18 @@ class RepeatingTests(RelayCase):
         self.ask()
         self.status("c", "busy")
         self.part()
-        self.status("c", "idle")
-        self.assertEqual(self.took(), [])
         self.kernel("shell", "complete_reply", "c", matches=["zip"])
-        self.assertEqual(self.took(), [*ended("c", "complete_reply"), GO])
-        self.relay.finish(1, RESTARTED)
-        self.assertEqual((self.took(), self.relay.gate.held), ([], 0))
-
-    def test_ours_are_in_an_answer_in_time(self) -> None:
-        self.client("c", "complete_request", code="%re", cursor_pos=3)
-        self.part()
-        self.kernel(
-            "shell",
-            "complete_reply",
-            "c",
-            status="ok",
-            matches=["%reset"],
-            cursor_start=0,
-            cursor_end=3,
-            metadata={},
-        )
         self.status("c", "idle")
-        matches = self.last_content("shell")["matches"]
-        self.assertEqual(matches, ["%reset", "%restart"])
+        self.assertEqual(self.took(), [*ended("c", "complete_reply"), GO])
 
-    def test_without_an_answer_the_next_kernel_is_asked(self) -> None:
-        """Also where the old one had begun, and has said idle and nothing else."""
+    def test_behind_a_cell_it_is_asked_of_the_next_kernel(self) -> None:
+        """Before all that was held since."""
+        self.execute("m1")
+        self.start_cell("m1")
         self.ask("c1")
-        self.status("c1", "busy")
         self.ask("c2")
         self.part()
-        self.execute("m1")
-        self.status("c1", "idle")
+        self.execute("m2")
         self.took()
         self.turn_over()
         self.assertEqual(
@@ -91,67 +71,82 @@ class RepeatingTests(RelayCase):
             [
                 ("kernel 2 shell", "c1", "complete_request: zi"),
                 ("kernel 2 shell", "c2", "complete_request: zi"),
-                ("kernel 2 shell", "m1", "execute_request: 1"),
+                ("kernel 2 shell", "m2", "execute_request: 1"),
             ],
         )
         self.kernel("shell", "complete_reply", "c1", matches=["zip"])
         self.status("c1", "idle")
         self.assertEqual(self.took(), ended("c1", "complete_reply"))
 
-    def test_between_busy_and_its_turn(self) -> None:
-        """It is looked at whether a kernel can be started; that may take its time."""
-        looking: Deferred[None] = Deferred()
-        self.changer.checks = [looking]
-        self.execute("r", "%restart")
+    def test_what_the_kernel_may_hang_in_is_not_asked_again(self) -> None:
+        """It has begun with it, or there is nothing else that it could be at."""
+        for number, begun in enumerate((False, True), 1):
+            self.execute(f"m{number}")
+            self.ask(f"c{number}")
+            if begun:
+                self.status(f"c{number}", "busy")
+            else:
+                self.end_cell(f"m{number}")
+            self.took()
+            self.relay.finish(number, RESTARTED)
+            answer = ended(f"c{number}", "complete_reply ok")
+            self.assertEqual(self.took()[-2:], answer)
+            self.assertEqual(self.relay.gate.held, 0)
+            self.run_kernel(number + 1)
+
+    def test_another_shell_does_not_keep_it_waiting(self) -> None:
+        self.execute("m1", subshell="s")
         self.ask()
-        self.assertIn(("kernel 1 shell", "c", "complete_request: zi"), self.took())
-        looking.callback(None)
-        self.part()
-        self.assertEqual(self.took(), [])
+        self.relay.finish(1, RESTARTED)
+        self.assertEqual(self.relay.gate.held, 0)
+
+    def look(self) -> Deferred[None]:
+        """Have a %restart look whether a kernel can be started; it takes its time."""
+        self.changer.checks = []
+        self.execute("r", "%restart")
+        self.took()
+        self.ask()
+        self.client("w", "comm_msg")
+        # A widget goes on.
+        self.assertEqual(self.took(), [("kernel 1 shell", "w", "comm_msg")])
+        return self.changer.checks.pop()
+
+    def test_between_busy_and_its_turn_it_is_held(self) -> None:
+        self.look().callback(None)
         self.turn_over()
         self.assertIn(("kernel 2 shell", "c", "complete_request: zi"), self.took())
 
+    def test_without_its_turn_the_kernel_that_stays_is_asked(self) -> None:
+        self.look().errback(ValueError("no such program"))
+        self.assertIn(("kernel 1 shell", "c", "complete_request: zi"), self.took())
+        self.ask("another")
+        asked = [("kernel 1 shell", "another", "complete_request: zi")]
+        self.assertEqual(self.took(), asked)
+
     def test_after_a_death_it_is_not_asked_again(self) -> None:
         """It may be what the kernel died of."""
+        self.execute("m1")
         self.ask()
         self.took()
         self.relay.finish(1, DIED)
-        self.assertEqual(
-            self.took(),
-            [("iopub", "c", "busy"), *ended("c", "complete_reply ok")],
-        )
+        self.assertEqual(self.took()[-2:], ended("c", "complete_reply ok"))
         self.assertEqual(self.relay.gate.held, 0)
 
     def test_it_is_answered_when_the_daemon_ends(self) -> None:
-        for msg_id in ("c", "kept"):
-            self.ask(msg_id)
-            if msg_id == "kept":
-                self.part()
-                self.status(msg_id, "idle")
-            self.relay.finish(1, SHUT_DOWN)
-            self.assertEqual(self.took()[-2:], ended(msg_id, "complete_reply ok"))
-            self.run_kernel()
+        self.execute("m1")
+        self.ask()
+        self.relay.finish(1, SHUT_DOWN)
+        self.assertEqual(self.took()[-2:], ended("c", "complete_reply ok"))
 
     def test_it_is_answered_when_no_kernel_follows(self) -> None:
+        self.execute("m1")
         self.ask()
-        self.part()
+        self.relay.hold()
         self.relay.finish(1, RESTARTED)
         self.assertEqual(self.relay.gate.held, 1)
-        self.relay.refuse(DIED)
-        self.assertEqual(self.took()[:3][-2:], ended("c", "complete_reply ok"))
-
-    def test_what_has_its_reply_or_its_idle_is_not_asked_again(self) -> None:
-        self.ask("replied")
-        self.ask("idle")
-        self.kernel("shell", "complete_reply", "replied", matches=[])
-        self.status("idle", "idle")
-        self.part()
         self.took()
-        self.relay.finish(1, RESTARTED)
-        self.assertEqual(self.relay.gate.held, 0)
-        took = self.took()
-        self.assertIn(("iopub", "replied", "idle"), took)
-        self.assertIn(("ann shell", "idle", "complete_reply ok"), took)
+        self.relay.refuse(DIED)
+        self.assertEqual(self.took()[1:3], ended("c", "complete_reply ok"))
 
 
 class BoundedTests(RelayCase):
@@ -161,6 +156,7 @@ class BoundedTests(RelayCase):
 
     def test_too_many_are_answered(self) -> None:
         self.run_kernel()
+        self.execute("m1")
         for number in range(3):
             self.client(f"c{number}", "complete_request", code="zi", cursor_pos=2)
         self.relay.hold()

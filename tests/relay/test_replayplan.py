@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from ipr.jupyter.howmany import HowMany
@@ -82,6 +84,24 @@ def test_kernel_before_is_the_latest_in_which_a_cell_succeeded(
     ):
         plan = replayplan.of_kernel_before(history, generation, how_many)
         assert codes(plan) == run
+
+
+def test_many_kernels_before_cost_no_more_than_one(history: CellHistory) -> None:
+    """It is asked at the end of each kernel, and everybody waits."""
+
+    class Counted(CellHistory):
+        looks = 0
+
+        def __iter__(self) -> Iterator[Ran]:
+            self.looks += 1
+            return super().__iter__()
+
+    counted = Counted(1 << 20)
+    for number in range(1, 100):
+        counted.add(cell("x", number, Outcome.ERROR))
+    with pytest.raises(NothingToReplay):
+        replayplan.of_kernel_before(counted, 100)
+    assert counted.looks < 4
 
 
 def test_nothing_before_says_what_there_is_instead(history: CellHistory) -> None:
