@@ -9,7 +9,7 @@ from typing import Any
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 
-from ipr.boot.launch import OWN_FILE, Launch, with_own_file
+from ipr.boot.launch import OWN_FILE, Launch, environments_python, with_own_file
 from tests.case import Case
 
 ARGV = ("/opt/k", "-f", "{connection_file}")
@@ -119,6 +119,23 @@ class LaunchTests(Case):
             ((), False),
         ):
             self.assertEqual(Launch(argv).may_queue, expected, argv)
+
+
+class EnvironmentTests(Case):
+    def test_interpreter_of_the_kernelspecs_environment(self) -> None:
+        """A program, and not a folder of that name."""
+        prefix = self.mktemp()
+        programs = os.path.join(os.path.abspath(prefix), "bin")
+        spec = os.path.join(prefix, "share", "jupyter", "kernels", "k")
+        os.makedirs(os.path.join(programs, "python"))
+        self.assertEqual(environments_python("python", spec), "")
+        path = os.path.join(programs, "python3")
+        with open(path, "wb"):
+            pass
+        self.assertEqual(environments_python("python", spec), "")
+        os.chmod(path, 0o700)
+        self.assertEqual(environments_python("python", spec), path)
+        self.assertEqual(environments_python("R", spec), "")
 
 
 class OwnFileTests(Case):

@@ -206,6 +206,15 @@ class CannotBeStartedTests(SurroundingsCase):
             "no kernel could be started: there is no command 'no-such-command'"
             f" (PATH is {self.base})",
         )
+        # A folder of that name is no command, though it may be searched.
+        folder = os.path.join(self.base, "no-such-command")
+        os.mkdir(folder)
+        self.assertEqual(
+            self.wrong(Changes(kernel="zz-none", env=(("PATH", self.base),))),
+            "no kernel could be started: there is no command 'no-such-command'"
+            f" (PATH is {self.base})",
+        )
+        os.rmdir(folder)
         path = self.file("no-such-command", "#!/bin/sh\n")
         self.assertEqual(
             self.wrong(Changes(kernel="zz-none", env=(("PATH", self.base),))),

@@ -17,6 +17,7 @@ class FrontTests(SocketsCase):
     def setUp(self) -> None:
         super().setUp()
         self.clients: list[zmq.Socket[bytes]] = []
+        self.sent = 0
 
     def outer(self, **more: str) -> Outer:
         raw = {f"{name}_port": port for name, port in self.ports.items()}
@@ -95,6 +96,7 @@ class FrontTests(SocketsCase):
             if not client.poll(300, zmq.POLLOUT):
                 break
             client.send_multipart([b"%d" % sent, b"x" * 100_000])
+            self.sent = sent + 1
         return client
 
     def test_requests_that_nobody_reads(self) -> None:
@@ -102,6 +104,8 @@ class FrontTests(SocketsCase):
         self.front()
         client = self.flood(1000)
         self.assertFalse(client.poll(0, zmq.POLLOUT), "1000 messages were taken")
+        # And what is in the sockets' own buffers.
+        self.assertTrue(MOST_UNTAKEN <= self.sent < 200, self.sent)
 
     def test_burst_of_requests_is_not_lost(self) -> None:
         """A client that sends more than is kept loses nothing."""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ipr.spec import folders
 from tests.spec import shapes
 from tests.spec.home import (
     PATIENCE,
@@ -147,6 +148,15 @@ def test_list_says_why_not(home: Home) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_no_file_hides_no_other_kernelspec(tmp_path: Path) -> None:
+    """As for Jupyter, which goes on looking where kernel.json is a folder."""
+    mine, sites = tmp_path / "mine", tmp_path / "sites"
+    (mine / "k" / "kernel.json").mkdir(parents=True)
+    (sites / "k").mkdir(parents=True)
+    (sites / "k" / "kernel.json").write_bytes(shapes.IRKERNEL)
+    assert folders.find_all([str(mine), str(sites)]) == {"k": str(sites / "k")}
+
+
 def test_prefix_lists_another_environment(home: Home, tmp_path: Path) -> None:
     other = tmp_path / "other"
     kernels = other / "share" / "jupyter" / "kernels"
