@@ -124,7 +124,7 @@ class LaunchTests(Case):
 class EnvironmentTests(Case):
     def test_interpreter_of_the_kernelspecs_environment(self) -> None:
         """A program, and not a folder of that name."""
-        prefix = self.mktemp()
+        prefix = self.folder()
         programs = os.path.join(os.path.abspath(prefix), "bin")
         spec = os.path.join(prefix, "share", "jupyter", "kernels", "k")
         os.makedirs(os.path.join(programs, "python"))
