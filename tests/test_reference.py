@@ -1,15 +1,20 @@
-"""What the pages list by hand is complete: magics, fields, exit codes, pages."""
+"""What the pages list by hand is complete, and the commands in them are understood."""
 
 from __future__ import annotations
 
+import argparse
 import configparser
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ipr.boot import kernels
+from ipr.boot import kernels, options
 from ipr.jupyter import magichelp
+from ipr.spec import parser as of_spec
+from ipr.terminal import parser as of_ipr
 
 SOURCE = Path(__file__).parent.parent
 DOCS = SOURCE / "docs"
@@ -80,3 +85,68 @@ def test_each_page_is_reached_from_the_first() -> None:
     }
     pages = {each for each in pages if not each.startswith("_")}
     assert pages - {"index"} == listed
+
+
+#: Pages with commands; what is a program's own text is left out.
+COMMANDS = [
+    SOURCE / "README.rst",
+    *sorted(path for path in DOCS.glob("**/*.rst") if "_build" not in path.parts),
+]
+_OURS = re.compile(r"(?:^|[\s/])(ipr-spec|ipr)( .*)?$")
+
+
+def commands(path: Path) -> Iterator[tuple[str, list[str]]]:
+    """:return: of each command that a page shows: whose it is, and the words after."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    shown = re.findall(r"^ +\$ (.+)$", text, re.M)
+    # In blocks without a prompt.
+    shown += re.findall(r"^    ((?:\S+/)?ipr-spec .+)$", text, re.M)
+    shown += re.findall(r"``((?:\S+/)?ipr(?:-spec)? [^`…]+)``", text)
+    for line in shown:
+        ours = _OURS.search(line.partition(" #")[0])
+        if not ours:
+            continue
+        words = shlex.split(ours[2] or "")
+        # "python -m ipr install" is ipr-spec's; "python -m ipr -f FILE" the daemon.
+        spec = words[:1] in (["list"], ["install"], ["remove"], ["check"])
+        if words[:1] != ["-f"]:
+            yield ("ipr-spec" if spec else ours[1]), words
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: path.name)
+def test_commands_of_a_page_are_understood(path: Path) -> None:
+    for program, words in commands(path):
+        if words == ["WORD"] or "ipr-spec does not know" in " ".join(words):
+            continue
+        before, dashes, after = _cut(words)
+        parser = of_spec.parser() if program == "ipr-spec" else of_ipr.parser()
+        if "--standby" in before:
+            # Shown for the sentence that it ends with.
+            continue
+        _understood(parser, before, program)
+        if dashes and after != ["OPTIONS"]:
+            _understood(options.parser("0"), after, "python -m ipr")
+
+
+def _cut(words: list[str]) -> tuple[list[str], bool, list[str]]:
+    if "--" not in words:
+        return words, False, []
+    at = words.index("--")
+    return words[:at], True, words[at + 1 :]
+
+
+def _understood(
+    parser: argparse.ArgumentParser, words: list[str], program: str
+) -> None:
+    try:
+        _, unknown = parser.parse_known_args(words)
+    except SystemExit:
+        unknown = words
+    except options.BadOption as error:
+        # Files of the pages' readers.
+        unknown = [] if "cannot read" in str(error) else words
+    assert unknown == [], f"{program} {shlex.join(words)}"
+
+
+def test_pages_show_many_commands() -> None:
+    assert sum(len(list(commands(path))) for path in COMMANDS) > 90
