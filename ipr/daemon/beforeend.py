@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from twisted.python.failure import Failure
@@ -21,6 +22,9 @@ from ipr.relay.silently import Outcome
 from ipr.relay.timer import Timer
 from ipr.sockets.reactor import Clock
 
+#: What is said of it before it is over: in a kernel without subshells it may have to
+#: wait for a cell.
+DUE, RUNS = "is due", "is running"
 #: Characters of an error that a notice shows.
 LONGEST = 300
 
@@ -61,7 +65,7 @@ class BeforeEnd:
         self._runner = runner
         self._changed = changed
         self._limit = Timer(clock.callLater)
-        #: When it began; None: it does not run.
+        #: When it was due or began; None: it does not run.
         self._since: float | None = None
         self._told = ""
         self._then: Callable[[bool], None] | None = None
@@ -85,12 +89,12 @@ class BeforeEnd:
         if not self.wanted or self.running:
             return
         self._since = self._clock.seconds()
-        self._told = ""
-        self._limit.start(seconds, self._late)
+        self._told = DUE
+        self._limit.start(seconds, partial(self._late, seconds))
 
         def read(code: str) -> None:
             if self.running:
-                order = Order(code, self._interrupts, waits, self._ran)
+                order = Order(code, self._interrupts, waits, self._begun, self._ran)
                 self._runner().run(order)
 
         self._file.read().addCallback(read).addErrback(self._unread)
@@ -104,7 +108,7 @@ class BeforeEnd:
             then(True)
             return
         if self._then is None:
-            self._limit.start(seconds, self._late)
+            self._limit.start(seconds, partial(self._late, seconds))
         self._then = then
 
     def close(self) -> None:
@@ -118,8 +122,6 @@ class BeforeEnd:
     def words(self) -> str:
         """Return the sentence that a notice ends with; ``""``: there is none."""
         name = os.path.basename(self._file.path)
-        if self.running:
-            return f"Checkpoint {name} is running."
         told = self._told.partition("\n")[0][:LONGEST]
         return f"Checkpoint {name} {told}." if told else ""
 
@@ -130,10 +132,16 @@ class BeforeEnd:
         """
         if not self.wanted:
             return []
-        said = "it runs" if self.running else self._told or when
+        said = f"it {self._told}" if self.running else self._told or when
         return [Row("before the end", f"{self._file.path}: {said}")]
 
     # --- how it went --------------------------------------------------------
+
+    def _begun(self) -> None:
+        if self.running:
+            # A wait for the cell is none of its time.
+            self._since = self._clock.seconds()
+            self._told = RUNS
 
     def _ran(self, outcome: Outcome) -> None:
         took = span_of(self._clock.seconds() - (self._since or 0.0))
@@ -147,10 +155,14 @@ class BeforeEnd:
     def _unread(self, why: Failure) -> None:
         self._ran(Outcome(error=f"not run: {why.getErrorMessage()}"))
 
-    def _late(self) -> None:
-        took = span_of(self._clock.seconds() - (self._since or 0.0))
+    def _late(self, limit: float) -> None:
+        # It was due a moment before it began.
+        took = span_of(max(limit, self._clock.seconds() - (self._since or 0.0)))
         self._runner().stop()
-        self._over(f"did NOT end in {took}", "", ended=False)
+        told = f"did NOT end in {took}"
+        if self._told == DUE:
+            told = f"was NOT run: the kernel did not get to it in {took}"
+        self._over(told, "", ended=False)
 
     def _over(self, told: str, output: str, *, ended: bool = True) -> None:
         if not self.running:

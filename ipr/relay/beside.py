@@ -42,12 +42,14 @@ class Order:
     :ivar interrupts: interrupt the running cell first.
     :ivar waits: for a kernel that is coming, and, where there are no subshells, for
         the running cell. Otherwise the cell is interrupted.
+    :ivar begun: called when the kernel begins with it.
     :ivar done: called once, with how it went.
     """
 
     code: str
     interrupts: bool
     waits: bool
+    begun: Callable[[], None]
     done: Callable[[Outcome], None]
 
 
@@ -144,6 +146,7 @@ class Beside:
             partial(self._heard, order),
             self._subshell,
             allow_stdin=cell is not None and cell.field("allow_stdin", True),
+            begun=order.begun,
         )
 
     def _aside(self, code: str) -> str:

@@ -42,6 +42,7 @@ class Silently:
     """One piece of code in one kernel.
 
     :param done: called once: it has run, and all that it printed was heard.
+    :param begun: called when the kernel begins with it, if it says so.
     :param subshell: where; ``""``: in the main shell.
     :param allow_stdin: see :func:`ipr.jupyter.messages.silent`.
     """
@@ -55,8 +56,10 @@ class Silently:
         subshell: str = "",
         *,
         allow_stdin: bool = False,
+        begun: Callable[[], None] | None = None,
     ) -> None:
         self._errands = errands
+        self._begun = begun
         self._done: Callable[[Outcome], None] | None = done
         self._output = ""
         self._error: str | None = None
@@ -70,7 +73,7 @@ class Silently:
 
     def stop(self) -> None:
         """Tell nobody of it any more."""
-        self._done = None
+        self._done = self._begun = None
         self._errands.overheard(self._msg_id)
         self._without_idle.stop()
 
@@ -80,9 +83,15 @@ class Silently:
             kind = envelope.header["msg_type"]
             if kind == "stream":
                 self._keep(content.get("text"))
-            elif kind == "status" and content.get("execution_state") == "idle":
-                self._idle = True
-                self._check()
+            elif kind == "status":
+                self._stated(content.get("execution_state"))
+
+    def _stated(self, state: object) -> None:
+        if state == "idle":
+            self._idle = True
+            self._check()
+        elif state == "busy" and self._begun is not None:
+            self._begun()
 
     def _replied(self, envelope: Envelope) -> None:
         if self._done is None:

@@ -26,7 +26,12 @@ class BeforeEndTests(AllocationCase):
         self.assertEqual(
             (order.code, order.interrupts, order.waits), ("save()", False, True)
         )
-        self.assertEqual(job.rows()[1], Row("before the end", f"{self.file}: it runs"))
+        row = Row("before the end", f"{self.file}: it is due")
+        self.assertEqual(job.rows()[1], row)
+        self.reactor.advance(5)
+        order.begun()
+        row = Row("before the end", f"{self.file}: it is running")
+        self.assertEqual(job.rows()[1], row)
         self.reactor.advance(2)
         order.done(Outcome())
         text = self.said[-1]()
@@ -64,6 +69,18 @@ class BeforeEndTests(AllocationCase):
         said = len(self.said)
         self.runner.orders[0].done(Outcome())
         self.assertEqual(len(self.said), said)
+
+    def test_checkpoint_that_the_kernel_never_got_to_is_told_as_such(self) -> None:
+        """In a kernel without subshells, when a cell does not end."""
+        self.with_file()
+        job = self.asked_job(70)
+        self.reactor.pump([10] * 7)
+        told = "was NOT run: the kernel did not get to it in 1 min 0 s"
+        self.assertEqual(job.rows()[1], Row("before the end", f"{self.file}: {told}"))
+        self.assertTrue(self.said[-1]().endswith(f"Checkpoint save.py {told}."))
+        # What begins now is not told.
+        self.runner.orders[0].begun()
+        self.assertEqual(job.rows()[1], Row("before the end", f"{self.file}: {told}"))
 
     def test_checkpoint_that_has_run_for_this_end_does_not_run_at_sigterm(
         self,

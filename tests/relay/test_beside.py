@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from ipr.jupyter.wire import split
@@ -15,10 +16,12 @@ class BesideCase(RelayCase):
     def setUp(self) -> None:
         super().setUp()
         self.outcomes: list[Outcome] = []
+        self.begun: list[int] = []
         self.addCleanup(self.relay.beside.stop)
 
     def run_code(self, *, interrupts: bool = False, waits: bool = True) -> None:
-        order = Order("save()", interrupts, waits, self.outcomes.append)
+        begun = partial(self.begun.append, 1)
+        order = Order("save()", interrupts, waits, begun, self.outcomes.append)
         self.relay.beside.run(order)
 
     def sent(self) -> list[Any]:
@@ -40,8 +43,9 @@ class BesideTests(BesideCase):
         """Clients hear nothing of it."""
         self.run_kernel()
         self.run_code()
-        self.assertEqual(self.sent(), [self.RUN])
+        self.assertEqual((self.sent(), self.begun), ([self.RUN], []))
         self.start_cell(self.own_id())
+        self.assertEqual(self.begun, [1])
         self.kernel("iopub", "stream", self.own_id(), name="stdout", text="saved")
         self.end_code()
         self.assertEqual(self.took(), [])

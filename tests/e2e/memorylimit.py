@@ -1,0 +1,79 @@
+"""Knows how a kernel is started with a limit of memory that the system enforces, like
+that of a job; must not know what is tested of it. It takes root, and cgroup v1 or v2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.e2e.harness import Place
+
+#: Where a group is made, and the file with its limit.
+PLACES = (
+    ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+    ("/sys/fs/cgroup", "memory.max"),
+)
+
+
+def missing() -> str:
+    """Say what keeps a limit from being set here; ``""``: nothing does."""
+    return "" if _place() else "needs root, and the memory controller of cgroups"
+
+
+def _place() -> tuple[str, str] | None:
+    for folder, name in PLACES:
+        mounted = os.path.exists(os.path.join(folder, "cgroup.procs"))
+        has = name == "memory.limit_in_bytes" or _has_controller(folder)
+        if mounted and has and os.access(folder, os.W_OK) and os.geteuid() == 0:
+            return folder, name
+    return None
+
+
+def _has_controller(folder: str) -> bool:
+    try:
+        told = Path(folder, "cgroup.subtree_control").read_text(encoding="ascii")
+    except OSError:
+        return False
+    return "memory" in told.split()
+
+
+@contextlib.contextmanager
+def limited(place: Place, spec: str, mebibytes: int) -> Iterator[None]:
+    """Have what a kernelspec starts use no more than that.
+
+    :param spec: the name of the kernelspec; its kernel.json is changed.
+    """
+    found = _place()
+    assert found is not None
+    folder, name = found
+    group = Path(folder, f"ipr-test-{uuid.uuid4().hex[:8]}")
+    group.mkdir()
+    try:
+        (group / name).write_text(str(mebibytes << 20), encoding="ascii")
+        path = Path(place.specs_of(spec), "kernel.json")
+        content = json.loads(path.read_text(encoding="utf-8"))
+        joins = f'echo $$ > {group}/cgroup.procs && exec "$@"'
+        content["argv"][:0] = ["sh", "-c", joins, "sh"]
+        path.write_text(json.dumps(content), encoding="utf-8")
+        yield
+    finally:
+        _remove(group)
+
+
+def _remove(group: Path) -> None:
+    """Remove a group when the last process has left it."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            group.rmdir()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)

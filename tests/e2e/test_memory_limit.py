@@ -1,0 +1,88 @@
+"""A kernel whose job runs out of memory: a limit that the system enforces."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import memorylimit
+from tests.e2e.harness import Client, Kernel, Place
+
+#: Mebibytes; an ipykernel and the daemon take 120.
+LIMIT = 600
+#: Fills memory, so many mebibytes at a time; what the test stops is the first loop.
+LEAK = """\
+import time
+kept = []
+print("runs", flush=True)
+while True:
+    kept.append(bytes([1]) * ({step} << 20))
+    time.sleep({pause})"""
+#: Fills the page cache, twice the limit.
+FILES = """\
+with open("big", "wb") as file:
+    for _ in range({count}):
+        _ = file.write(bytes(1 << 20))
+for _ in range(2):
+    with open("big", "rb") as file:
+        while file.read(1 << 20):
+            pass"""
+
+
+@pytest.fixture(autouse=True)
+def _possible() -> None:
+    if missing := memorylimit.missing():
+        if os.environ.get("IPR_REQUIRE_MARKED") == "1":
+            pytest.fail(missing)
+        pytest.skip(missing)
+
+
+@pytest.fixture
+def options(request: pytest.FixtureRequest) -> list[str]:
+    """The daemon's options."""
+    return list(getattr(request, "param", []))
+
+
+@pytest.fixture
+def client(place: Place, options: list[str]) -> Iterator[Client]:
+    spec = place.wrapped_spec(options=options)
+    with memorylimit.limited(place, spec, LIMIT):
+        kernel = Kernel(place, spec)
+        yield kernel.client()
+        kernel.shutdown()
+
+
+def test_leak_is_told_before_the_system_kills_and_the_kill_is_explained(
+    client: Client,
+) -> None:
+    cell = client.execute(LEAK.format(step=8, pause=0.5))
+    client.wait_for(cell, "text: in use. At the limit the system kills", within=90.0)
+    assert not client.is_finished(cell)
+    reply = client.finish(cell, within=90.0)
+    assert "out of memory" in reply["evalue"], reply
+    assert client.value("6 * 7") == "42"
+    client.assert_once()
+
+
+@pytest.mark.parametrize("options", [["--memory-interrupt=90"]], indirect=True)
+def test_cell_is_interrupted_before_the_system_kills(client: Client) -> None:
+    """The kernel lives, with all that it has."""
+    client.run("before = 'kept'")
+    pid = client.inner_pid()
+    cell = client.execute(LEAK.format(step=8, pause=0.2))
+    reply = client.finish(cell, within=90.0)
+    assert reply["ename"] == "KeyboardInterrupt", reply
+    assert "so the cell was interrupted (--memory-interrupt)." in client.shown(cell)
+    assert client.value("before") == "kept"
+    assert client.inner_pid() == pid
+    client.assert_once()
+
+
+def test_page_cache_is_no_alarm(client: Client) -> None:
+    """Files fill any limit, and nobody is killed for it."""
+    client.run(FILES.format(count=2 * LIMIT), within=120.0)
+    client.run("import time; time.sleep(3)")
+    assert "At the limit" not in str(client.received)
+    client.assert_once()
