@@ -47,9 +47,14 @@ c.Spawner.pre_spawn_hook = lambda spawner: setattr(spawner, "req_homedir", {home
 
 
 class Hub(Api):
-    """JupyterHub, and the server of its only user."""
+    """JupyterHub, and the server of its only user.
 
-    def __init__(self, user: User, slurm: Slurm, programs: str) -> None:
+    :param minutes: how long the server's job may run; as on the page if left out.
+    """
+
+    def __init__(
+        self, user: User, slurm: Slurm, programs: str, minutes: str = ""
+    ) -> None:
         front, hub, proxy = cluster.free_ports(3)
         super().__init__(f"http://127.0.0.1:{front}/hub/")
         self._user = user
@@ -70,6 +75,8 @@ class Hub(Api):
             conf=f"{slurm.base}/slurm.conf",
             prologue="".join(f"\nexport {n}={v}" for n, v in variables.items()),
         )
+        if minutes:
+            text += f"c.SlurmSpawner.req_runtime = {minutes!r}\n"
         file = os.path.join(user.place.root, "jupyterhub_config.py")
         with open(file, "w") as out:
             out.write(text)
@@ -130,8 +137,12 @@ class Hub(Api):
             self.process.wait(30)
 
 
-@pytest.fixture
-def hub(slurm: Slurm, place: Place) -> Iterator[Hub]:
+@contextlib.contextmanager
+def running(slurm: Slurm, place: Place, minutes: str = "") -> Iterator[Hub]:
+    """Run a hub, with a kernelspec as the page says; nothing is left of it.
+
+    :param minutes: see :class:`Hub`.
+    """
     programs = os.path.join(ordinary.environment("jupyterhub"), "bin")
     ordinary.put_ipr_into(os.path.dirname(programs))
     user = User(place, (programs,))
@@ -139,7 +150,7 @@ def hub(slurm: Slurm, place: Place) -> Iterator[Hub]:
     (line,) = recipes.commands(PAGE, "jupyterhub-install")
     cluster.command("sh", "-c", line, environment=mine)
     try:
-        made = Hub(user, slurm, programs)
+        made = Hub(user, slurm, programs, minutes)
         try:
             made.wait()
             yield made
@@ -153,49 +164,77 @@ def hub(slurm: Slurm, place: Place) -> Iterator[Hub]:
     until(lambda: not place.processes(), f"the end of {place.described_processes()}")
 
 
-def test_kernel_restarts_in_its_server_and_nothing_is_left_when_that_stops(
-    hub: Hub, slurm: Slurm
+def test_kernel_is_warned_of_the_end_of_the_servers_job_and_ends_with_it(
+    slurm: Slurm, place: Place
 ) -> None:
-    print(f"the server is there after {hub.start_server():.1f} s")
-    (job,) = slurm.jobs()
-    kernel = hub.server.start("python3")
+    """No signal of Slurm's reaches it: the server does what is to be done."""
+    with running(slurm, place, minutes="2") as hub:
+        hub.start_server()
+        (job,) = slurm.jobs()
+        kernel = hub.server.start("python3")
 
-    async def session() -> None:
-        socket = Socket(hub.server, kernel)
-        await socket.connect()
+        async def session() -> None:
+            socket = Socket(hub.server, kernel)
+            await socket.connect()
+            asked = await socket.execute("1 + 1")
+            await socket.finish(asked)
+            warning = f"Slurm job {job.id} ends in "
+            await socket.until(lambda: warning in str(socket.received), "a warning")
+            await socket.start("import time; print(1); time.sleep(300)")
 
-        async def ids() -> list[int]:
-            return list(json.loads(await socket.run(IDS)))
+        asyncio.run(session())
+        slurm.run("scancel", str(job.id))
+        until(lambda: "received signal 15, stopping" in hub.log(), "SIGTERM")
+        until(lambda: not hub.left(), f"the end of {hub.left()}")
+        until(lambda: not slurm.jobs(), f"the end of {job}")
 
-        inner, daemon = await ids()
-        assert await socket.run("print(os.environ['SLURM_JOB_ID'])") == f"{job.id}\n"
-        begun = time.monotonic()
-        await socket.run("%restart")
-        print(f"%restart: {time.monotonic() - begun:.2f} s")
-        second, same = await ids()
-        assert second != inner
-        assert same == daemon
-        asked = await socket.execute("%ipr status")
-        await socket.finish(asked)
-        shown = "".join(
-            message["content"]["data"]["text/plain"]
-            for message in socket.of(asked, "display_data")
-        )
-        row = rf"Slurm job +{job.id} on {job.node}, time left (10|9) min$"
-        assert re.search(row, shown, re.MULTILINE), shown
-        # The button, by the server's own REST API.
-        await socket.run("x = 1")
-        print(f"Restart: {hub.server.restart(kernel):.2f} s")
-        assert await socket.run("print('x' in globals())") == "False\n"
-        third, same = await ids()
-        assert third != second
-        assert same == daemon
-        socket.close()
 
-    asyncio.run(session())
-    assert [one.id for one in slurm.jobs()] == [job.id]
-    assert hub.left()
-    hub.stop_server()
-    until(lambda: not hub.left(), f"the end of {hub.left()}")
-    slurm.await_state(job.id, "COMPLETED", "CANCELLED")
-    assert slurm.jobs() == []
+def test_kernel_restarts_in_its_server_and_nothing_is_left_when_that_stops(
+    slurm: Slurm, place: Place
+) -> None:
+    with running(slurm, place) as hub:
+        print(f"the server is there after {hub.start_server():.1f} s")
+        (job,) = slurm.jobs()
+        kernel = hub.server.start("python3")
+
+        async def session() -> None:
+            socket = Socket(hub.server, kernel)
+            await socket.connect()
+
+            async def ids() -> list[int]:
+                return list(json.loads(await socket.run(IDS)))
+
+            inner, daemon = await ids()
+            assert (
+                await socket.run("print(os.environ['SLURM_JOB_ID'])") == f"{job.id}\n"
+            )
+            begun = time.monotonic()
+            await socket.run("%restart")
+            print(f"%restart: {time.monotonic() - begun:.2f} s")
+            second, same = await ids()
+            assert second != inner
+            assert same == daemon
+            asked = await socket.execute("%ipr status")
+            await socket.finish(asked)
+            shown = "".join(
+                message["content"]["data"]["text/plain"]
+                for message in socket.of(asked, "display_data")
+            )
+            row = rf"Slurm job +{job.id} on {job.node}, time left (10|9) min$"
+            assert re.search(row, shown, re.MULTILINE), shown
+            # The button, by the server's own REST API.
+            await socket.run("x = 1")
+            print(f"Restart: {hub.server.restart(kernel):.2f} s")
+            assert await socket.run("print('x' in globals())") == "False\n"
+            third, same = await ids()
+            assert third != second
+            assert same == daemon
+            socket.close()
+
+        asyncio.run(session())
+        assert [one.id for one in slurm.jobs()] == [job.id]
+        assert hub.left()
+        hub.stop_server()
+        until(lambda: not hub.left(), f"the end of {hub.left()}")
+        slurm.await_state(job.id, "COMPLETED", "CANCELLED")
+        assert slurm.jobs() == []
