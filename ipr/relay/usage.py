@@ -48,8 +48,8 @@ def of_job(content: JSON, usage: Usage | None) -> JSON:
     left = usage.limit - used
     # The machine may have less to give than the limit allows.
     available = machine.get("available")
-    if isinstance(available, int | float):
-        left = min(left, int(available))
+    if isinstance(available, int | float) and 0 <= available < left:
+        left = int(available)
     memory = {
         "total": usage.limit,
         "available": left,

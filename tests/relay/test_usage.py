@@ -51,6 +51,13 @@ class OfJobTests(RelayCase):
             {"host_virtual_memory": {"total": 300 * MIB, "available": 10 * MIB}},
         )
 
+    def test_nonsense_of_the_kernel_is_no_number_of_ours(self) -> None:
+        """JSON of Python's may hold what is no number."""
+        for nonsense in (float("nan"), float("inf"), -1, "1", None):
+            said = {"host_virtual_memory": {"total": 9, "available": nonsense}}
+            in_job = {"host_virtual_memory": {"total": 4, "available": 3}}
+            self.assertEqual(of_job(said, Usage(1, 4)), in_job)
+
     def test_unchanged_without_a_limit_that_counts(self) -> None:
         for usage in (None, Usage(1, None), Usage(1, 24576 * MIB)):
             self.assertTrue(of_job(REPLY, usage) is REPLY)
