@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 
 import pytest
 
-from tests.browser.conftest import Open
+from tests.browser.conftest import Open, picture
 from tests.browser.lab import Lab
+from tests.e2e import memorylimit
 
 pytestmark = pytest.mark.browser
 
 #: Has the page know a kernelspec that was not there before.
 REFRESH = "() => jupyterapp.serviceManager.kernelspecs.refreshSpecs()"
+
+#: Ends the kernel: its group cannot be removed before.
+SHUT_DOWN = "() => jupyterapp.serviceManager.sessions.shutdownAll()"
 
 BUSY = "import time\nfor step in range(120):\n    time.sleep(0.5)\nprint('done')"
 
@@ -54,4 +59,37 @@ def test_warning_of_the_end_becomes_that_of_the_checkpoint(
     cell = notebook.wait_for_text(0, TOLD[theme], 90.0)
     assert cell.text.count("Save what you need.") == 1
     assert cell.running
+    assert front_end.dialogs() == []
+
+
+LEAK = """\
+import time
+kept = []
+while True:
+    kept.append(bytes([1]) * (8 << 20))
+    time.sleep(0.2)"""
+
+
+def test_warning_of_the_memory_and_what_is_said_after_the_kill(
+    front_end: Lab, theme: str, open_notebook: Open, request: pytest.FixtureRequest
+) -> None:
+    """The first before, the second in the error of the same cell."""
+    if missing := memorylimit.missing():
+        pytest.skip(missing)
+    place = front_end.server.place
+    spec = place.wrapped_spec()
+    with memorylimit.limited(place, spec, 400):
+        front_end.page.evaluate(REFRESH)
+        notebook = open_notebook([LEAK, "%ipr status"], spec)
+        notebook.start(0)
+        cell = notebook.wait_for_text(0, "At the limit the system kills", 90.0)
+        assert cell.running
+        assert cell.text.count("Memory: ") == 1
+        name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+        picture(front_end, f"{name}-warned")
+        notebook.wait_for_text(0, "out of memory", 90.0)
+        notebook.start(1)
+        notebook.wait_for_text(1, "job memory", 30.0)
+        picture(front_end, f"{name}-killed")
+        front_end.page.evaluate(SHUT_DOWN)
     assert front_end.dialogs() == []
