@@ -1,6 +1,7 @@
 """Whether the job is about to run out of memory, before the OOM killer comes.
 
-Knows the rule by which a rise counts, and looks once a second. Must not know where what
+Knows the rule by which a rise counts, and looks once a second, or more often where a
+cell is to be interrupted and the limit is not far. Must not know where what
 is said appears. What counts is the working set: page cache fills any limit, and nobody
 is killed for it.
 """
@@ -19,6 +20,9 @@ from ipr.sockets.reactor import Clock
 
 #: Seconds between looks.
 LOOK_TIME = 1.0
+#: The same, above RISING: at 40 MB a second the three percent that are left of 600 MB
+#: are full in half a second. A look takes 0.1 ms.
+CLOSE_LOOK_TIME = 0.1
 #: The share of the limit above which a warning is due.
 NEARLY_FULL = 0.90
 #: The share above which a steep rise is enough, and below which the next rise counts.
@@ -89,6 +93,8 @@ class MemoryWatch:
         self._interrupted = False
         self._looking = LoopingCall(self._sample)
         self._looking.clock = cast(IReactorTime, clock)
+        self._looking_closely = LoopingCall(self._sample_closely)
+        self._looking_closely.clock = cast(IReactorTime, clock)
 
     def start(self) -> None:
         """Start, if there is a limit."""
@@ -98,8 +104,9 @@ class MemoryWatch:
 
     def stop(self) -> None:
         """Stop."""
-        if self._looking.running:
-            self._looking.stop()
+        for looking in (self._looking, self._looking_closely):
+            if looking.running:
+                looking.stop()
 
     def _sample(self) -> None:
         usage = self._look()
@@ -107,7 +114,14 @@ class MemoryWatch:
             return
         if self._rise.warns(usage.used, usage.limit):
             self._say(usage)
-        if not self._most or usage.used < RISING * usage.limit:
+        close = bool(self._most) and usage.used >= RISING * usage.limit
+        if close and not self._looking_closely.running:
+            self._looking_closely.start(CLOSE_LOOK_TIME)
+
+    def _sample_closely(self) -> None:
+        usage = self._look()
+        if usage is None or not usage.limit or usage.used < RISING * usage.limit:
+            self._looking_closely.stop()
             self._interrupted = False
         elif usage.used >= self._most * usage.limit and not self._interrupted:
             self._interrupted = True

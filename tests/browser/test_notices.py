@@ -67,7 +67,7 @@ import time
 kept = []
 while True:
     kept.append(bytes([1]) * (8 << 20))
-    time.sleep(0.2)"""
+    time.sleep(0.8)"""
 
 
 def test_warning_of_the_memory_and_what_is_said_after_the_kill(

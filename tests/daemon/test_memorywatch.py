@@ -71,6 +71,17 @@ class MemoryWatchTests(Case):
         expected = ["say 550", "interrupt 585", "say 590", "interrupt 590"]
         self.assertEqual(self.did, expected)
 
+    def test_fast_rise_is_interrupted_between_two_looks(self) -> None:
+        """What is left above 97 % is full before the second is over."""
+        self.watch(0.97)
+        self.use(500)
+        self.usage = Usage(585 * MB, LIMIT)
+        self.clock.advance(0.1)
+        self.assertEqual(self.did, ["interrupt 585"])
+        # Far from the limit it looks once a second again.
+        self.use(100)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
     def test_interrupts_only_when_asked_to(self) -> None:
         self.watch()
         self.use(599)

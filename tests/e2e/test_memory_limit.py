@@ -71,7 +71,7 @@ def test_cell_is_interrupted_before_the_system_kills(client: Client) -> None:
     """The kernel lives, with all that it has."""
     client.run("before = 'kept'")
     pid = client.inner_pid()
-    cell = client.execute(LEAK.format(step=8, pause=0.2))
+    cell = client.execute(LEAK.format(step=8, pause=0.8))
     reply = client.finish(cell, within=90.0)
     assert reply["ename"] == "KeyboardInterrupt", reply
     assert "so the cell was interrupted (--memory-interrupt)." in client.shown(cell)
