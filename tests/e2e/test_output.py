@@ -143,11 +143,20 @@ def started_at(place: Place, terminal: int, *words: str) -> int:
     )
 
 
-def test_output_outlives_its_kernel(client: Client) -> None:
+#: A kernel that is killed at once takes with it what it has just printed.
+CRASH = """\
+print("in it", flush=True)
+while not os.path.exists("told"): time.sleep(0.05)
+os.kill(os.getpid(), signal.SIGSEGV)"""
+
+
+def test_output_outlives_its_kernel(client: Client, place: Place) -> None:
     """And its cell, which was not the last one that was sent, says how it ended."""
-    client.run("print('before'); import os, signal")
-    crash = client.execute("print('in it', flush=True); os.kill(os.getpid(), 11)")
+    client.run("print('before'); import os, signal, time")
+    crash = client.execute(CRASH)
     queued = client.execute("print('never')")
+    client.wait_for(crash, "stream")
+    end(place)
     assert client.finish(crash)["ename"] == "DeadKernelError"
     client.finish(queued)
     cell = client.run("%ipr output 2")
