@@ -73,6 +73,7 @@ NIGHTLY = {
     "e2e/test_terminal.py",
     "kernels/test_before_end.py",
     "kernels/test_init.py",
+    "kernels/test_last_line.py",
     "kernels/test_output.py",
     "kernels/test_replay.py",
     "kernels/test_standby.py",

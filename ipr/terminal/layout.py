@@ -66,6 +66,10 @@ def kernels(
     cells += [_row(one, name) for one, name in zip(facts, short, strict=True)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = []
+    room = width - sum(widths[:-1]) - 2 * len(widths[:-1])
+    if width:
+        # Of a head the beginning tells.
+        cells[0][-1] = cells[0][-1][: max(room, 0)]
     for number, row in enumerate(cells):
         parts = [
             text.rjust(wide) if is_number else text.ljust(wide)

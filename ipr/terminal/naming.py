@@ -15,6 +15,9 @@ from ipr.boot.launch import OWN_FILE
 from ipr.terminal import files, processes
 from ipr.terminal.problem import Problem
 
+#: Kernels that are named beside the first one, or counted, where a word may mean each.
+_MOST_NAMED = 4
+
 
 @attrs.frozen
 class Target:
@@ -74,7 +77,10 @@ def _named(word: str, found: list[processes.Daemon], proc: str) -> str:
         by_pid = _of_process(int(word), found, proc)
         paths |= {by_pid} if by_pid else set()
     if len(paths) > 1:
-        names = " or ".join(sorted(files.identity(path)[:13] for path in paths))
+        first, *more = sorted(files.identity(path)[:13] for path in paths)
+        if len(more) >= _MOST_NAMED:
+            more[_MOST_NAMED - 1 :] = [f"{len(more) - _MOST_NAMED + 1} others"]
+        names = " or ".join((first, *more))
         raise Problem(f"{word!r} may be {names}; type more of it ('ipr ps' lists them)")
     if paths:
         return paths.pop()

@@ -280,6 +280,36 @@ def test_a_notebook_shows_it_where_it_restarts(place: Place) -> None:
     assert errors == ["ZeroDivisionError"]
 
 
+def test_a_file_that_another_restart_cuts_off_is_told_at_the_next_cell(
+    client: Client, place: Place
+) -> None:
+    once = Path(place.work, "once.py")
+    once.write_text("import time\nopen('begun', 'w').close()\ntime.sleep(1000)")
+    client.run("import ipr; ipr.restart(run='once.py')")
+    begun = Path(place.work, "begun")
+    harness.until(begun.exists, "once.py to run", 30)
+    client.run("%restart now")
+    cell = client.run("print('runs')")
+    told = "While once.py ran, another restart ended it. It is not run again."
+    assert told in client.text(cell, "stderr")
+    client.fence()
+    client.assert_once()
+
+
+def test_a_file_that_waits_is_run_by_the_restart_that_comes_first(
+    client: Client, place: Place
+) -> None:
+    Path(place.work, "once.py").write_text("once = 'yes'")
+    code = "import ipr, time; ipr.restart(run='once.py'); print('on', flush=True)"
+    cell = client.execute(f"{code}; time.sleep(1000)")
+    client.wait_for(cell, "text:on")
+    client.run("%restart now")
+    client.finish(cell)
+    assert client.value("once") == "yes"
+    client.fence()
+    client.assert_once()
+
+
 def test_a_terminal_runs_a_file_once(client: Client, place: Place) -> None:
     Path(place.work, "once.py").write_text("once = 'yes'")
     client.run("import ipr; ipr.restart(run='once.py')")

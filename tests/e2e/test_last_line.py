@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
@@ -119,3 +120,23 @@ def test_restart_happens_although_its_client_has_gone(
     assert client.types(cell).count("idle") == 1
     assert client.types(cell).count("busy") == 1
     assert client.value("'time' in dir()") == "False"
+
+
+@pytest.mark.parametrize("moment", ["after_busy", "after_reply", "after_idle"])
+def test_kernel_killed_near_the_end_of_the_lines(place: Place, moment: str) -> None:
+    """One reply and one idle, whenever it happens; after that there is a kernel."""
+    script = os.path.join(os.path.dirname(__file__), "scripted_kernel.py")
+    argv = [sys.executable, script, "{connection_file}"]
+    spec = place.wrapped_spec(argv, metadata={}, language="scripted")
+    client = Kernel(place, spec).client()
+    cell = client.send(
+        "execute_request",
+        {"code": "print\n%restart", "silent": False, "store_history": True},
+        metadata={"fault": {"moment": moment, "way": "kill:9"}},
+    )
+    reply = client.finish(cell)
+    # Only when both were out had the lines gone well; then it is restarted.
+    assert reply["status"] == ("ok" if moment == "after_idle" else "error")
+    client.fence()
+    assert client.finish(client.execute("print"))["status"] == "ok"
+    client.assert_once()

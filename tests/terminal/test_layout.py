@@ -45,6 +45,8 @@ class KernelsTests(Case):
         self.assertEqual([len(line) <= 80 for line in lines], [True, True])
         self.assertTrue("  \u2026" in lines[1] and lines[1].endswith("nb.ipynb"))
         self.assertTrue(len(kernels([long])) > 200)
+        head = kernels([{**long, "state": "s" * 14}], width=80).splitlines()[0]
+        self.assertTrue(head.endswith("  NOTEB"), head)
 
     def test_daemon_that_does_not_answer_has_no_figures(self) -> None:
         line = kernels([{"id": "12345678", "state": "no answer"}]).splitlines()[1]

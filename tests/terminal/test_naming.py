@@ -51,6 +51,12 @@ class WordTests(NamingCase):
         self.start(30, "kernel-10aa.json")
         self.assertIn("'10' may be 10aa or abc-1", self.problem("10"))
 
+    def test_no_more_than_a_few_kernels_are_named(self) -> None:
+        for number in range(9):
+            self.start(40 + number, f"kernel-q{number}.json")
+        some = "'q' may be q0 or q1 or q2 or q3 or 5 others; type more of it"
+        self.assertIn(some, self.problem("q"))
+
     def test_nothing_and_too_much(self) -> None:
         self.assertIn("'ab' may be abc-1 or abx-2", self.problem("ab"))
         self.assertIn("begins with 'x'", self.problem("x"))
