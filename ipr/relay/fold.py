@@ -10,22 +10,12 @@ import html
 from contextlib import suppress
 
 from ipr.jupyter.wire import JSON, Envelope, Malformed
+from ipr.relay.outputs import KINDS
 from ipr.relay.silently import plain
 
 #: Characters that are kept of one cell, the last ones, and cells of which any are.
 MOST_OF_CELL = 4096
 MOST_CELLS = 200
-
-_OUTPUT = frozenset(
-    (
-        "stream",
-        "display_data",
-        "execute_result",
-        "update_display_data",
-        "clear_output",
-        "error",
-    )
-)
 
 
 class Fold:
@@ -59,7 +49,7 @@ class Fold:
     def take(self, envelope: Envelope) -> bool:
         """Take a message that was published; False: it is no output."""
         kind = envelope.header["msg_type"]
-        if kind not in _OUTPUT:
+        if kind not in KINDS:
             return False
         with suppress(Malformed):
             self._keep(kind, envelope.content)

@@ -25,6 +25,16 @@ BESIDES_CELL, BESIDES_MESSAGE = 600, 250
 #: the 8 KiB into which libzmq has read it, and would hold all of these.
 MOST_COPIED = 1 << 16
 
+#: The types of messages that are output.
+KINDS = (
+    "stream",
+    "display_data",
+    "execute_result",
+    "update_display_data",
+    "clear_output",
+    "error",
+)
+
 #: The type of what stands for a message that is larger than all that may be kept; in
 #: its content is the size.
 TOO_LARGE = "too large"
@@ -164,15 +174,5 @@ def _parsed_id(parent: bytes) -> str:
         return ""
 
 
-_KINDS = {
-    kind.encode(): kind
-    for kind in (
-        "stream",
-        "display_data",
-        "execute_result",
-        "update_display_data",
-        "clear_output",
-        "error",
-    )
-}
+_KINDS = {kind.encode(): kind for kind in KINDS}
 _OUTPUT = re.compile(rb'"msg_type"\s*:\s*"(%s)"' % b"|".join(_KINDS))
