@@ -215,17 +215,24 @@ class Run:
                 cause = attrs.evolve(cause, text=text, details=details)
             self._fail(self._cell, partial(self._cell.fail, failure(cause)), died)
             return
-        # Nobody has been told, nor is: what has not begun runs in the next kernel.
-        not_begun = max(self._program.ran + 1, self._each)
-        self._initial.under_way.give_back(self._program.pieces[not_begun:])
+        self._cut_off(self._program, died=died)
         if again:
             self._initial.note(
                 f"It ended while {title} ran, and this kernel was started without"
                 f" {left_out}; %restart runs it again.\n"
             )
-        elif not self.repeats:
+
+    def _cut_off(self, ran: Program, *, died: bool) -> None:
+        """No cell shows it: the next kernel runs what has not begun.
+
+        What had begun is not run again, if it is run once: that is told.
+        """
+        not_begun = ran.pieces[max(ran.ran + 1, self._each) :]
+        self._initial.under_way.give_back(not_begun)
+        if ran.ran >= self._each:
             ended = "the kernel ended" if died else "another restart ended it"
-            self._initial.tell(f"While {title} ran, {ended}. It is not run again.\n")
+            text = f"While {ran.piece.title} ran, {ended}. It is not run again.\n"
+            self._initial.tell(text)
 
     def _ended(self, ending: program.Ending) -> None:
         assert self._program is not None
@@ -247,6 +254,9 @@ class Run:
         if self._cell is not None:
             self._initial.also(text)
             self._fail(self._cell, partial(self._cell.failed, why))
+            return
+        if self._then is None:
+            self._cut_off(ran, died=False)  # the kernel is to go: it was interrupted
             return
         lines = "\n".join(why.content()["traceback"])
         self._initial.note(f"In the new kernel {text}:\n{lines}\n")

@@ -184,6 +184,28 @@ class UnderWayTests(OrderedCase):
         line = "While once.py ran, another restart ended it. It is not run again.\n"
         self.assertEqual(self.heading(), f"stream: {line}")
 
+    def interrupted(self) -> None:
+        """As an ipykernel is by another restart, before it is told to go."""
+        self.execute("m1", "%restart now")
+        self.relay.hold()
+        self.end_piece("error", ename="KeyboardInterrupt", evalue="", traceback=[])
+        self.relay.finish(2, ASKED)
+        self.open(3)
+        self.ready()
+
+    def test_interrupt_before_it_has_begun_has_it_done_then(self) -> None:
+        self.ready()
+        self.interrupted()
+        self.assertEqual(self.run_all(), ["import os", "once"])
+        self.assertEqual(self.heading(), "")
+
+    def test_interrupt_that_ends_it_is_told_at_the_next_cell(self) -> None:
+        self.ready()
+        self.end_piece()
+        self.interrupted()
+        self.assertEqual(self.run_all(), ["import os"])
+        self.assertIn("While once.py ran, another restart ended it", self.heading())
+
     def test_crash_while_it_runs_is_told_at_the_next_cell(self) -> None:
         self.ready()
         self.end_piece()
