@@ -13,7 +13,9 @@ import psutil
 import pytest
 
 from tests.e2e import harness
+from tests.e2e.button import Pressed
 from tests.e2e.harness import Client, Kernel, Place, is_alive
+from tests.e2e.situations import standby_status
 
 SLEEP = "sleep = [sys.executable, '-c', 'import time; time.sleep(600)']"
 #: A worker in the kernel's session; one in a session of its own, with a child.
@@ -92,6 +94,37 @@ def test_detached_process_goes_on(
     client.finish(cell)
     shown = client.shown(cell)
     assert "2 of earlier kernels" in shown, shown
+    kernel.shutdown()
+    assert_gone(place, workers)
+
+
+def test_it_goes_on_when_a_standby_takes_over(place: Place) -> None:
+    options = ["--keep-detached", "--standby=full"]
+    kernel = place.start("wrapped", options=options)
+    client = kernel.client()
+    for end in (restart, crash):
+        workers = start(client)
+        harness.until(
+            lambda: standby_status(client).startswith("ready"), "the standby", 30.0
+        )
+        standby = standby_status(client).partition("pid ")[2].partition(",")[0]
+        end(client)
+        assert str(client.inner_pid()) == standby
+        assert_kept(workers)
+    kernel.shutdown()
+    assert_gone(place, workers)
+
+
+@pytest.mark.usefixtures("in_place")
+def test_it_goes_on_when_the_button_is_pressed(place: Place) -> None:
+    kernel = Pressed(place, options=["--keep-detached"])
+    client = kernel.client()
+    workers = start(client)
+    old = client.inner_pid()
+    for now in (False, True):
+        kernel.restart(now=now)
+        assert client.inner_pid() != old
+        assert_kept(workers)
     kernel.shutdown()
     assert_gone(place, workers)
 
