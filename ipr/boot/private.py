@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 MOST_ENTRIES = 10_000
 DEEPEST = 20
 
+#: Those that could not be removed yet, for want of a descriptor.
+_postponed: "list[Folder]" = []
+
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 # Only to name what is in it; needs no permission to read (macOS has no O_PATH).
 _ABOVE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY
@@ -65,16 +68,23 @@ class Folder:
         """Remove it with all that is in it, and close it.
 
         What cannot be removed stays, and is no error; nor is a folder that is
-        gone already.
+        gone already. Where all descriptors are in use it is done later: when the
+        next folder is made or removed, at the latest when the process exits.
         """
+        remove_postponed()
+        self._remove()
+
+    def _remove(self) -> None:
         if self.descriptor < 0:
             return
         try:
             device = os.fstat(self.descriptor).st_dev
             _clear(self.descriptor, device, DEEPEST, iter(range(MOST_ENTRIES)))
             _unlink_folder(self.descriptor, os.path.basename(self.path))
-        except OSError:
-            pass
+        except OSError as error:
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                _postpone(self)
+                return
         self.close()
 
     def close(self) -> None:
@@ -82,6 +92,22 @@ class Folder:
         descriptor, self.descriptor = self.descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+
+def _postpone(folder: Folder) -> None:
+    # Late: hardly ever needed.
+    import atexit
+
+    if not _postponed:
+        atexit.register(remove_postponed)
+    _postponed.append(folder)
+
+
+def remove_postponed() -> None:
+    """Remove what could not be removed before."""
+    folders, _postponed[:] = _postponed[:], []
+    for folder in folders:
+        folder._remove()
 
 
 def write_private(path: str, text: str, folder: int | None = None) -> None:
@@ -102,6 +128,7 @@ def make(path: str) -> Folder:
     :param path: absolute; one of :func:`places`.
     :raises OSError: when it cannot be made there, or is not private there.
     """
+    remove_postponed()
     base, name = os.path.split(path)
     above = os.open(base, _ABOVE | os.O_NOFOLLOW)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 from unittest import mock
 
@@ -86,6 +87,30 @@ class RemoveTests(PrivateCase):
         with mock.patch.object(private, "MOST_ENTRIES", 3):
             made.remove()
         self.assertEqual(len(os.listdir(self.path)), 2)
+
+    def test_without_a_free_descriptor_it_is_removed_later(self) -> None:
+        """To list a folder takes one. The next folder may be made by then."""
+        made = self.made()
+        made.write("key", "")
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for following in (True, False):
+            taken = os.dup(0)
+            resource.setrlimit(resource.RLIMIT_NOFILE, (taken + 1, before[1]))
+            try:
+                made.remove()
+                self.assertEqual(private._postponed, [made])
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, before)
+                os.close(taken)
+            self.assertTrue(os.path.isdir(self.path))
+            if following:
+                private.make(f"{self.path}-2").remove()
+            else:
+                private.remove_postponed()
+            self.assertFalse(os.path.exists(self.path))
+            self.assertEqual(private._postponed, [])
+            made = self.made()
+        made.remove()
 
     @needs_root
     def test_a_folder_of_somebody_else_inside(self) -> None:
