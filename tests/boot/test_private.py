@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import subprocess
+import sys
 from unittest import mock
 
 from ipr.boot import private
@@ -111,6 +113,20 @@ class RemoveTests(PrivateCase):
             self.assertEqual(private._postponed, [])
             made = self.made()
         made.remove()
+
+    def test_removing_another_removes_what_had_to_wait(self) -> None:
+        waits, other = self.made(), private.make(f"{self.path}-2")
+        private._postpone(waits)
+        other.remove()
+        self.assertEqual(os.listdir(self.base), [])
+
+    def test_at_the_latest_it_is_removed_when_the_process_exits(self) -> None:
+        code = (
+            "import sys; from ipr.boot import private\n"
+            "private._postpone(private.make(sys.argv[1]))"
+        )
+        subprocess.run([sys.executable, "-c", code, self.path], check=True, timeout=60)
+        self.assertEqual(os.listdir(self.base), [])
 
     @needs_root
     def test_a_folder_of_somebody_else_inside(self) -> None:

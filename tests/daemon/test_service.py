@@ -144,6 +144,13 @@ class NoticeTests(DaemonCase):
         self.assertEqual(self.restarter.signals, [signal.SIGUSR2])
         self.assertEqual(self.restarter.asked, [])
 
+    def test_another_signal_is_no_notice(self) -> None:
+        daemon = self.noticed()
+        self.explained.clear()
+        daemon.signal(signal.SIGUSR1)
+        self.assertEqual(self.explained, [])
+        self.assertEqual(self.restarter.signals, [signal.SIGUSR2, signal.SIGUSR1])
+
     def test_checkpoint_runs_first_though_the_parent_has_died_of_it(self) -> None:
         with open(os.path.join(self.folder(), "save.py"), "w") as file:
             file.write("save()")

@@ -13,9 +13,10 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tornado import httpclient, websocket
@@ -75,6 +76,23 @@ class Api:
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def wait_for(
+        self, path: str, process: subprocess.Popen[bytes], log: Callable[[], str]
+    ) -> None:
+        """Wait until it answers.
+
+        :param process: of the program.
+        :param log: returns what that has said.
+        """
+
+        def answers() -> bool:
+            assert process.poll() is None, log()
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                return bool(self.ask("GET", path))
+            return False
+
+        harness.until(answers, f"{self.url} to answer", 60, every=0.2)
 
     def start(self, name: str) -> str:
         """:return: the id of a new kernel."""

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import time
-import urllib.error
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -55,13 +54,7 @@ class Gateway(Api):
 
     def wait(self) -> None:
         """Wait until it is there."""
-        until(self._answers, "the gateway to answer", 60, every=0.2)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, self.log()
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            return bool(self.ask("GET", "api/kernelspecs"))
-        return False
+        self.wait_for("api/kernelspecs", self.process, self.log)
 
     def log(self) -> str:
         """:return: what it has said."""

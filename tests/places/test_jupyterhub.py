@@ -85,13 +85,7 @@ class Hub(Api):
 
     def wait(self) -> None:
         """Wait until it is there."""
-        until(self._answers, "the hub to answer", 60, every=0.2)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, self.log()
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            return bool(self.ask("GET", "api/"))
-        return False
+        self.wait_for("api/", self.process, self.log)
 
     def start_server(self) -> float:
         """Have the user's server submitted; :return: the seconds until it answers."""

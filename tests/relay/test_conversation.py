@@ -15,6 +15,7 @@ from ipr.lifecycle.causes import Cause, Ending, Figures
 from ipr.relay import answers
 from ipr.relay.answers import Steps
 from ipr.relay.conversation import NOTICE_TIME
+from ipr.relay.ledger import MANY_OPEN
 from ipr.relay.questions import AGAIN_TIME, MOST_TRIES
 from ipr.relay.request import Request
 from ipr.relay.subshells import MOST_STAND_INS
@@ -144,6 +145,22 @@ class FinishTests(RelayCase):
     def setUp(self) -> None:
         super().setUp()
         self.run_kernel()
+
+    def test_none_of_many_thousands_is_forgotten(self) -> None:
+        """Above MANY_OPEN the ledger gives up what the kernel has passed over."""
+        asked = [f"m{number}" for number in range(MANY_OPEN + 100)]
+        self.execute("cell")
+        self.start_cell("cell")
+        for msg_id in asked:
+            self.client(msg_id, "comm_info_request")
+        self.relay.hold()
+        self.took()
+        self.relay.finish(1, DIED)
+        took = self.took()
+        for kind in ("comm_info_reply ok", "idle"):
+            self.assertEqual(
+                [m for _, m, what in took if what == kind][-len(asked) :], asked
+            )
 
     def test_each_gets_what_lacks(self) -> None:
         """In order; and nothing of that kernel's follows."""
