@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _LAUNCHERS = frozenset(("srun", "salloc", "sbatch", "qsub", "qrsh", "qlogin", "bsub"))
 _LAUNCHERS |= frozenset(("oarsub", "flux", "condor_submit", "ssh"))
 
+#: Modules of kernels that are made from ipykernel; each was seen to speak ipc. The
+#: table is in docs/design.rst, "Ports".
+_IPC_MODULES = frozenset(("bash_kernel", "calysto_scheme", "octave_kernel"))
 
 #: The variable by which code in a kernel finds its daemon: the path of the clients'
 #: connection file.
@@ -108,26 +111,34 @@ class Launch(NamedTuple):
         return program in _LAUNCHERS or "remote_ikernel" in self.argv
 
     @property
-    def speaks_ipc(self) -> bool:
+    def is_ipykernel(self) -> bool:
         """Whether it is an ipykernel on this machine, for sure.
 
-        A launcher in front of it (srun, ssh, conda run) may start it
-        elsewhere, where a Unix socket of this machine cannot be reached.
+        A launcher in front of it (srun, ssh, conda run) may start it elsewhere.
         """
-        if len(self.argv) < 3:
-            return False
-        program = os.path.basename(self.argv[0])
+        return self._module() in ("ipykernel_launcher", "ipykernel")
+
+    @property
+    def speaks_ipc(self) -> bool:
+        """Whether it listens on Unix sockets under the names that Jupyter has for them.
+
+        And does so on this machine, for sure: elsewhere they cannot be reached.
+        """
+        if self.is_ipykernel or self._module() in _IPC_MODULES:
+            return True
+        program = os.path.basename(self.argv[0]) if self.argv else ""
+        return program == "R" and "IRkernel::main()" in self.argv
+
+    def _module(self) -> str:
+        """Return the module that a Python is told to run; ``""`` where it is none."""
+        if len(self.argv) < 3 or not is_python(os.path.basename(self.argv[0])):
+            return ""
         words = list(self.argv[1:])
         while words and words[0].startswith("-") and words[0] != "-m":
             if words[0] in ("-W", "-X"):
                 del words[0]
             del words[:1]
-        return (
-            is_python(program)
-            and len(words) > 1
-            and words[0] == "-m"
-            and words[1] in ("ipykernel_launcher", "ipykernel")
-        )
+        return words[1] if len(words) > 1 and words[0] == "-m" else ""
 
 
 def _own_folder() -> str:

@@ -213,7 +213,7 @@ class Starter:
             process,
             inner,
             side,
-            Parting(self._reactor, process, visible=inner.transport == "ipc"),
+            Parting(self._reactor, process, visible=_parts_in_sight(inner, launch)),
         )
         if order:
             process.give(order)
@@ -260,6 +260,16 @@ class Starter:
                 connection.remove_inner(inner)
             raise
         return inner, command, order
+
+
+def _parts_in_sight(inner: Inner, launch: Launch) -> bool:
+    """Whether it is an ipykernel here; when others have written all is not known.
+
+    Whoever asks for ipc where we do not know the command says that it is one.
+    """
+    if inner.transport != "ipc":
+        return False
+    return launch.is_ipykernel or not launch.speaks_ipc
 
 
 _log = Logger()

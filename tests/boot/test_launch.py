@@ -90,15 +90,26 @@ class LaunchTests(Case):
         self.assertEqual(base, {"HOME": "/h", "A": "old"})
 
     def test_speaks_ipc(self) -> None:
-        """Only an ipykernel that surely runs on this machine."""
+        """Only what was seen to, and surely runs on this machine."""
         kernel = ("-m", "ipykernel_launcher", "-f", "{connection_file}")
+        ir = ("--slave", "-e", "IRkernel::main()", "--args", "{connection_file}")
         for argv, expected in (
             (("python", *kernel), True),
             (("/env/bin/python3.12", *kernel), True),
             (("python3", "-Xfrozen_modules=off", *kernel), True),
             (("python3", "-X", "dev", "-W", "error", *kernel), True),
             (("python3", "-m", "ipykernel", "-f", "{connection_file}"), True),
-            (("python3", "-m", "bash_kernel", "-f", "{connection_file}"), False),
+            (("python3", "-m", "bash_kernel", "-f", "{connection_file}"), True),
+            (("python3", "-m", "octave_kernel", "-f", "{connection_file}"), True),
+            (("python", "-m", "calysto_scheme", "-f", "{connection_file}"), True),
+            (("R", *ir), True),
+            (("/usr/lib/R/bin/R", *ir), True),
+            (("R", "--no-echo", *ir[1:]), True),
+            (("srun", "R", *ir), False),
+            (("R", "--slave", "-e", "other::main()", "--args", "x"), False),
+            (("python3.11", "-m", "xpython_launcher", "-f", "x"), False),
+            (("python", "-m", "ilua.app", "-c", "{connection_file}"), False),
+            (("srun", "python", "-m", "bash_kernel", "-f", "x"), False),
             (("srun", "python", *kernel), False),
             (("conda", "run", "python", *kernel), False),
             (("python", "-m", "remote_ikernel", *kernel), False),
@@ -108,6 +119,18 @@ class LaunchTests(Case):
             (("python",), False),
         ):
             self.assertEqual(Launch(argv).speaks_ipc, expected, argv)
+
+    def test_only_ipykernel_itself_parts_as_ipykernel(self) -> None:
+        """What is known of its end is not known of a kernel that is made from it."""
+        for argv, expected in (
+            (("python3", "-m", "ipykernel_launcher", "-f", "x"), True),
+            (("python3", "-X", "dev", "-m", "ipykernel", "-f", "x"), True),
+            (("python3", "-m", "bash_kernel", "-f", "x"), False),
+            (("R", "-e", "IRkernel::main()", "--args", "x"), False),
+            (("srun", "python", "-m", "ipykernel_launcher", "-f", "x"), False),
+            ((), False),
+        ):
+            self.assertEqual(Launch(argv).is_ipykernel, expected, argv)
 
     def test_may_queue(self) -> None:
         """What starts elsewhere may wait for a place there."""

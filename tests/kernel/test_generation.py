@@ -13,6 +13,9 @@ import subprocess
 import sys
 import time
 
+from ipr.boot.connection import Inner
+from ipr.boot.launch import Launch
+from ipr.kernel import generation
 from tests.case import Case
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -185,3 +188,20 @@ def stop_after_next_turn():
         code = LATER.format(moment=moment)
         self.assertEqual(self.killed("full", code, ["true"]), [])
         self.nothing_is_left("full")
+
+
+class PartsInSightTests(Case):
+    def test_who_may_end_beside_the_next_kernel(self) -> None:
+        """What is an ipykernel, or said to be one; never what is reached by tcp."""
+        ipykernel = ("python", "-m", "ipykernel_launcher", "-f", "x")
+        for argv, transport, expected in (
+            (ipykernel, "ipc", True),
+            (ipykernel, "tcp", False),
+            # ipr-spec new --module adds --inner-transport ipc.
+            (("bash", "-c", "module load x; exec python"), "ipc", True),
+            (("python", "-m", "bash_kernel", "-f", "x"), "ipc", False),
+            (("R", "-e", "IRkernel::main()", "--args", "x"), "ipc", False),
+        ):
+            inner = Inner("/f", "/f/k.json", transport, "/f/c", {})
+            seen = generation._parts_in_sight(inner, Launch(argv))
+            self.assertEqual(seen, expected, argv)

@@ -51,6 +51,7 @@ class Half:
     :ivar shapes: by check, what the clients were sent, for a comparison.
     :ivar seconds: by check, how long it took.
     :ivar faults: by check, why nothing could be seen: a traceback.
+    :ivar sockets: how many Unix sockets its private folder has, after a restart.
     :ivar files: what was left in the temporary and the runtime folder.
     :ivar own_files: what kernels left there that were killed: by a check, or because
         the machine was too busy for them to end in time.
@@ -62,6 +63,7 @@ class Half:
     shapes: dict[str, Any] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
+    sockets: int = 0
     files: list[str] = field(default_factory=list)
     own_files: list[str] = field(default_factory=list)
 
@@ -485,6 +487,9 @@ class _Trial:
         assert _RESTARTED.search(self.printed(cell)), self.client.story(15)
         self.client.assert_once(cell)
         self.expect_new(old, tree)
+        # A connection that was accepted has its listener's name.
+        names = {os.path.basename(path) for path in self.inner_files()}
+        self.half.sockets = len(names & {f"c-{number}" for number in range(1, 6)})
         self.half.seen["restart"] = "yes"
 
     def restart_now(self) -> None:

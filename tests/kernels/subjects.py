@@ -78,6 +78,7 @@ class Subject:
     :ivar loose: what it sends for a cell, and in which order, is not the same each
         time: output after the idle, an interrupted cell that is "ok" or an error.
     :ivar unsteady: what the kernel itself does now and then only, by check.
+    :ivar private: whether it listens on Unix sockets that only its owner can reach.
     :ivar weight: seconds that its longer half takes; the long ones go first.
     """
 
@@ -93,6 +94,7 @@ class Subject:
     settling: float = 0.0
     loose: bool = False
     unsteady: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
     weight: float = 10.0
 
     def missing(self) -> str:
@@ -271,6 +273,7 @@ SUBJECTS: tuple[Subject, ...] = (
         PYTHON_CELLS,
         lambda: importlib.metadata.version("ipykernel"),
         _own_ipykernel,
+        private=True,
     ),
     Subject(
         "ipykernel6",
@@ -279,6 +282,7 @@ SUBJECTS: tuple[Subject, ...] = (
         PYTHON_CELLS,
         _pypi_version("ipykernel"),
         _from_pypi("python3"),
+        private=True,
     ),
     Subject(
         "debian",
@@ -287,6 +291,7 @@ SUBJECTS: tuple[Subject, ...] = (
         PYTHON_CELLS,
         _debian_version("python3-ipykernel"),
         _from_debian("python3"),
+        private=True,
     ),
     Subject(
         "xeus-python",
@@ -310,6 +315,7 @@ SUBJECTS: tuple[Subject, ...] = (
         _pypi_version("bash_kernel"),
         _from_pypi("bash"),
         unsteady={"shutdown": "not always"},
+        private=True,
         weight=20,
     ),
     Subject(
@@ -329,6 +335,7 @@ SUBJECTS: tuple[Subject, ...] = (
         ),
         _debian_version("r-cran-irkernel"),
         _from_debian("ir", "R"),
+        private=True,
     ),
     Subject(
         "octave",
@@ -349,6 +356,7 @@ SUBJECTS: tuple[Subject, ...] = (
         _needing(_from_pypi("octave"), "octave-cli"),
         {"OCTAVE_EXECUTABLE": shutil.which("octave-cli") or "octave-cli"},
         unsteady={"shutdown": "not always"},
+        private=True,
         weight=20,
     ),
     Subject(
@@ -370,6 +378,7 @@ SUBJECTS: tuple[Subject, ...] = (
         _from_pypi("calysto_scheme"),
         loose=True,
         unsteady={"shutdown": "not always"},
+        private=True,
         weight=20,
     ),
     # Without the types that came with it, it does not know "console".

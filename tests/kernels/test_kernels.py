@@ -72,6 +72,16 @@ def test_interrupt_is_the_same(rows: Rows, name: str) -> None:
 
 
 @each_kernel
+def test_listens_where_nobody_else_can(rows: Rows, name: str) -> None:
+    """One Unix socket for each channel, in the first kernel as in the next.
+
+    The others listen on 127.0.0.1, since they can do no better.
+    """
+    expect_seen(rows, name, "restart")
+    assert rows.half(name, "wrapped").sockets == 5 * BY_NAME[name].private
+
+
+@each_kernel
 def test_ends_well(rows: Rows, name: str) -> None:
     """Exit code 0, and no file or socket of ipr's is left."""
     expect_seen(rows, name, "shutdown")
