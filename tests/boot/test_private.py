@@ -5,12 +5,29 @@ from __future__ import annotations
 import os
 import resource
 import socket
+import stat
 import subprocess
 import sys
+from collections.abc import Callable
 from unittest import mock
 
 from ipr.boot import private
 from tests.boot.private_case import STRANGER, PrivateCase, needs_root
+
+
+def elsewhere(path: str) -> Callable[[int], os.stat_result]:
+    """Return an ``os.fstat`` for which that folder is on a device of its own."""
+    fstat = os.fstat
+
+    def told(descriptor: int) -> os.stat_result:
+        about = fstat(descriptor)
+        if os.readlink(f"/proc/self/fd/{descriptor}") != path:
+            return about
+        fields = list(about)
+        fields[stat.ST_DEV] += 1
+        return os.stat_result(fields)
+
+    return told
 
 
 class RemoveTests(PrivateCase):
@@ -128,6 +145,17 @@ class RemoveTests(PrivateCase):
         subprocess.run([sys.executable, "-c", code, self.path], check=True, timeout=60)
         self.assertEqual(os.listdir(self.base), [])
 
+    def test_what_is_mounted_in_it_meanwhile(self) -> None:
+        """Its device tells, where nothing was a moment ago; what is beside it goes."""
+        made = self.made()
+        for name in ("mounted", "plain"):
+            os.makedirs(f"{self.path}/{name}/below")
+            self.put(f"{self.path}/{name}", "file")
+        with mock.patch.object(os, "fstat", elsewhere(f"{self.path}/mounted")):
+            made.remove()
+        self.assertEqual(os.listdir(self.path), ["mounted"])
+        self.assertEqual(sorted(os.listdir(f"{self.path}/mounted")), ["below", "file"])
+
     @needs_root
     def test_a_folder_of_somebody_else_inside(self) -> None:
         """It is not ours to clear."""
@@ -162,6 +190,14 @@ class MakeTests(PrivateCase):
 
         before = os.listdir("/proc/self/fd")
         with mock.patch.object(os, "mkdir", wide):
+            self.raised(OSError, private.make, self.path)
+        self.assertEqual(os.listdir(self.base), [])
+        self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))
+
+    def test_on_another_device_than_the_folder_above(self) -> None:
+        """It is not what was made there: nothing is kept in it, nor removed from it."""
+        before = os.listdir("/proc/self/fd")
+        with mock.patch.object(os, "fstat", elsewhere(self.path)):
             self.raised(OSError, private.make, self.path)
         self.assertEqual(os.listdir(self.base), [])
         self.assertEqual(len(os.listdir("/proc/self/fd")), len(before))

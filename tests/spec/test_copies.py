@@ -9,11 +9,12 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ipr.spec import copies
+from ipr.spec import copies, folders
 from ipr.spec.errors import SpecError
 from tests.spec import shapes
 from tests.spec.home import (
@@ -221,3 +222,67 @@ def test_half_a_copy_is_replaced(home: Home) -> None:
     ran = home.run("install", "--user", "bash")
     assert ran.code == 1
     assert "is there already" in ran.err
+
+
+def interfered(
+    monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], None], target: Path
+) -> None:
+    """Have somebody act as soon as the copy's folder has been made."""
+    made = os.mkdir
+
+    def watched(path: str, mode: int = 0o777) -> None:
+        made(path, mode)
+        if path == str(target):
+            act(target)
+
+    monkeypatch.setattr(os, "mkdir", watched)
+
+
+def test_a_link_in_place_of_the_copys_folder_is_not_followed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever may write where it lies has nothing written elsewhere."""
+    home, target = place / "home", place / "own" / "k"
+    home.mkdir()
+    (place / "site" / "logo.png").write_text("png")
+
+    def swap(folder: Path) -> None:
+        folder.rename(place / "moved")
+        folder.symlink_to(home)
+
+    interfered(monkeypatch, swap, target)
+    with pytest.raises(SpecError, match="cannot copy"):
+        copied(place)
+    assert list(home.iterdir()) == []
+    assert target.is_symlink()
+
+
+def test_a_link_in_place_of_the_marker_is_not_followed(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor is the file changed, or made, that it leads to."""
+    precious, target = place / "precious", place / "own" / "k"
+    precious.write_text("mine")
+
+    def link(folder: Path) -> None:
+        (folder / folders.MARKER).symlink_to(precious)
+
+    interfered(monkeypatch, link, target)
+    with pytest.raises(SpecError, match="cannot copy"):
+        copied(place)
+    assert precious.read_text() == "mine"
+    assert not target.exists()
+
+
+def test_a_lock_on_what_a_linked_marker_leads_to_does_not_count(place: Path) -> None:
+    """It is no work on a copy: another's lock would keep us out for ever."""
+    target = place / "own" / "k"
+    target.mkdir(parents=True)
+    other = place / "other"
+    other.write_text("theirs")
+    (target / folders.MARKER).symlink_to(other)
+    with open(other, "rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        copied(place)
+    assert not (target / folders.MARKER).is_symlink()
+    assert other.read_text() == "theirs"
