@@ -13,6 +13,7 @@ whoever is there.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 
@@ -58,12 +59,23 @@ class _Line:
     since: float
     dialled: float | None = None
     open: bool = False
-    kept: list[Sequence[Frame]] = attrs.Factory(list)
+    kept: deque[Sequence[Frame]] = attrs.Factory(deque)
 
     def dial(self, now: float) -> None:
         self.hang_up()
         self.dialled = now
         self.channel.connect(self.address)
+
+    def send_kept(self) -> None:
+        """Send what waits, as far as that goes."""
+        while self.open and self.kept:
+            body = self.kept.popleft()
+            try:
+                self.channel.send(body)
+            except zmq.Again:
+                # The kernel has closed its socket, and the monitor has yet to say so.
+                self.kept.appendleft(body)
+                self.open = False
 
     def hang_up(self) -> None:
         self.open = False
@@ -98,12 +110,10 @@ class Dialling:
         :raises ChannelClosed: when it is closed.
         """
         line = self._lines[name]
-        if line.open:
-            line.channel.send(body)
-        elif line.channel.closed:
+        if line.channel.closed:
             raise ChannelClosed
-        else:
-            line.kept.append(body)
+        line.kept.append(body)
+        line.send_kept()
 
     def connected(self, name: str) -> bool:
         """Note that a channel is connected; False: to another user, and is hung up."""
@@ -112,9 +122,7 @@ class Dialling:
             line.hang_up()
             return False
         line.open = True
-        kept, line.kept = line.kept, []
-        for body in kept:
-            line.channel.send(body)
+        line.send_kept()
         return True
 
     def disconnected(self, name: str) -> None:

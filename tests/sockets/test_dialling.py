@@ -29,6 +29,8 @@ class FakeChannel:
         self.closed = False
         self.socket = self
         self.gone = False
+        #: How many messages it takes before its connection has ended.
+        self.takes = 99
 
     def connect(self, _address: str) -> None:
         self._done.append(("connect", self._name))
@@ -39,6 +41,9 @@ class FakeChannel:
         self._done.append(("disconnect", self._name))
 
     def send(self, body: list[bytes]) -> None:
+        if not self.takes:
+            raise zmq.Again
+        self.takes -= 1
         self._done.append(("send", self._name, *body))
 
 
@@ -131,6 +136,22 @@ class DiallingTests(Case):
         self.assertEqual(
             self.took(), [("connect", "shell"), ("send", "shell", b"secret")]
         )
+
+    def test_an_end_that_has_not_been_told_yet_is_no_error(self) -> None:
+        """What the socket does not take waits for the next connection, in order."""
+        self.run_kernel()
+        self.shell.takes = 1
+        for each in (b"1", b"2", b"3"):
+            self.dialling.send("shell", [each])
+        self.assertEqual(self.took(), [("send", "shell", b"1")])
+        for left in (1, 99):
+            # The first of them comes, and ends once more in the middle.
+            self.dialling.disconnected("shell")
+            self.pass_by(LOOK_TIME)
+            self.shell.takes = left
+            self.assertTrue(self.dialling.connected("shell"))
+        sent = [each for each in self.took() if each[0] == "send"]
+        self.assertEqual(sent, [("send", "shell", b"2"), ("send", "shell", b"3")])
 
     def test_tries_again_when_nothing_comes_of_it(self) -> None:
         self.owners = {1: True}

@@ -13,6 +13,7 @@ from ipr.boot.connection import Inner
 from ipr.sockets import inner as inner_module
 from ipr.sockets import monitor
 from ipr.sockets.channels import Channel, ChannelClosed
+from ipr.sockets.dialling import LOOK_TIME
 from ipr.sockets.inner import LOST_TIME, InnerSide
 from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
 
@@ -209,3 +210,51 @@ class InnerSideTests(SocketsCase):
         self.assertEqual(self.reactor.readers, [])
         self.raised(ChannelClosed, self.side.send, "shell", BODY)
         self.side.close()
+
+
+class TcpTests(SocketsCase):
+    """On tcp, where libzmq does not connect again by itself."""
+
+    def bound(self, kind: int, port: int = 0) -> tuple[zmq.Socket[bytes], int]:
+        made = self.context.socket(kind)
+        made.bind(f"tcp://127.0.0.1:{port or '*'}")
+        endpoint: Any = made.getsockopt(zmq.LAST_ENDPOINT)
+        return made, int(bytes(endpoint).rstrip(b"\0").rpartition(b":")[2])
+
+    def dialled(self, peer: zmq.Socket[bytes]) -> list[bytes]:
+        """Return what a peer gets, who may have to be looked for."""
+
+        def come() -> bool:
+            self.reactor.advance(LOOK_TIME)
+            return bool(peer.poll(0))
+
+        self.reactor.until(come, "a message at the peer")
+        return peer.recv_multipart()
+
+    def test_a_kernel_that_has_just_closed_its_shell_is_sent_it_later(self) -> None:
+        """Nothing is raised; what found no connection goes when it listens again."""
+        kinds = dict.fromkeys(DEALERS, zmq.ROUTER) | {"iopub": zmq.XPUB}
+        made = {name: self.bound(kind) for name, kind in kinds.items()}
+        ports = {name: port for name, (_, port) in made.items()} | {"hb": 1}
+        inner = Inner("", "", "tcp", "127.0.0.1", ports)
+        side = InnerSide(self.factory, inner, 1, self.lost.append)
+        self.addCleanup(side.close)
+        shell, port = made["shell"]
+        side.send("shell", BODY)
+        self.dialled(shell)
+        shell.close(0)
+        # The fake reactor does not turn meanwhile: the monitor's word waits.
+        watching = side._monitors[list(side._channels).index("shell")]
+        self.assertTrue(watching.socket.poll(10_000), "the end of the connection")
+        assert side._dialling is not None
+        line = side._dialling._lines["shell"]
+        sent = 0
+        while line.open:
+            sent += 1
+            self.assertLess(sent, 100_000, "the socket takes what goes nowhere")
+            side.send("shell", [*BODY[:-1], b"%d" % sent])
+        side.send("shell", [*BODY[:-1], b"and another"])
+        again, _ = self.bound(zmq.ROUTER, port)
+        self.assertEqual(
+            [self.dialled(again)[-1] for _ in range(2)], [b"%d" % sent, b"and another"]
+        )
