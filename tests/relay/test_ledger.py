@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from ipr.jupyter.wire import Envelope
+from ipr.relay import ledger as ledger_module
 from ipr.relay.ledger import MANY_OPEN, REMEMBERED, Ledger
 from ipr.relay.request import Request
 from tests.case import Case
@@ -266,6 +269,68 @@ class ManyTests(Case):
         self.assertEqual(
             [self.ledger.replied(found), self.ledger.replied(found)], [True, False]
         )
+
+
+class Watched(Request):
+    """One that counts whenever anybody looks at a request."""
+
+    looks = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        Watched.looks += 1
+        return super().__getattribute__(name)
+
+
+def watched(msg_id: str, **more: Any) -> Watched:
+    made = request(msg_id, **more)
+    names = ("channel", "identities", "header", "header_frame", "content_frame")
+    return Watched(*(getattr(made, name) for name in names))
+
+
+class CostTests(Case):
+    """One more request costs the same, however many are open."""
+
+    def looks(self, already: int) -> list[int]:
+        """Count the looks at requests that each step takes behind so many."""
+        ledger = Ledger()
+        for number in range(already):
+            # Of these the replies are missing: they are open, and do not run.
+            without = watched(f"open {number}")
+            ledger.enter(without)
+            ledger.idled(without)
+        running = watched("running")
+        ledger.enter(running)
+        ledger.busy(running)
+        one = watched("one")
+        reply = Envelope([], body(header("k", "x"), {}, one.header))
+        steps: list[Callable[[], object]] = [
+            lambda: ledger.enter(one),
+            lambda: ledger.parent(reply, "shell"),
+            lambda: ledger.find("one"),
+            lambda: ledger.silent,
+            ledger.replies_overdue,
+            lambda: ledger.busy(one),
+            lambda: ledger.input_asked(one, "q"),
+            lambda: ledger.input_given("", [b"nobody"]),
+            lambda: ledger.replied(one),
+            lambda: ledger.idled(one),
+            lambda: len(ledger),
+            lambda: ledger.enter(watched("next")),
+            lambda: ledger.close(running),
+        ]
+        counts = []
+        for step in steps:
+            before = Watched.looks
+            step()
+            counts.append(Watched.looks - before)
+        return counts
+
+    def test_one_more_costs_the_same_however_many_are_open(self) -> None:
+        """Below and above the number from which the oldest are looked at."""
+        with mock.patch.object(ledger_module, "MANY_OPEN", 50):
+            none, few, many = self.looks(0), self.looks(100), self.looks(1000)
+        self.assertEqual(few, many)
+        self.assertLess(max(many), max(none) + 50)
 
 
 class NamesakesTests(Case):
