@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 
 import pytest
 from jupyter_client.jsonutil import json_default
 
 from tests.e2e import harness
-from tests.e2e.harness import Kernel, Place
+from tests.e2e.harness import Kernel, Place, until
 
 DEAF = (
     "import signal, time\n"
@@ -274,6 +275,48 @@ def test_modules(place: Place) -> None:
     assert "/opt/two/bin:/opt/one/bin:/env/bin:/usr/bin:/bin" in path
     assert client.value("os.environ.get('SITE')") == "None"
     assert "one:two" in client.value("os.environ['LOADEDMODULES']")
+
+
+#: A login shell that hangs, after it has started what no shell waits for: in a session
+#: of its own, without a parent, and with another environment.
+HANGING_PROFILE = """
+module() { :; }
+setsid sleep 3000 &
+( exec env -i sleep 3001 & )
+sleep 3002 &
+mkfifo $HOME/never
+echo started > $HOME/reached
+read nothing < $HOME/never
+"""
+
+
+def test_nothing_is_left_of_a_login_shell_whose_guardian_is_killed(
+    place: Place,
+) -> None:
+    """The cell says what was killed, and the kernel stays as it is."""
+    with open(os.path.join(place.root, ".bash_profile"), "w", encoding="utf-8") as file:
+        file.write(HANGING_PROFILE)
+    kernel = place.start("wrapped", HOME=place.root)
+    client = kernel.client()
+    client.run("x = 41")
+    guardians = set(place.children(kernel.pid))
+    cell = client.execute("%restart --module one")
+    reached = os.path.join(place.root, "reached")
+    until(lambda: os.path.exists(reached), "the login shell to hang")
+    until(lambda: len(place.processes_called("sleep")) == 3, "all that it starts")
+    sleeping = place.processes_called("sleep")
+    (guardian,) = set(place.children(kernel.pid)) - guardians
+    os.kill(guardian, signal.SIGKILL)
+    client.finish(cell)
+    (reply,) = client.replies(cell)
+    assert "its guardian process was killed by signal 9" in reply.content["evalue"]
+    until(
+        lambda: not any(harness.is_alive(one.pid) for one in sleeping),
+        "all that the shell had started to end",
+    )
+    assert place.processes_called("bash") == []
+    assert client.value("x") == "41"
+    client.assert_once()
 
 
 def test_changes_that_kill_every_kernel(kernel: Kernel) -> None:
