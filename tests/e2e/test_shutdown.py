@@ -116,6 +116,40 @@ def test_shutdown_request(place: Place, state: str, restart: bool) -> None:
         assert all(m.content["restart"] is restart for m in told)
 
 
+#: Has the daemon, when it is about to hang up, wait for what it does not read any more.
+LINGERING = """%ipr exec
+front, parts = self.relay.voice.front, self.service._parts
+def linger():
+    open("ending", "w").close()
+    for channel in ("shell", "control"):
+        front._channels[channel].socket.poll(30_000)
+parts._at_end = (linger, *parts._at_end)
+"""
+
+
+def test_what_comes_when_nothing_is_read_any_more_is_answered(place: Place) -> None:
+    """A client that asks in the daemon's last moment does not wait for ever."""
+    kernel = place.start("wrapped")
+    client = kernel.client()
+    client.run(LINGERING)
+    client.kernel = None
+    harness.kill(kernel.pid, signal.SIGTERM)
+    ending = os.path.join(place.work, "ending")
+    harness.until(lambda: os.path.exists(ending), "the daemon to hang up")
+    cell = client.execute("6 * 7")
+    others = [
+        client.send("complete_request", {"code": "a", "cursor_pos": 1}),
+        client.send("list_subshell_request", {}, "control"),
+    ]
+    client.wait(
+        lambda: all(map(client.is_finished, (cell, *others))), "the last answers"
+    )
+    (reply,) = client.replies(cell)
+    assert reply.content["status"] == "error"
+    assert kernel.exit_code(prompt()) == 0
+    client.assert_once(cell, *others)
+
+
 @pytest.mark.parametrize("state", OBEDIENT)
 def test_sigterm(place: Place, state: str) -> None:
     with running(place, state) as (kernel, client, cell):
