@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 import os
 import signal
+import subprocess
+from collections.abc import Sequence
 
 import pytest
 
@@ -57,6 +59,57 @@ def added(node: Node, place: Place, install: str, **fields: str) -> str:
     (line,) = recipes.commands(PAGE, install)
     recipes.carry_out(place, line.replace("rik_ssh_node1_python", name))
     return name
+
+
+#: Two options of ipykernel, of which the daemon has one as well.
+WORDS = ["--InteractiveShell.autocall=2", "--log-level=ERROR"]
+SEEN = (
+    "from ipykernel.kernelapp import IPKernelApp as App;"
+    " print(get_ipython().autocall, App.instance().log_level)"
+)
+
+
+def local(place: Place, install: str, words: Sequence[str]) -> Kernel:
+    """Start a kernel through remote_ikernel, which goes to no other host.
+
+    :param words: stand in its --kernel_cmd, behind the kernel's own.
+    """
+    (line,) = recipes.commands(PAGE, "rik-add")
+    line = line.replace("--interface=ssh --host=node1", "--interface=local")
+    file = "{host_connection_file}"
+    line = line.replace(file, " ".join([file, *words]))
+    path = os.pathsep.join([programs(), os.environ["PATH"]])
+    recipes.carry_out(place, f"{line} --workdir={place.work}", {"PATH": path})
+    (name,) = os.listdir(place.specs)
+    (line,) = recipes.commands(PAGE, install)
+    recipes.carry_out(place, line.replace("rik_ssh_node1_python", name))
+    return Kernel(place, name, {"PATH": path})
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("install", [INSIDE, AROUND], ids=["inside", "around"])
+def test_words_behind_the_kernels_own_reach_each_kernel(
+    place: Place, install: str
+) -> None:
+    """Those of --kernel_cmd; ipr takes none of them for its own."""
+    client = local(place, install, WORDS).client()
+    for _ in range(2):
+        assert client.text(client.run(SEEN)) == "2 40\n"
+        pid = client.inner_pid()
+        client.run("%restart")
+        assert client.inner_pid() != pid
+    assert client.text(client.run(SEEN)) == "2 40\n"
+
+
+def test_words_that_a_client_appends_are_nothing_for_remote_ikernel() -> None:
+    """So says the page: it ends, as it does without ipr, before there is any kernel."""
+    words = ["--interface=local", "/nowhere.json", *WORDS]
+    program = os.path.join(programs(), "remote_ikernel")
+    ran = subprocess.run(
+        [program, *words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert ran.returncode == 2
+    assert "unrecognized arguments: --InteractiveShell.autocall=2" in ran.stderr
 
 
 def start(node: Node, place: Place, install: str, **fields: str) -> Client:
