@@ -24,7 +24,7 @@ WORTH = 16 * 2**20
 TRICKLE = 2**20
 #: Seconds from one look to the next. A client that reads slowly empties its queue
 #: only after the flood; what is freed then is given back by the later ones.
-DELAYS = (2.0, 8.0, 50.0)
+DELAYS = (2.0, 5.0, 50.0)
 #: Published bytes after which it is worth looking who reads.
 LOOK = 2**20
 
@@ -43,6 +43,8 @@ class Upkeep:
         self._ever = 0
         self._unlooked = 0
         self._timer: IDelayedCall | None = None
+        # Which of the looks is to come.
+        self._stage: int | None = None
         #: Called with all that was published so far, in bytes.
         self.look: Callable[[int], None] | None = None
         #: Bytes that the inner kernels have published.
@@ -66,22 +68,24 @@ class Upkeep:
 
     def left(self) -> None:
         """Note that a listener has gone, and what waited for it with it."""
-        if self._timer is None and self._ever + self._recent >= WORTH:
+        if self._ever + self._recent >= WORTH and self._stage != 0:
+            self.stop()
             self._start(0)
 
     def stop(self) -> None:
         """Do nothing any more."""
         if self._timer is not None:
             self._timer.cancel()
-            self._timer = None
+        self._timer = self._stage = None
 
     def _start(self, stage: int) -> None:
         self._ever += self._recent
         self._recent = 0
+        self._stage = stage
         self._timer = self._clock.callLater(DELAYS[stage], self._due, stage)
 
     def _due(self, stage: int) -> None:
-        self._timer = None
+        self._timer = self._stage = None
         if self._recent >= TRICKLE:
             self._start(0)
             return

@@ -15,6 +15,7 @@ from ipr.jupyter.wire import DELIMITER, MOST_FRAMES
 from ipr.sockets.channels import (
     READ_BUDGET,
     READ_BYTES,
+    SMALL,
     Channel,
     ChannelClosed,
 )
@@ -373,13 +374,15 @@ class ReadOrderlyTests(ChannelCase):
         ]
         self.assertEqual(self.received(*messages), messages)
 
-    def test_content_is_not_copied(self) -> None:
-        """It may be large, and is mostly passed on."""
+    def test_only_large_content_is_not_copied(self) -> None:
+        """It is mostly passed on; a small one would keep all that was read with it."""
         into: list[Any] = []
         sender, _ = self.pair(into, orderly=True)
-        sender.send(MESSAGE)
-        self.reactor.settle()
-        self.assertEqual([type(frame) for frame in into[0]], [*[bytes] * 5, zmq.Frame])
+        for size, kind in ((SMALL - 1, bytes), (SMALL, zmq.Frame)):
+            sender.send([*MESSAGE[:5], b"x" * size])
+            self.reactor.settle()
+            kinds = [type(frame) for frame in into.pop()]
+            self.assertEqual(kinds, [*[bytes] * 5, kind])
 
     def test_cut_short_and_nothing_after_it(self) -> None:
         """A message that is too short is delivered as it is."""

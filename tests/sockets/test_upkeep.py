@@ -52,6 +52,22 @@ class UpkeepTests(Case):
         self.clock.advance(DELAYS[0])
         self.assertEqual(self.trims, len(DELAYS) + 1)
 
+    def test_listener_left_while_the_next_look_was_far_off(self) -> None:
+        """What waited for it is given back as soon as after a flood."""
+        self.upkeep.passed(WORTH)
+        self.clock.pump(DELAYS[:2])
+        self.upkeep.left()
+        self.clock.pump(DELAYS[:2])
+        self.assertEqual(self.trims, 4)
+
+    def test_those_who_come_and_go_put_nothing_off(self) -> None:
+        """Anybody may, without a key."""
+        self.upkeep.passed(WORTH)
+        for _ in range(4):
+            self.upkeep.left()
+            self.clock.advance(DELAYS[0] / 2)
+        self.assertEqual(self.trims, 2)
+
     def test_readers_are_looked_at_after_much_was_published(self) -> None:
         """Who reads is looked at after much was published, not after each message."""
         looks: list[int] = []
