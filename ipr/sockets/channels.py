@@ -45,7 +45,7 @@ _MORE = int(zmq.NOBLOCK | zmq.SNDMORE)
 
 #: Bytes below which a frame is copied. libzmq reads up to so many at once, and a
 #: frame that lies in there keeps all of them: each of 48 000 messages of 10 kB that
-#: waited for a client kept twice as much (1100 MB in place of 580).
+#: waited for a client kept twice as much (1114 MiB in all, in place of 643).
 SMALL = 8192
 
 #: Messages that one socket may read before the others have their turn.
