@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 
 from twisted.logger import Logger
 
+from ipr.jupyter import messages
 from ipr.jupyter.signing import Signer
 from ipr.jupyter.wire import (
     CONTENT,
@@ -31,8 +31,10 @@ from ipr.relay import completion, usage
 from ipr.relay.aborting import aborts
 from ipr.relay.conversation import Conversation
 from ipr.relay.kept import Kept
+from ipr.relay.lostidle import LostIdles
 from ipr.relay.readiness import Readiness
 from ipr.relay.request import Request
+from ipr.relay.timer import CallLater
 from ipr.relay.trace import Trace
 from ipr.relay.voice import Voice
 
@@ -53,6 +55,7 @@ class Hearing:
         signer: Signer,
         trace: Trace,
         distrust: Callable[[], None],
+        call_later: CallLater,
     ) -> None:
         self.conversation = conversation
         self.readiness = readiness
@@ -62,6 +65,9 @@ class Hearing:
         self._signer = signer
         self._trace = trace
         self._distrust = distrust
+        self._idles = LostIdles(
+            conversation.ledger, conversation.errands, call_later, self._idle_lost
+        )
         # Whether everything is verified, since it may be somebody else.
         self._doubting = True
         self._deaf = False
@@ -75,6 +81,7 @@ class Hearing:
         """Hear nothing any more."""
         self._deaf = True
         self.readiness.stop()
+        self._idles.stop()
 
     def received(self, channel: str, frames: list[Frame]) -> None:
         """Take one message."""
@@ -213,16 +220,23 @@ class Hearing:
             if self._ledger.busy(request) and not request.progress.adopted:
                 self._front.publish(frames)
         elif b'"idle"' in content:
-            kept = request.progress.kept
-            if kept is not None and not request.finished:
-                kept.keep_idle(frames)
-                self._look_at_kept(request, kept)
-                return
-            if self._ledger.idled(request):
-                self._front.publish(frames)
-            self.conversation.progressed(request)
+            self._idled(request, frames)
         else:
             self._front.publish(frames)
+
+    def _idled(self, request: Request, frames: list[Frame]) -> None:
+        kept = request.progress.kept
+        if kept is not None and not request.finished:
+            kept.keep_idle(frames)
+            self._look_at_kept(request, kept)
+            return
+        if self._ledger.idled(request):
+            self._front.publish(frames)
+        self.conversation.progressed(request)
+
+    def _idle_lost(self, request: Request) -> None:
+        _log.warn("The idle of a {kind} was lost", kind=request.msg_type)
+        self._idled(request, self._voice.written(messages.IDLE, request))
 
     # --- shell, control, stdin ----------------------------------------------
 
@@ -238,12 +252,14 @@ class Hearing:
         # Before the ledger may give up the request's content.
         failed = self.conversation.moved is not None and aborts(request, envelope)
         if channel == "control":
-            self._note_subshell(request, envelope)
+            self.conversation.subshells.note(request, envelope)
             if request.msg_type == "usage_request":
                 usage.correct(envelope, memory.job, self._signer)
         if request.progress.reply == "sent":
             _log.info("Dropped a second reply to {kind}", kind=request.msg_type)
             return
+        if request.progress.status != "idle":
+            self._idles.expect()
         kept = request.progress.kept
         if kept is not None:
             kept.keep_reply(envelope, failed=aborts(request, envelope))
@@ -262,16 +278,6 @@ class Hearing:
             self._ledger.idled(request)
             self._ledger.replied(request, whole.reply)
             kept.over(whole)
-
-    def _note_subshell(self, request: Request, envelope: Envelope) -> None:
-        subshells = self.conversation.subshells
-        if request.msg_type == "create_subshell_request":
-            with suppress(Malformed):
-                made = envelope.content.get("subshell_id")
-                if isinstance(made, str):
-                    subshells.made(made)
-        elif request.msg_type == "delete_subshell_request":
-            subshells.deleted(request.field("subshell_id", ""))
 
     def _asked(self, envelope: Envelope) -> None:
         request = self._ledger.parent(envelope)

@@ -62,6 +62,11 @@ class Kept:
         self._idle = self._idle or idle
 
     @property
+    def replied(self) -> bool:
+        """Whether the reply is there."""
+        return self._reply is not None
+
+    @property
     def whole(self) -> Whole | None:
         """Both, when both are there."""
         if self._reply is None or self._idle is None:

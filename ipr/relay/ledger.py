@@ -174,6 +174,22 @@ class Ledger:
             return []
         return [request for request in self.unfinished() if _awaited(request)]
 
+    def without_idle(self) -> list[Request]:
+        """Those that have their reply and not their idle, oldest first."""
+        return [
+            request
+            for request in self.unfinished()
+            if request.progress.status != "idle" and request.has_reply
+        ]
+
+    def begun(self) -> dict[tuple[str, object], int]:
+        """The newest request of each shell that its kernel runs, by its number."""
+        return {
+            shell_of(request): request.progress.number
+            for request in self.unfinished()
+            if request.progress.status == "busy" and not request.progress.adopted
+        }
+
     @property
     def silent(self) -> bool:
         """Whether all cells without a reply, if there are any, have said idle."""

@@ -96,6 +96,7 @@ class Listening:
             self._inbound.signer,
             self._inbound.trace,
             partial(self._decider.distrust, kernel.generation),
+            self._call_later,
         )
         standby.take_over()
         self.beforehand = standby.beforehand

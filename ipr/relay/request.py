@@ -130,6 +130,12 @@ class Request:
         return self.msg_type.endswith("_request")
 
     @property
+    def has_reply(self) -> bool:
+        """Whether the kernel's reply has come, if only to be kept for now."""
+        kept = self.progress.kept
+        return self.progress.reply == "sent" or (kept is not None and kept.replied)
+
+    @property
     def finished(self) -> bool:
         """Whether reply and idle are both out."""
         progress = self.progress

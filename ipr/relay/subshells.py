@@ -14,8 +14,10 @@ and so does one that was deleted: the kernel itself refuses it.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
-from ipr.jupyter.wire import JSON
+from ipr.jupyter.wire import JSON, Envelope, Malformed
+from ipr.relay.request import Request
 
 #: Stand-ins that one kernel makes. Each is a thread of it.
 MOST_STAND_INS = 32
@@ -54,6 +56,16 @@ class Subshells:
     def extra(self, made: Callable[[str], None]) -> bool:
         """Ask for one that no client knows of; False: this kernel has no subshells."""
         return self._create(made)
+
+    def note(self, request: Request, reply: Envelope) -> None:
+        """Note what a client had made, or deleted, if it had."""
+        if request.msg_type == "create_subshell_request":
+            with suppress(Malformed):
+                made = reply.content.get("subshell_id")
+                if isinstance(made, str):
+                    self.made(made)
+        elif request.msg_type == "delete_subshell_request":
+            self.deleted(request.field("subshell_id", ""))
 
     def made(self, subshell: str) -> None:
         """Note one that a client had made."""

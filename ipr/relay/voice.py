@@ -11,7 +11,7 @@ from collections.abc import Callable
 from ipr.jupyter import messages
 from ipr.jupyter.author import Author
 from ipr.jupyter.messages import Draft, Failure
-from ipr.jupyter.wire import CONTENT, HEADER, JSON, PARENT
+from ipr.jupyter.wire import CONTENT, HEADER, JSON, PARENT, Frame
 from ipr.relay import answers
 from ipr.relay.answers import Publish, Reply, Steps
 from ipr.relay.outputs import NOTHING_KEPT, Outputs
@@ -77,10 +77,14 @@ class Voice:
             else:
                 self.front.send(request.channel, [*request.identities, *body])
 
+    def written(self, draft: Draft, request: Request) -> list[Frame]:
+        """Write something for iopub in the kernel's place."""
+        body = self.author.body(draft, request.header_frame)
+        return [self.author.topic(draft), *body]
+
     def whisper(self, request: Request, draft: Draft) -> None:
         """Publish a log record: as post, but never the cause of another."""
-        body = self.author.body(draft, request.header_frame)
-        self.front.publish([self.author.topic(draft), *body])
+        self.front.publish(self.written(draft, request))
 
     def announce(self, draft: Draft, parent_type: str) -> None:
         """Publish something that belongs to no request of a client."""

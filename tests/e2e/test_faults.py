@@ -26,7 +26,7 @@ import pytest
 
 from ipr.lifecycle.causes import IMPOSTOR
 from tests.e2e import harness
-from tests.e2e.harness import Client, Json, Kernel, Place, Waited
+from tests.e2e.harness import REPLYLESS, Client, Json, Kernel, Place, Waited
 
 SCRIPTED = os.path.join(os.path.dirname(__file__), "scripted_kernel.py")
 
@@ -456,6 +456,19 @@ def test_faults_while_it_serves(place: Place) -> None:
     chosen = every if os.environ.get("IPR_TEST_LONG") else pairwise(every)
     print(f"\n{len(chosen)} of {len(every)} combinations of moment, way and request")
     work_off(place, jobs("request", chosen))
+
+
+@pytest.mark.slow
+def test_idle_that_is_lost_comes_all_the_same(place: Place) -> None:
+    """The reply came; the kernel goes on, and says no more of that request."""
+    worker = Worker(place, 0)
+    fault = {"moment": "after_reply", "way": "silent"}
+    # Of the same shell one alone, and several at once.
+    for asked in ([EXECUTE], [r for r in REQUESTS if r.type not in REPLYLESS]):
+        sent = [worker.send(worker.one, request, fault) for request in asked]
+        worker.wait(sent, "the idle of each")
+        worker.finish([], "lost idles")
+    worker.close()
 
 
 @pytest.mark.nightly

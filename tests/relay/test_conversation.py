@@ -16,6 +16,7 @@ from ipr.relay import answers
 from ipr.relay.answers import Steps
 from ipr.relay.conversation import NOTICE_TIME
 from ipr.relay.ledger import MANY_OPEN
+from ipr.relay.lostidle import LOOK_TIME
 from ipr.relay.questions import AGAIN_TIME, MOST_TRIES
 from ipr.relay.request import Request
 from ipr.relay.subshells import MOST_STAND_INS
@@ -116,7 +117,7 @@ class StdinTests(RelayCase):
             end()
             self.took()
             self.front.hears = True
-            self.clock.advance(AGAIN_TIME)
+            self.clock.advance(max(AGAIN_TIME, LOOK_TIME))
             self.assertEqual(self.took(), [])
             self.assertEqual(self.clock.getDelayedCalls(), [])
 
