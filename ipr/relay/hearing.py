@@ -61,7 +61,6 @@ class Hearing:
         self.readiness = readiness
         self._ledger = conversation.ledger
         self._voice = voice
-        self._front = voice.front
         self._signer = signer
         self._trace = trace
         self._distrust = distrust
@@ -165,7 +164,7 @@ class Hearing:
                     "Dropped a message of the kernel on iopub: {error}", error=error
                 )
                 return
-        self._front.publish(frames)
+        self._voice.front.publish(frames)
         # The clients come first. What is kept ipr may sign one day: so it has to be the
         # kernel's, on the connection that it always had, or signed.
         if len(frames) >= start + LEAST and (
@@ -213,16 +212,16 @@ class Hearing:
         request = self._ledger.parent(envelope)
         if request is None:
             if not self.conversation.errands.published(envelope):
-                self._front.publish(frames)
+                self._voice.front.publish(frames)
             elif b'"idle"' in content:
                 self.readiness.idled()
         elif b'"busy"' in content:
             if self._ledger.busy(request) and not request.progress.adopted:
-                self._front.publish(frames)
+                self._voice.front.publish(frames)
         elif b'"idle"' in content:
             self._idled(request, frames)
         else:
-            self._front.publish(frames)
+            self._voice.front.publish(frames)
 
     def _idled(self, request: Request, frames: list[Frame]) -> None:
         kept = request.progress.kept
@@ -231,7 +230,7 @@ class Hearing:
             self._look_at_kept(request, kept)
             return
         if self._ledger.idled(request):
-            self._front.publish(frames)
+            self._voice.front.publish(frames)
         self.conversation.progressed(request)
 
     def _idle_lost(self, request: Request) -> None:
@@ -267,7 +266,7 @@ class Hearing:
             return
         if self.conversation.merging:
             completion.merge(envelope, self.conversation.merging, self._signer)
-        self._front.send(request.channel, request.identities + envelope.body)
+        self._voice.front.send(request.channel, request.identities + envelope.body)
         self._ledger.replied(request, envelope)
         self.conversation.progressed(request, failed=failed)
 

@@ -14,7 +14,6 @@ and so does one that was deleted: the kernel itself refuses it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 
 from ipr.jupyter.wire import JSON, Envelope, Malformed
 from ipr.relay.request import Request
@@ -60,10 +59,12 @@ class Subshells:
     def note(self, request: Request, reply: Envelope) -> None:
         """Note what a client had made, or deleted, if it had."""
         if request.msg_type == "create_subshell_request":
-            with suppress(Malformed):
+            try:
                 made = reply.content.get("subshell_id")
-                if isinstance(made, str):
-                    self.made(made)
+            except Malformed:
+                return
+            if isinstance(made, str):
+                self.made(made)
         elif request.msg_type == "delete_subshell_request":
             self.deleted(request.field("subshell_id", ""))
 
