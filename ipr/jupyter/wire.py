@@ -55,12 +55,14 @@ class Envelope:
 
     :ivar identities: the frames before the delimiter.
     :ivar body: the delimiter and all that follows, as it came.
+    :ivar repeated: whether a kernel had begun with it before.
     """
 
     identities: list[bytes]
     body: list[Frame]
     _header: JSON | None = None
     _parent: JSON | None = None
+    repeated: bool = attrs.field(default=False, init=False)
 
     @property
     def header(self) -> JSON:

@@ -206,14 +206,15 @@ class Conversation:
             for request in self.ledger.unfinished()
         )
 
-    def finish(self, cause: Cause) -> list[tuple[str, Envelope]]:
+    def finish(self, cause: Cause, *, begun: bool) -> list[tuple[str, Envelope]]:
         """Answer what the kernel left unanswered; nothing of it follows.
 
+        :param begun: as of :func:`~ipr.relay.repeating.for_the_next`.
         :returns: what the next kernel is to be asked instead, with the channels.
         """
         self.stop()
         unfinished = self.ledger.unfinished()
-        again = for_the_next(unfinished, cause)
+        again = for_the_next(unfinished, cause, begun=begun)
         ran = failure(cause)
         queued = not_run(cause) if cause.followed is False else ran
         died = cause.ending is Ending.DIED

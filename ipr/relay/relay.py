@@ -162,7 +162,8 @@ class Relay:
             offer, seen = self.restarts.replays.offer(generation), conversation.seen
             self.greetings.obituary.ended(cause, seen=seen, offer=offer)
             cause = cause.offering(offer)
-            self.gate.keep_first(conversation.finish(cause))
+            begun = self.restarts.under_way.patient
+            self.gate.keep_first(conversation.finish(cause, begun=begun))
             self._initial.finish(cause)
             self.restarts.replays.finish(cause)
 

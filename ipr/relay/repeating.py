@@ -32,13 +32,16 @@ REPEATABLE = frozenset(
 ONLY_ASKING = REPEATABLE | {"kernel_info_request"}
 
 
-def for_the_next(requests: Iterable[Request], cause: Cause) -> dict[Request, Envelope]:
-    """Return what the next kernel is to be asked: what waits behind a cell.
+def for_the_next(
+    requests: Iterable[Request], cause: Cause, *, begun: bool
+) -> dict[Request, Envelope]:
+    """Return what the next kernel is to be asked.
 
-    The kernel has not begun with it. What it has begun with may be what it hung in,
-    or has died of.
+    All that waits behind a cell. What the kernel has begun with may be what it hangs
+    in, so that is asked once more, and not of a third one.
 
     :param requests: those without an end, oldest first.
+    :param begun: whether to ask that, too.
     """
     found: dict[Request, Envelope] = {}
     if cause.ending is not Ending.ASKED or cause.followed is False:
@@ -46,10 +49,14 @@ def for_the_next(requests: Iterable[Request], cause: Cause) -> dict[Request, Env
     shells: set[object] = set()
     for request in requests:
         progress = request.progress
+        question = progress.question
         if is_cell(request) and progress.reply != "sent":
             shells.add(shell_of(request))
-        elif progress.status == "none" and progress.reply == "due":
-            question = progress.question
-            if question is not None and shell_of(request) in shells:
-                found[request] = question
+        elif question is None or progress.reply != "due":
+            continue
+        elif progress.status == "none" and shell_of(request) in shells:
+            found[request] = question
+        elif begun and not question.repeated:
+            question.repeated = True
+            found[request] = question
     return found

@@ -61,6 +61,13 @@ class UnderWay:
         """The cell that shows what runs in the new kernel: the latest one, if any."""
         return next((cell for cell in reversed(self.cells) if cell.visible), None)
 
+    @property
+    def patient(self) -> bool:
+        """Whether cells restart, and none of them by ``%restart now``."""
+        return bool(self.cells) and not any(
+            cell.wanted.restart.now for cell in self.cells
+        )
+
     def runs(self, cell: RestartCell, what: str) -> None:
         """The new kernel runs something before all else, under this cell."""
         self._quiet.stop()

@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from typing import Any
 
@@ -796,6 +797,26 @@ def test_completion_under_way_is_not_interrupted_by_a_restart(
     harness.until(lambda: os.path.exists(began), "the completion to begin")
     client.finish(client.execute("%restart"), asked)
     assert not os.path.exists(mark)
+
+
+def test_completion_that_takes_too_long_is_asked_of_the_new_kernel(
+    client: Client, place: Place
+) -> None:
+    """An empty answer would not be true. After "%restart now" it is what is left."""
+    for line, found in (("%restart", ["zip"]), ("%restart now", [])):
+        began = os.path.join(place.work, line)
+        client.run(
+            "import time\n"
+            "def slow(*about):\n"
+            f"    open({began!r}, 'w').close()\n"
+            "    time.sleep(600)\n"
+            "get_ipython().Completer.completions = slow"
+        )
+        asked = client.send("complete_request", {"code": "zi", "cursor_pos": 2})
+        harness.until(partial(os.path.exists, began), "it to begin")
+        client.finish(client.execute(line), asked)
+        assert client.replies(asked)[0].content["matches"] == found
+        client.assert_once(asked)
 
 
 def test_kernel_info_during_a_restart(client: Client) -> None:

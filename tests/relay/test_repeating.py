@@ -78,21 +78,61 @@ class RepeatingTests(RelayCase):
         self.status("c1", "idle")
         self.assertEqual(self.took(), ended("c1", "complete_reply"))
 
-    def test_what_the_kernel_may_hang_in_is_not_asked_again(self) -> None:
-        """It has begun with it, or there is nothing else that it could be at."""
-        for number, begun in enumerate((False, True), 1):
-            self.execute(f"m{number}")
-            self.ask(f"c{number}")
-            if begun:
-                self.status(f"c{number}", "busy")
-            else:
-                self.end_cell(f"m{number}")
+    def restart(self, line: str, generation: int) -> None:
+        """Have a cell restart, up to the end of that kernel; another one comes up."""
+        self.execute(f"r{generation}", line)
+        self.part()
+        self.took()
+        self.turn_over(generation + 1)
+
+    def begin(self, msg_id: str, *, first: bool) -> None:
+        """Have the kernel begin with it, or let it have nothing else to be at."""
+        self.ask(msg_id)
+        if not first:
+            self.status(msg_id, "busy")
+
+    def test_what_had_begun_is_asked_once_more(self) -> None:
+        """A kernel's first completion takes seconds where jedi has no cache yet."""
+        for first in (False, True):
+            with self.subTest(first=first):
+                generation = 1 + 2 * first
+                self.run_kernel(generation)
+                c = f"c{generation}"
+                self.begin(c, first=first)
+                self.restart("%restart", generation)
+                asked = (f"kernel {generation + 1} shell", c, "complete_request: zi")
+                self.assertIn(asked, self.took())
+                self.kernel("shell", "complete_reply", c, matches=["zip"])
+                self.status(c, "idle")
+                self.assertEqual(self.took(), ended(c, "complete_reply"))
+                self.relay.finish(generation + 1, DIED)
+                self.took()
+
+    def test_what_two_kernels_hung_in_is_not_asked_of_a_third(self) -> None:
+        self.begin("c", first=False)
+        self.restart("%restart", 1)
+        self.status("c", "busy")
+        self.took()
+        self.execute("r2", "%restart")
+        self.part()
+        self.took()
+        self.relay.finish(2, RESTARTED)
+        self.assertEqual(self.took()[-2:], ended("c", "complete_reply ok"))
+        self.assertEqual(self.relay.gate.held, 0)
+
+    def test_what_it_may_hang_in_is_not_asked_again_by_who_will_not_wait(self) -> None:
+        """Not after %restart now, and not by the button, which forgets everything."""
+        for number, line in enumerate(("%restart now", ""), 1):
+            self.run_kernel(number)
+            self.begin(f"c{number}", first=False)
+            if line:
+                self.execute(f"r{number}", line)
+            self.part()
             self.took()
             self.relay.finish(number, RESTARTED)
             answer = ended(f"c{number}", "complete_reply ok")
             self.assertEqual(self.took()[-2:], answer)
             self.assertEqual(self.relay.gate.held, 0)
-            self.run_kernel(number + 1)
 
     def test_another_shell_does_not_keep_it_waiting(self) -> None:
         self.execute("m1", subshell="s")
