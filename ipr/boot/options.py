@@ -140,6 +140,11 @@ ABOUT = (
     ("before-end-at", "before-end"),
     ("before-end-interrupt", "before-end"),
 )
+#: Options that say nothing beside a flag, and that flag.
+BESIDE = (
+    ("restart-limit", "no-autorestart"),
+    ("stable-start-time", "no-autorestart"),
+)
 
 
 #: The names in what "ipr-spec install" writes.
@@ -256,7 +261,7 @@ def parse(
 
 
 def without_effect(given: Container[str], values: Mapping[str, Any]) -> str:
-    """Say which option has no effect by itself; ``""``: each one has its own.
+    """Say which option has no effect, by itself or beside another; ``""``: none.
 
     :param given: the names of those on the command line; ``ipr.toml`` may well set one
         for kernelspecs that have the other.
@@ -265,6 +270,10 @@ def without_effect(given: Container[str], values: Mapping[str, Any]) -> str:
     for name, about in ABOUT:
         if name in given and not values[about.replace("-", "_")]:
             return f"--{name} has no effect without --{about}"
+    for name, flag in BESIDE:
+        # Both: the flag in ipr.toml is a site's word, and no mistake here.
+        if name in given and flag in given:
+            return f"--{name} has no effect beside --{flag}"
     return ""
 
 

@@ -6,7 +6,7 @@ Knows its options and help. Must not know what is made of them.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ipr.spec.templates import TEMPLATES
 
@@ -15,12 +15,28 @@ examples:
   ipr-spec new                        asks for everything, in a terminal
   ipr-spec new --slurm --partition gpu --gpus 1 --mem 16G --time 8h gpu-python
   ipr-spec new --slurm --module gcc/12 --module cuda --env OMP_NUM_THREADS=4 NAME
-  ipr-spec new --sge --mem 4G --extra '-pe smp 4' NAME
+  ipr-spec new --sge --mem 4G --extra '-pe smp 4' --extra -notify NAME
   ipr-spec new --slurm --mem 4G --check NAME         start it, and restart it, once
 
 Writes a kernelspec that starts a Python kernel by srun, qrsh, qsub or bsub, with ipr
 in the job. What is not said is the site's default.
 """
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """Tie ``--extra`` to its value, which begins with a dash as often as not.
+
+    argparse would take that for an option of its own.
+
+    :param words: of the command line.
+    """
+    made: list[str] = []
+    for word in words:
+        if made and made[-1] == "--extra":
+            made[-1] = f"--extra={word}"
+        else:
+            made.append(word)
+    return made
 
 
 def fill(sub: argparse.ArgumentParser, seconds: Callable[[str], float]) -> None:

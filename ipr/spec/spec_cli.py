@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ipr import __version__
 from ipr.boot import completing, options, output
-from ipr.spec import changing, config, listing
+from ipr.spec import changing, config, listing, newparser
 from ipr.spec.errors import SpecError, why
 from ipr.spec.parser import Usage, parser
 
@@ -30,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if "--" in words:
         at = words.index("--")
         words, after = words[:at], words[at + 1 :]
+    if words[:1] == ["new"]:
+        words = newparser.joined(words)
     output.prepare()
     args = argparse.Namespace(command=None)
     try:

@@ -99,7 +99,6 @@ class ParseTests(Case):
             "--restart-limit=0",
             "--stable-start-time=1.5",
             "--start-timeout=0",
-            "--no-autorestart",
             "--restart-overlap=never",
             "--keep-detached",
             "--standby=full",
@@ -130,7 +129,7 @@ class ParseTests(Case):
                     "restart_limit": 0,
                     "stable_start_time": 1.5,
                     "start_timeout": 0.0,
-                    "no_autorestart": True,
+                    "no_autorestart": False,
                     "restart_overlap": "never",
                     "keep_detached": True,
                     "standby": "full",
@@ -203,6 +202,21 @@ class ParseTests(Case):
         self.assertEqual(values["before_end_at"], 9)
         values, _ = options.parse(["--no-exec"], "1", {"before_end_at": 9.0})
         self.assertEqual(values["before_end_at"], 9)
+
+    def test_option_that_another_one_leaves_without_effect_is_one_sentence(
+        self,
+    ) -> None:
+        """What ipr.toml says for all kernelspecs is no mistake of this one."""
+        see = "; see python -m ipr --help"
+        for word in ("--restart-limit=2", "--stable-start-time=5"):
+            name = word.partition("=")[0]
+            told = f"{name} has no effect beside --no-autorestart{see}"
+            self.assertEqual(self.wrong(word, "--no-autorestart"), told)
+            self.assertEqual(self.wrong("--no-autorestart", word), told)
+            values, _ = options.parse([word], "1", {"no_autorestart": True})
+            self.assertTrue(values["no_autorestart"])
+        values, _ = options.parse(["--no-autorestart"], "1", {"restart_limit": 2})
+        self.assertEqual((values["no_autorestart"], values["restart_limit"]), (True, 2))
 
     def test_help_can_be_formatted(self) -> None:
         """Percent signs in a help text do not trip argparse; each option is told."""

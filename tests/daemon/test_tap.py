@@ -61,7 +61,6 @@ class OptionsTests(Case):
             "--restart-limit=0",
             "--stable-start-time=1.5",
             "--start-timeout=0",
-            "--no-autorestart",
             "--restart-overlap=never",
             "--keep-detached",
             "--standby=full",
@@ -82,9 +81,14 @@ class OptionsTests(Case):
         ]
         self.assertEqual(
             {word.removeprefix("--").partition("=")[0] for word in argv},
-            {option.name for option in options.OPTIONS} - {"RestarterApp.log_level"},
+            {option.name for option in options.OPTIONS}
+            # It leaves two others without effect.
+            - {"RestarterApp.log_level", "no-autorestart"},
         )
-        self.assertEqual(self.parsed(*argv).settings({}), options.parse(argv, "")[0])
+        for words in (argv, ["--no-autorestart"]):
+            settings = self.parsed(*words).settings({})
+            self.assertEqual(settings, options.parse(words, "")[0])
+        self.assertTrue(settings["no_autorestart"])
 
     def test_files_hold_where_the_command_line_says_nothing(self) -> None:
         """Flags, too, of which twistd knows only whether they are there."""
@@ -126,6 +130,9 @@ class OptionsTests(Case):
             name = word.partition("=")[0]
             told = f"{name} has no effect without --before-end; see twistd ipr --help"
             self.assertIn(told, said)
+        made = self.parsed("--no-autorestart", "--restart-limit=3")
+        said = complaint(self, 2, made.settings, {})
+        self.assertIn("--restart-limit has no effect beside --no-autorestart", said)
 
     def test_help_lists_every_option(self) -> None:
         """Every option is told, with its percent signs as they are."""

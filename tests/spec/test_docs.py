@@ -51,6 +51,15 @@ def test_commands_of_the_page(home: Home) -> None:
     assert home.content() == before
 
 
+def test_option_that_the_page_shows_for_new_works(home: Home) -> None:
+    """It stands in the middle of a sentence."""
+    (words,) = re.findall(r"such as ``(--extra [^`]+)``", PAGE)
+    ran = home.run("new", "--slurm", *shlex.split(words), "a100")
+    assert ran.code == 0, ran.err
+    written = json.loads((home.own / "a100" / "kernel.json").read_bytes())
+    assert "--constraint=a100" in written["argv"]
+
+
 def test_what_is_written_is_what_the_page_shows(home: Home) -> None:
     path = home.add("ir", shapes.IRKERNEL)
     assert home.run("install", "ir").code == 0

@@ -59,6 +59,31 @@ def test_interpreter_of_the_job_may_be_another_one(home: Home) -> None:
     assert spec["argv"][at : at + 4] == ["-pe", "smp", "4", "/far/bin/python"]
 
 
+@pytest.mark.parametrize(
+    ("words", "passed_on"),
+    [
+        (["--extra", "--constraint=a100", "n"], ["--constraint=a100"]),
+        (["--extra", "-notify", "--extra=-R y", "n"], ["-notify", "-R", "y"]),
+        (["n", "--extra", "-w"], ["-w"]),
+    ],
+)
+def test_extra_words_may_begin_with_a_dash(
+    home: Home, words: list[str], passed_on: list[str]
+) -> None:
+    """As most of a scheduler's do, and the page's example."""
+    ran = home.run("new", "--slurm", *words)
+    assert ran.code == 0, ran.err
+    argv = made(home, "n")["argv"]
+    at = argv.index("--ntasks=1") + 1
+    assert argv[at : at + len(passed_on)] == passed_on
+
+
+def test_extra_without_words_is_wrong_usage(home: Home) -> None:
+    ran = home.run("new", "--slurm", "n", "--extra")
+    assert ran.code == 2
+    assert "--extra: expected one argument" in ran.err
+
+
 def test_dry_run_only_shows_it(home: Home) -> None:
     ran = home.run("new", "--lsf", "--dry-run", "--abandoned-timeout", "60", "x")
     argv = json.loads(ran.out)["argv"]
