@@ -89,7 +89,9 @@ NIGHTLY = {
     "places/test_jupyterhub.py",
     "places/test_sshpyk.py",
     "places/test_new.py",
+    "places/test_modules.py",
     "places/test_slurm_clock.py",
+    "places/test_slurm_memory.py",
     "places/test_slurm_page.py",
     "places/test_ssh_tunnels.py",
 }

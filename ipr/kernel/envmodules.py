@@ -30,8 +30,10 @@ _BOOKS = ("__LMOD", "LMOD_", "__MODULES", "_ModuleTable")
 
 # env -0 separates by NUL, since values may hold line breaks. Two of them stand
 # before each: a login shell may greet on stdout. What modules print goes to stderr,
-# for the report when it fails.
+# for the report when it fails. Where the login shell has set PATH anew, the places that
+# count are put back: a module that takes the place of another one removes its there.
 _SCRIPT = (
+    r'[ -z "$1" ] || PATH=$PATH:$1; shift; '
     r"printf '\0\0' && env -0 && printf '\0'"
     ' && module load "$@" >&2 && exec env -0'
 )
@@ -53,7 +55,7 @@ def load(
     """
     wanted = " ".join(modules)
     try:
-        command = login_shell(modules)
+        command = login_shell(modules, environment)
         answer = yield ask(reactor, command, environment, MODULE_TIME, cwd)
     except Exception as error:
         raise NotLoaded(f"--module {wanted}: {error}") from None
@@ -78,9 +80,12 @@ def load(
     return difference(before, after, environment)
 
 
-def login_shell(modules: Sequence[str]) -> list[str]:
-    """Return the command that loads them, and prints what :func:`told` reads."""
-    return ["bash", "-lc", _SCRIPT, "ipr", *modules]
+def login_shell(modules: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """Return the command that loads them, and prints what :func:`told` reads.
+
+    :param environment: in which it is to be run.
+    """
+    return ["bash", "-lc", _SCRIPT, "ipr", environment.get("PATH", ""), *modules]
 
 
 def told(output: bytes) -> tuple[dict[str, str], dict[str, str]]:

@@ -28,9 +28,12 @@ from ipr.spec.templates import TEMPLATES
 _NAME = re.compile(r"[a-z0-9._-]+")
 _VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _MODULE = re.compile(r"[\w@][\w.@:+/-]*")
-#: A login shell's startup files define "module", where nothing else has.
+#: A login shell's startup files define "module", where nothing else has. They set PATH
+#: anew, too, and an environment's own programs (pip, say) are to be found as before.
 _LOAD = (
-    'type module >/dev/null 2>&1 || . /etc/profile; module load {modules} && exec "$@"'
+    "type module >/dev/null 2>&1 ||"
+    " {{ ipr_path=$PATH; . /etc/profile; PATH=${{ipr_path:+$ipr_path:}}$PATH; }};"
+    ' module load {modules} && exec "$@"'
 )
 
 

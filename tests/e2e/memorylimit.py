@@ -1,5 +1,6 @@
 """Knows how a kernel is started with a limit of memory that the system enforces, like
-that of a job; must not know what is tested of it. It takes root, and cgroup v1 or v2.
+that of a job, and cells that use it up; must not know what is tested of it. The limit
+takes root, and cgroup v1 or v2.
 """
 
 from __future__ import annotations
@@ -19,6 +20,24 @@ PLACES = (
     ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
     ("/sys/fs/cgroup", "memory.max"),
 )
+
+#: Fills memory, so many mebibytes at a time; what the test stops is the first loop.
+LEAK = """\
+import time
+kept = []
+print("runs", flush=True)
+while True:
+    kept.append(bytes([1]) * ({step} << 20))
+    time.sleep({pause})"""
+#: Fills the page cache, twice the limit.
+FILES = """\
+with open("big", "wb") as file:
+    for _ in range({count}):
+        _ = file.write(bytes(1 << 20))
+for _ in range(2):
+    with open("big", "rb") as file:
+        while file.read(1 << 20):
+            pass"""
 
 
 def missing() -> str:

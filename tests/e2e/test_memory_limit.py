@@ -9,26 +9,10 @@ import pytest
 
 from tests.e2e import memorylimit
 from tests.e2e.harness import Client, Kernel, Place
+from tests.e2e.memorylimit import FILES, LEAK
 
 #: Mebibytes; an ipykernel and the daemon take 120.
 LIMIT = 600
-#: Fills memory, so many mebibytes at a time; what the test stops is the first loop.
-LEAK = """\
-import time
-kept = []
-print("runs", flush=True)
-while True:
-    kept.append(bytes([1]) * ({step} << 20))
-    time.sleep({pause})"""
-#: Fills the page cache, twice the limit.
-FILES = """\
-with open("big", "wb") as file:
-    for _ in range({count}):
-        _ = file.write(bytes(1 << 20))
-for _ in range(2):
-    with open("big", "rb") as file:
-        while file.read(1 << 20):
-            pass"""
 
 
 @pytest.fixture(autouse=True)

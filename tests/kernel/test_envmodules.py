@@ -69,7 +69,7 @@ class LoginShellTests(Case):
             file.write(PROFILE)
         mine = {"HOME": home, "PATH": "/env/bin:/usr/bin:/bin", **mine}
         output = subprocess.run(
-            login_shell([module]), env=mine, capture_output=True, check=True
+            login_shell([module], mine), env=mine, capture_output=True, check=True
         ).stdout
         return difference(*told(output), mine)
 
@@ -93,6 +93,14 @@ class LoginShellTests(Case):
             found["PATH"], "/opt/tool-2/bin:/opt/tool-1/bin:/env/bin:/usr/bin:/bin"
         )
         self.assertEqual(found["LOADEDMODULES"], "tool-1:tool-2")
+
+    def test_module_that_takes_the_place_of_another(self) -> None:
+        """As Lmod swaps versions; the login shell's own PATH has neither."""
+        mine = {"PATH": "/opt/tool-1/bin:/env/bin:/usr/bin:/bin"}
+        self.assertEqual(
+            self.load("swap", LOADEDMODULES="tool-1", **mine),
+            {"PATH": "/env/bin:/usr/bin:/bin", "LOADEDMODULES": "swap"},
+        )
 
     def test_taken_out(self) -> None:
         """A variable that the module unsets goes."""

@@ -313,17 +313,21 @@ class Slurm:
 
 
 @contextlib.contextmanager
-def slurm(on: Node | None = None, *, cgroups: bool = False) -> Iterator[Slurm]:
+def slurm(
+    on: Node | None = None, *, cgroups: bool = False, memory: bool = False
+) -> Iterator[Slurm]:
     """Bring up a cluster, for the length of a ``with`` block.
 
     :param on: where its node is; this machine if it is left out.
     :param cgroups: its jobs are in cgroups: only their tasks get the signals.
+    :param memory: the system kills in a job that takes more than its ``--mem``.
     """
     base = tempfile.mkdtemp(prefix="ipr-slurm-")
     ports = dict(
         zip(("CTLD_PORT", "SLURMD_PORT"), map(str, free_ports(2)), strict=True)
     )
     ports["PROCTRACK"] = "cgroup" if cgroups else "linuxproc"
+    ports["MEMORY"] = "cgroup" if memory else "none"
     where = [] if on is None else [on.base, on.name, on.net]
     try:
         script("slurm_up.sh", base, *where, environment=ports)

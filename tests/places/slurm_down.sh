@@ -26,7 +26,7 @@ for file in "$BASE/slurmd.pid" "$BASE/slurmctld.pid" "$BASE/munge/pid"; do
   runs "$pid" && kill -KILL "$pid"
 done
 # Slurm leaves the empty folders of its cgroups.
-if grep -q '^ProctrackType=proctrack/cgroup' "$SLURM_CONF" 2> /dev/null; then
+if grep -q '^[PT][a-zA-Z]*=[a-z]*/cgroup' "$SLURM_CONF" 2> /dev/null; then
   find /sys/fs/cgroup/*/slurm_* -depth -type d -exec rmdir {} \; 2> /dev/null
 fi
 true

@@ -4,7 +4,8 @@
 # usage: slurm_up.sh BASE                        the node is this machine
 #        slurm_up.sh BASE NODE_BASE NODE NET     the node is one made by node_up.sh
 # environment: CPUS=1, CTLD_PORT=16817, SLURMD_PORT=16818, PROCTRACK=linuxproc; with
-#   cgroup only a job's tasks get its signals, as on most clusters (needs cgroup v1)
+#   cgroup only a job's tasks get its signals, as on most clusters (needs cgroup v1);
+#   MEMORY=none; with cgroup the system enforces --mem (needs cgroup v1)
 # then: export SLURM_CONF=BASE/slurm.conf; srun hostname
 # undone by: slurm_down.sh BASE
 set -eu
@@ -14,7 +15,10 @@ if [ $# -gt 1 ]; then
 else
   ON_NODE='' NODE=$HOST ADDRESS=127.0.0.1 CONTROLLER=127.0.0.1
 fi
-CPUS=${CPUS:-1}
+CPUS=${CPUS:-1} MEMORY=${MEMORY:-none}
+# Without it Slurm does not hand on what a job has asked for.
+MEMORY_COUNTS=
+[ "$MEMORY" = none ] || MEMORY_COUNTS=_Memory
 mkdir -p "$BASE"/{state,spool,log,munge}
 chmod 711 "$BASE"
 # The socket is for everybody; the key has mode 600.
@@ -46,7 +50,7 @@ SlurmdLogFile=$BASE/log/slurmd.log
 ProctrackType=proctrack/${PROCTRACK:-linuxproc}
 PreemptType=preempt/partition_prio
 PreemptMode=CANCEL
-TaskPlugin=task/none
+TaskPlugin=task/$MEMORY
 JobAcctGatherType=jobacct_gather/none
 AccountingStorageType=accounting_storage/none
 JobCompType=jobcomp/none
@@ -54,7 +58,7 @@ MpiDefault=none
 SwitchType=switch/none
 ReturnToService=2
 SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
+SelectTypeParameters=CR_Core$MEMORY_COUNTS
 SchedulerParameters=sched_interval=2,bf_interval=2,batch_sched_delay=0
 MinJobAge=3600
 KillWait=5
@@ -68,6 +72,9 @@ CgroupPlugin=cgroup/v1
 CgroupMountpoint=/sys/fs/cgroup
 CgroupAutomount=no
 END
+if [ "$MEMORY" = cgroup ]; then
+  echo ConstrainRAMSpace=yes >> "$BASE/cgroup.conf"
+fi
 export SLURM_CONF=$BASE/slurm.conf
 slurmctld -c
 $ON_NODE slurmd -c -N "$NODE"
