@@ -62,7 +62,8 @@ def install(args: argparse.Namespace, after: list[str] | None) -> int:
     def offer(name: str) -> str:
         if target is not None:
             return ""
-        if os.path.dirname(folders.find(name, dirs).folder) == own:
+        found = folders.find(name, dirs)
+        if os.path.dirname(found.folder) == own or plan.is_hidden(found, own, dirs):
             return ""
         return (
             f"; to install on a copy in your own kernels folder, which takes"

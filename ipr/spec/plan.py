@@ -181,15 +181,25 @@ def _stanza_warning(found: Kernelspec, new: dict[str, object], wish: Wish) -> st
     )
 
 
-def _check_precedence(found: Kernelspec, target: str, dirs: Sequence[str]) -> None:
-    """Refuse a copy that Jupyter would never use."""
+def is_hidden(found: Kernelspec, target: str, dirs: Sequence[str]) -> bool:
+    """Return whether Jupyter would never use a copy, since the original comes first.
+
+    :param target: the kernels folder of the copy.
+    :param dirs: those that Jupyter looks into; a copy elsewhere is for another one.
+    """
     lies = os.path.dirname(found.folder)
     for folder in dirs:
         if folders.same(folder, target):
-            return
+            return False
         if folders.same(folder, lies):
             break
-    if any(folders.same(folder, target) for folder in dirs):
+    return any(folders.same(folder, target) for folder in dirs)
+
+
+def _check_precedence(found: Kernelspec, target: str, dirs: Sequence[str]) -> None:
+    """Refuse a copy that Jupyter would never use."""
+    lies = os.path.dirname(found.folder)
+    if is_hidden(found, target, dirs):
         raise SpecError(
             f"a copy in {target} would never be used: {lies} comes first (jupyter"
             " --paths shows the order; JUPYTER_PATH and JUPYTER_PREFER_ENV_PATH"

@@ -357,6 +357,17 @@ def test_copy_that_would_never_be_used_is_refused(home: Home) -> None:
     ran = home.run("install", "--user", "bash", env=env)
     assert ran.code == 1
     assert "would never be used" in ran.err
+
+
+def test_copy_that_would_never_be_used_is_not_offered(home: Home) -> None:
+    first = home.folder / "first"
+    path = home.add("bash", shapes.BASH_KERNEL, first / "kernels")
+    lock(path.parent)
+    env = {"JUPYTER_PATH": str(first)}
+    ran = home.run("install", "bash", env=env, before=unprivileged())
+    assert ran.code == 1
+    assert "do not have permission to write to" in ran.err
+    assert "--user" not in ran.err
     assert not (home.own / "bash").exists()
 
 
