@@ -8,6 +8,7 @@ Sources: squeue(1), scontrol(1), ip-netns(8), ip-neighbour(8).
 from __future__ import annotations
 
 import contextlib
+import getpass
 import os
 import shutil
 import socket
@@ -43,9 +44,13 @@ _PROGRAMS = {
 }
 
 
-#: The shell is the first that has none of root's power: setpriv itself runs a program.
+#: What runs a command as an ordinary user, and who that is. The shell is the first that
+#: has none of root's power: setpriv itself runs a program.
 USER = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"]
 USER += ["sh", "-c", 'exec "$@"', "sh"]
+USER_NAME = "nobody"
+if os.geteuid() != 0:
+    USER, USER_NAME = [], getpass.getuser()
 
 
 def missing(marker: str) -> str | None:
@@ -53,7 +58,7 @@ def missing(marker: str) -> str | None:
 
     :param marker: slurm, gridengine, netns or sshd.
     """
-    if os.geteuid() != 0:
+    if os.geteuid() != 0 and marker != "slurm":
         return "needs root"
     for program, package in _PROGRAMS[marker].items():
         if shutil.which(program, path=search_path()) is None:
@@ -303,7 +308,7 @@ class Slurm:
 
     def clear(self) -> None:
         """Cancel all jobs, and wait until the node can take the next one."""
-        for user in ("root", "nobody"):
+        for user in {getpass.getuser(), "nobody"}:
             self.run("scancel", "-u", user)
         until(
             lambda: not self.jobs() and self.run("sinfo", "-h", "-o", "%T") == "idle",

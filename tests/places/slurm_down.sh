@@ -10,7 +10,7 @@ runs() {
   stat=${stat##*) }
   [ "${stat%% *}" != Z ]
 }
-for user in root nobody; do scancel -u $user 2> /dev/null; done
+for user in $(id -un) nobody; do scancel -u $user 2> /dev/null; done
 for _ in $(seq 70); do
   [ -z "$(squeue -h 2> /dev/null)" ] && break
   sleep 0.1

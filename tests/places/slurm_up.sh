@@ -1,5 +1,6 @@
 #!/bin/bash
-# Slurm with one node, as root, without systemd; everything private below BASE.
+# Slurm with one node, without systemd; everything private below BASE. As root, it runs
+# everybody's jobs; as an ordinary user, that user's own.
 #
 # usage: slurm_up.sh BASE                        the node is this machine
 #        slurm_up.sh BASE NODE_BASE NODE NET     the node is one made by node_up.sh
@@ -10,12 +11,14 @@
 # undone by: slurm_down.sh BASE
 set -eu
 BASE=$1 HOST=$(hostname -s)
+# An ordinary user has the daemons not on PATH.
+PATH=$PATH:/usr/sbin:/sbin
 if [ $# -gt 1 ]; then
   ON_NODE=$2/bin/on-node NODE=$3 ADDRESS=$4.2 CONTROLLER=$4.1
 else
   ON_NODE='' NODE=$HOST ADDRESS=127.0.0.1 CONTROLLER=127.0.0.1
 fi
-CPUS=${CPUS:-1} MEMORY=${MEMORY:-none}
+WHO=$(id -un) CPUS=${CPUS:-1} MEMORY=${MEMORY:-none}
 # Without it Slurm does not hand on what a job has asked for.
 MEMORY_COUNTS=
 [ "$MEMORY" = none ] || MEMORY_COUNTS=_Memory
@@ -36,8 +39,8 @@ ClusterName=ipr
 SlurmctldHost=$HOST($CONTROLLER)
 SlurmctldPort=${CTLD_PORT:-16817}
 SlurmdPort=${SLURMD_PORT:-16818}
-SlurmUser=root
-SlurmdUser=root
+SlurmUser=$WHO
+SlurmdUser=$WHO
 AuthType=auth/munge
 AuthInfo=socket=$BASE/munge/sock
 CredType=cred/munge

@@ -66,7 +66,7 @@ def test_button_keeps_the_job_while_another_one_waits(
     print(f"the button, until the next cell's idle: {took} s")
     assert kernel.provisioner.pid == kernel.pid
     assert slurm.job(waiting).state == "PENDING"
-    assert max(took) < SOON, took
+    assert max(took) < harness.allowing_for_load(SOON), took
     client.fence()
     client.assert_once()
 

@@ -87,7 +87,7 @@ def test_kernel_restarts_in_its_job_and_survives_the_soft_limit(node: Node) -> N
     assert row[0].split("job", 1)[1].strip().startswith(f"{first} on sge-"), row
     assert re.search(r"time left (9|10) min$", row[0]), row
     assert "SIGUSR1" in told["soft limit"]
-    assert told["after it"], "the soft limit has ended the kernel"
+    assert told["after it"], told
     # qdel: the daemon hears of it by the end of its parent.
     assert told["ended"]
     assert list(Path("/tmp").glob(f"{first}.1.all.q/ipr-*")) == []

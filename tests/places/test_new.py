@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import ipr
-from tests.places.cluster import USER, Slurm
+from tests.places.cluster import USER, USER_NAME, Slurm
 
 pytestmark = pytest.mark.slurm
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slurm
 @pytest.fixture
 def home() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="ipr-user-"))
-    shutil.chown(folder, "nobody")
+    shutil.chown(folder, USER_NAME)
     yield folder
     shutil.rmtree(folder)
 
@@ -30,11 +30,11 @@ def test_new_kernelspec_of_an_ordinary_user_restarts_in_its_job(
     slurm: Slurm, home: Path, python: str
 ) -> None:
     source = os.path.dirname(os.path.dirname(ipr.__file__))
-    packages = os.pathsep.join([source, sysconfig.get_path("purelib")])
+    packages = [source, sysconfig.get_path("purelib"), os.environ.get("PYTHONPATH")]
     environment = {
         "HOME": str(home),
         "PATH": "/usr/bin:/bin",
-        "PYTHONPATH": packages,
+        "PYTHONPATH": os.pathsep.join(filter(None, packages)),
         "PYTHONDONTWRITEBYTECODE": "1",
         **slurm.environment(),
     }
@@ -53,7 +53,7 @@ def test_new_kernelspec_of_an_ordinary_user_restarts_in_its_job(
         -1
     ]
     job, user, limit, memory = number.split()
-    assert (user, limit, memory) == ("nobody", "10:00", "200M")
+    assert (user, limit, memory) == (USER_NAME, "10:00", "200M")
     assert f"same Slurm job: {job} -> {job}" in done.stdout
     assert "'job-python' restarts in place." in done.stdout
     slurm.await_state(int(job), "COMPLETED", within=10.0)
