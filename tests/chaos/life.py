@@ -220,10 +220,6 @@ class Driver:
         self._say("options " + " ".join(options))
         self._kernel: Kernel = place.start("wrapped", options)
         self._clients = [self._kernel.client() for _ in range(3)]
-        # jedi parses all of Python's builtins once for each home: ten seconds, in which
-        # the driver would take a kernel for one that does not answer.
-        first = self._clients[0]
-        first.finish(first.send(*SHELL[0]))
         self._patience = max(PATIENCE, STARTS * (time.monotonic() - self._began))
         self._answered: set[str] = set()
         #: When a guardian was killed last.
@@ -532,5 +528,6 @@ def _command(process: psutil.Process) -> list[str]:
 
 def live(seed: int, *, code: bool = False) -> Life:
     """:return: what happened; :raises AssertionError: see :meth:`Driver.live`."""
+    harness.complete_once()
     with harness.place() as place, little_room(place) as room:
         return Driver(place, seed, room, code=code).live()

@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import inspect
 import json
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -960,6 +962,29 @@ def place() -> Iterator[Place]:
         yield made
     finally:
         made.close()
+
+
+#: What an ipykernel does at a completion.
+COMPLETE = """
+from IPython.core.completer import provisionalcompleter
+from IPython.core.interactiveshell import InteractiveShell
+shell = InteractiveShell.instance()
+with provisionalcompleter():
+    for text in ("pri", "zi"):
+        list(shell.Completer.completions(text, len(text)))
+"""
+
+
+@functools.cache
+def complete_once() -> None:
+    """Make the first completion of this home and environment, however long it takes.
+
+    For it jedi parses Python's builtins, which it finds in its cache after that. On a
+    busy machine that takes longer than any test waits.
+    """
+    with tempfile.TemporaryDirectory(prefix="ipr-") as folder:
+        environment = {**os.environ, "IPYTHONDIR": folder}
+        subprocess.run([sys.executable, "-c", COMPLETE], check=True, env=environment)
 
 
 def interrupt_by_message(client: Client) -> str:

@@ -347,16 +347,22 @@ def test_now(client: Client) -> None:
 
 
 def test_now_with_an_ordinary_cell(client: Client, place: Place) -> None:
-    """It is interrupted and says so, and those behind it do not begin any more."""
+    """It is interrupted and says so, and those behind it do not begin any more.
+
+    On a busy machine its traceback may come too late: it has 0.6 s.
+    """
     mark = os.path.join(place.work, "began")
     for _ in range(5):
+        # What a first traceback imports is there.
+        client.run("1 / 0")
         running = client.execute(SLEEP)
         queued = client.execute(f"open({mark!r}, 'w')")
         client.wait_for(running, "text:on")
         restart = client.execute("%restart now")
         after = client.execute("print('after')")
         client.finish(running, queued, restart, after)
-        assert error_of(client, running)["ename"] == "KeyboardInterrupt"
+        late = ["KernelRestarted"] if harness.allowing_for_load(1.0) > 1.0 else []
+        assert error_of(client, running)["ename"] in ["KeyboardInterrupt", *late]
         assert client.types(running)[-1] == "idle"
         assert client.replies(queued)[0].content["status"] == "aborted"
         assert is_ok(client.replies(restart)[0].content)
@@ -757,6 +763,12 @@ def test_open_comm(client: Client) -> None:
     assert "comm_msg" in client.types(msg_id)
 
 
+@pytest.fixture
+def completed() -> None:
+    harness.complete_once()
+
+
+@pytest.mark.usefixtures("completed")
 def test_comm_messages_during_a_restart(client: Client) -> None:
     restart = client.execute("%restart")
     client.wait_for(restart, "busy")
@@ -775,6 +787,7 @@ def test_comm_messages_during_a_restart(client: Client) -> None:
     assert client.replies(asked[6])[0].content["found"] is True
 
 
+@pytest.mark.usefixtures("completed")
 def test_completion_under_way_is_not_interrupted_by_a_restart(
     client: Client, place: Place
 ) -> None:
@@ -799,6 +812,7 @@ def test_completion_under_way_is_not_interrupted_by_a_restart(
     assert not os.path.exists(mark)
 
 
+@pytest.mark.usefixtures("completed")
 def test_completion_that_takes_too_long_is_asked_of_the_new_kernel(
     client: Client, place: Place
 ) -> None:
