@@ -101,7 +101,7 @@ class LostIdles:
         self._timer.start(LOOK_TIME, self._look)
         missed = [request for request in waiting if request in self._seen]
         self._seen = frozenset(waiting)
-        begun = self._ledger.begun()
+        begun = self._ledger.begun() if missed else {}
         for request in missed:
             if begun.get(shell_of(request), 0) > request.progress.number:
                 self._lost(request)
