@@ -56,7 +56,7 @@ def for_the_next(
             continue
         elif progress.status == "none" and shell_of(request) in shells:
             found[request] = question
-        elif begun and not question.repeated:
+        elif begun and progress.status != "idle" and not question.repeated:
             question.repeated = True
             found[request] = question
     return found

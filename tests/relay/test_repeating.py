@@ -108,6 +108,17 @@ class RepeatingTests(RelayCase):
                 self.relay.finish(generation + 1, DIED)
                 self.took()
 
+    def test_idle_of_one_kernel_is_not_followed_by_that_of_another(self) -> None:
+        """An ipykernel that is interrupted in a completion says idle, and no more."""
+        self.begin("c", first=False)
+        self.status("c", "idle")
+        self.execute("r1", "%restart")
+        self.part()
+        self.took()
+        self.relay.finish(1, RESTARTED)
+        self.assertEqual(self.took(), [("ann shell", "c", "complete_reply ok")])
+        self.assertEqual(self.relay.gate.held, 0)
+
     def test_what_two_kernels_hung_in_is_not_asked_of_a_third(self) -> None:
         self.begin("c", first=False)
         self.restart("%restart", 1)
