@@ -121,7 +121,6 @@ ONE_FILE = {"boot.guardian"}
 TESTED_IN: dict[str, str | None] = {
     "boot.completing": "spec/test_completing.py",
     "daemon.inside": "daemon/test_commands.py",
-    "daemon.parts": "e2e/test_restart.py",
     "daemon.ports": None,
     "jupyter.optionwords": "jupyter/test_magics.py",
     "jupyter.remote": "relay/test_remote.py",

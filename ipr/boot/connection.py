@@ -151,12 +151,23 @@ def parsed(raw: object, path: str) -> Outer:
         transport,
         ip if transport == "ipc" or ip != "*" else "0.0.0.0",
         ports,
-        _text(raw, "key", "", name),
+        _key(raw, name),
         _text(raw, "signature_scheme", "hmac-sha256", name) or "hmac-sha256",
         _curve_key(raw, "curve_publickey", name),
         _curve_key(raw, "curve_secretkey", name),
         raw,
     )
+
+
+def _key(raw: dict[str, Any], name: str) -> str:
+    if "key" not in raw:
+        # A kernel by itself makes one up, and writes it there. To do without because
+        # of a file that was cut short would let everybody in.
+        raise BadConnectionFile(
+            f"{name} has no key, and without one everybody who can connect could run"
+            ' code; have Jupyter write a new file (or add "key": "", if that is meant)'
+        )
+    return _text(raw, "key", "", name)
 
 
 def _curve_key(raw: dict[str, Any], field: str, name: str) -> bytes:

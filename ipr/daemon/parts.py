@@ -7,6 +7,7 @@ ends, nor decide anything that the machine decides.
 from __future__ import annotations
 
 import datetime
+import errno
 import os
 import uuid
 from collections.abc import Callable, Mapping
@@ -206,9 +207,15 @@ def _front(factory: Factory, outer: Outer, lost: Callable[[str], None]) -> Front
         factory.shutdown()
         raise CannotListen(
             f"cannot listen where {outer.path or 'the connection file'}"
-            f" says: {error.strerror};"
-            f" {slurm.one_too_many(os.environ) or 'does another kernel use it?'}"
+            f" says: {error.strerror}; {_hint(error.errno, outer.ip)}"
         ) from None
+
+
+def _hint(number: int | None, ip: str) -> str:
+    """Return a question, or what to do, that fits the error of bind(2)."""
+    if number in (errno.ENODEV, errno.EADDRNOTAVAIL):
+        return f"is {ip!r} an address of this machine?"
+    return slurm.one_too_many(os.environ) or "does another kernel use it?"
 
 
 def _history(options: Mapping[str, Any]) -> CellHistory:

@@ -78,13 +78,10 @@ class ReadTests(Case):
             ),
         )
 
-    def test_ports_are_enough_in_a_connection_file(self) -> None:
-        """Ports are enough; an empty scheme means the usual one."""
-        self.write(
-            json.dumps(
-                {f"{n}_port": p for n, p in PORTS.items()} | {"signature_scheme": ""}
-            )
-        )
+    def test_ports_and_a_key_are_enough_in_a_connection_file(self) -> None:
+        """Even an empty one; an empty scheme means the usual one."""
+        raw = {f"{name}_port": port for name, port in PORTS.items()}
+        self.write(json.dumps(raw | {"key": "", "signature_scheme": ""}))
         outer = connection.read(self.path)
         self.assertEqual(
             (outer.transport, outer.ip, outer.key, outer.signature_scheme),
@@ -188,6 +185,14 @@ class ReadTests(Case):
             (
                 content(curve_publickey="p"),
                 f"{path}: curve_publickey {NO_KEY}",
+            ),
+            (
+                {name: value for name, value in content().items() if name != "key"},
+                (
+                    f"{path} has no key, and without one everybody who can connect"
+                    " could run code; have Jupyter write a new file (or add"
+                    ' "key": "", if that is meant)'
+                ),
             ),
             (content(key=7), f"{path}: key must be a string"),
             (content(ip=None), f"{path}: ip must be a string"),

@@ -22,7 +22,7 @@ class FrontTests(SocketsCase):
     def outer(self, **more: str) -> Outer:
         raw = {f"{name}_port": port for name, port in self.ports.items()}
         return connection.parsed(
-            {**raw, "transport": "ipc", "ip": self.base, **more}, ""
+            {**raw, "key": "", "transport": "ipc", "ip": self.base, **more}, ""
         )
 
     def front(self, **more: str) -> Front:
