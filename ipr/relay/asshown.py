@@ -5,7 +5,8 @@ specification, "Messages on the IOPub channel"). Must not know how the messages 
 kept, nor what is done with the outputs.
 
 * Text of a stream is joined to the output before it, if that is of the same stream.
-* An update changes each display of its id, whichever cell shows that.
+* An update changes each display of its id, whichever cell shows that. Where that is not
+  kept any more, since so much came after it, the update stands in its place.
 * ``clear_output`` takes away what its cell has shown; with ``wait``, when the next
   output comes.
 """
@@ -102,12 +103,15 @@ class _Screen:
 
     def __init__(self, cut: int) -> None:
         self.outputs: list[Output] = [Missing(cut, first=True)] if cut else []
+        self._cut = bool(cut)
         self._clears = False
 
     def take(self, kind: str, content: JSON, displays: _Displays) -> None:
         """Take one message of the cell."""
         if kind == "update_display_data":
-            _update(displays, _display(content))
+            new = _display(content)
+            if not _update(displays, new) and self._cut and _id(new):
+                self._show(new, displays)
             return
         if kind == "clear_output":
             self._clears = content.get("wait") is True
@@ -120,6 +124,9 @@ class _Screen:
         if self._clears:
             self._clears = False
             self.outputs.clear()
+        self._show(made, displays)
+
+    def _show(self, made: Output, displays: _Displays) -> None:
         last = self.outputs[-1] if self.outputs else None
         if isinstance(made, Text) and isinstance(last, Text) and last.name == made.name:
             last.pieces += made.pieces
@@ -157,9 +164,12 @@ def _display(content: JSON) -> Display:
     )
 
 
-def _update(displays: _Displays, new: Display) -> None:
-    for display in displays.get(_id(new), ()) if _id(new) else ():
+def _update(displays: _Displays, new: Display) -> bool:
+    """Change those of its id; return whether there is any."""
+    found = displays.get(_id(new), ()) if _id(new) else ()
+    for display in found:
         display.data, display.metadata = new.data, new.metadata
+    return bool(found)
 
 
 def _id(display: Display) -> str:

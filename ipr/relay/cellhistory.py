@@ -86,7 +86,7 @@ class Recording:
             ran = Ran(frame, self._generation, self.now())
             request.progress.ran = ran
             self._history.add(ran)
-            self.outputs.begin(request.msg_id, ran)
+            self.outputs.begin(request.msg_id, ran, request.header.get("session"))
 
     def began(self, ran: Ran) -> None:
         """The kernel has said busy."""

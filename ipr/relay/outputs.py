@@ -55,12 +55,14 @@ class CellOutput:
     """What one cell has shown.
 
     :ivar msg_id: of its request.
+    :ivar session: of that, too: clients that count their messages share ids.
     :ivar ran: the cell.
     :ivar messages: those that are kept, oldest first.
     :ivar cut: bytes of those before them.
     """
 
     msg_id: str
+    session: object
     ran: Ran
     messages: deque[Message] = attrs.field(factory=deque)
     cut: int = 0
@@ -83,7 +85,8 @@ class Outputs:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._cells: deque[CellOutput] = deque()
-        self._by_id: dict[str, CellOutput] = {}
+        #: Of each id the last cell, or several in the order in which they were sent.
+        self._by_id: dict[str, tuple[CellOutput, ...]] = {}
         # Of the message before, and its cell: nearly always that of the next one.
         self._parent = b""
         self._cell: CellOutput | None = None
@@ -91,10 +94,12 @@ class Outputs:
         #: Bytes that are taken now.
         self.size = 0
 
-    def begin(self, msg_id: str, ran: Ran) -> None:
+    def begin(self, msg_id: str, ran: Ran, session: object = None) -> None:
         """A cell was sent; what has this parent from now on is its output."""
         if self.limit:
-            cell = self._by_id[msg_id] = CellOutput(msg_id, ran)
+            cell = CellOutput(msg_id, session, ran)
+            others = (c for c in self._by_id.get(msg_id, ()) if c.session != session)
+            self._by_id[msg_id] = (*others, cell)
             self._cells.append(cell)
             self._parent, self._cell = b"", None
             self.size += _cost(cell)
@@ -123,7 +128,11 @@ class Outputs:
 
     def _of(self, parent: bytes) -> CellOutput | None:
         msg_id = quick_id(parent)
-        return self._by_id.get(_parsed_id(parent) if msg_id is None else msg_id)
+        cells = self._by_id.get(_parsed_id(parent) if msg_id is None else msg_id, ())
+        if len(cells) > 1:
+            session = _session(parent)
+            cells = tuple(c for c in cells if c.session == session) or cells
+        return cells[-1] if cells else None
 
     def all(self) -> list[CellOutput]:
         """Return every cell, oldest first; also those that have not begun."""
@@ -155,8 +164,14 @@ class Outputs:
                 self._cells.popleft()
                 self._parent, self._cell = b"", None
                 self.size -= _cost(oldest)
-                if self._by_id.get(oldest.msg_id) is oldest:
-                    del self._by_id[oldest.msg_id]
+                self._forget(oldest)
+
+    def _forget(self, cell: CellOutput) -> None:
+        others = tuple(c for c in self._by_id.get(cell.msg_id, ()) if c is not cell)
+        if others:
+            self._by_id[cell.msg_id] = others
+        else:
+            self._by_id.pop(cell.msg_id, None)
 
 
 #: Keeps nothing.
@@ -172,6 +187,13 @@ def _parsed_id(parent: bytes) -> str:
         return id_of(parse_object(parent, "parent header"))
     except Malformed:
         return ""
+
+
+def _session(parent: bytes) -> object:
+    try:
+        return parse_object(parent, "parent header").get("session")
+    except Malformed:
+        return None
 
 
 _KINDS = {kind.encode(): kind for kind in KINDS}

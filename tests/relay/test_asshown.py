@@ -169,3 +169,22 @@ def test_nonsense_is_left_out() -> None:
     assert brief(found) == ["b"]
     (found,) = after((1, SHOW, {"data": [1], "metadata": None, "transient": 3}))
     assert found == [Display({}, {}, {})]
+
+
+def test_display_whose_beginning_is_not_kept_shows_its_last_update() -> None:
+    """A progress bar that was updated so often that its display has gone."""
+    updates = [(1, UPDATE, data(f"{percent} %", "bar")) for percent in range(100)]
+    (found,) = after(
+        (1, SHOW, data("0 %", "bar")),
+        *updates,
+        (1, STREAM, stream("end")),
+        limit=20 * 400,
+    )
+    assert isinstance(found[0], Missing)
+    assert brief(found)[1:] == ["99 %", "end"]
+
+
+def test_update_of_a_display_that_never_was_shows_nothing() -> None:
+    """As in a front end; the cell has lost nothing."""
+    (found,) = after((1, STREAM, stream("a")), (1, UPDATE, data("b", "other")))
+    assert brief(found) == ["a"]

@@ -86,6 +86,36 @@ def test_two_cells_of_one_id_have_their_own() -> None:
     assert [kept(cell)[0][1] for cell in outputs.last(2)] == [b"1", b"2"]
 
 
+def test_output_of_a_cell_is_not_taken_for_that_of_another_client_with_its_id() -> None:
+    """The second one was sent while the first one ran."""
+    outputs = Outputs(1 << 20)
+    for session in ("a", "b"):
+        outputs.begin("1", ran(), session)
+    header = b'{"msg_type": "stream"}'
+    for session in ("a", "b", "a"):
+        parent = json.dumps({"msg_id": "1", "session": session}).encode()
+        outputs.published(header, parent, session.encode())
+    assert [[content for _, content in kept(cell)] for cell in outputs.last(2)] == [
+        [b"a", b"a"],
+        [b"b"],
+    ]
+    # Whose session is neither's belongs to the last one, as ever.
+    say(outputs, "1", content=b"c")
+    assert kept(outputs.last(1)[0])[-1] == ("stream", b"c")
+
+
+def test_of_two_cells_with_one_id_the_older_is_forgotten_and_the_other_found() -> None:
+    outputs = Outputs(2 * (BESIDES_CELL + len(CODE)) + BESIDES_MESSAGE)
+    for session in ("a", "b", "c"):
+        outputs.begin("1", ran(), session)
+    parent = json.dumps({"msg_id": "1", "session": "b"}).encode()
+    outputs.published(b'"msg_type": "stream"', parent, b"")
+    assert [(cell.session, len(cell.messages)) for cell in outputs.all()] == [
+        ("b", 1),
+        ("c", 0),
+    ]
+
+
 def test_only_cells_that_have_begun_are_the_last_ones() -> None:
     outputs = Outputs(1 << 20)
     for outcome in (Outcome.OK, Outcome.ERROR, Outcome.NOT_RUN, Outcome.WAITING):
