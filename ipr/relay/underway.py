@@ -20,6 +20,10 @@ from ipr.relay.timer import CallLater, Timer
 #: Seconds until a cell that restarts says so; most are done by then.
 PROGRESS_TIME = 0.3
 
+#: What a console is told, once: what is true in the beginning would stay there for as
+#: long as the new kernel takes to start.
+ALL_PHASES = "restarting the kernel ..."
+
 
 class UnderWay:
     """All of them; they end together.
@@ -138,7 +142,7 @@ class UnderWay:
 
     def _show(self) -> None:
         for cell in self.cells:
-            cell.progress(self._phase)
+            cell.progress(self._phase if cell.request.from_notebook else ALL_PHASES)
 
 
 def _run_rest(conversation: Conversation, cell: RestartCell) -> None:

@@ -93,6 +93,8 @@ def _block(
         row = [repr(found.name)]
         if long:
             row += [str(found.spec.get("display_name") or "-"), found.folder]
+            # Whoever wrote them may not be whoever looks: a terminal obeys some signs.
+            row = ["".join(filter(str.isprintable, cell)) for cell in row]
         rows.append([*row, standing.detail])
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [heading]

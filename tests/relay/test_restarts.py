@@ -98,6 +98,18 @@ class RestartTests(RelayCase):
         self.turn_over()
         self.assertEqual(self.took()[0], ("iopub", "m1", "clear_output"))
 
+    def test_long_restart_in_a_console_says_what_stays_true(self) -> None:
+        """It is told once: "stopping" would stand there while the new one starts."""
+        self.execute("m1", "%restart")
+        self.relay.phase("stopping")
+        self.took()
+        self.clock.advance(PROGRESS_TIME)
+        self.assertEqual(
+            self.took(), [("iopub", "m1", "display_data: restarting the kernel ...")]
+        )
+        self.relay.phase("starting")
+        self.assertEqual(self.took(), [])
+
     def test_cells_after_it(self) -> None:
         """They run in the new kernel."""
         self.execute("m1", "%restart")

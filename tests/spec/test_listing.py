@@ -183,3 +183,13 @@ def test_a_long_list(home: Home) -> None:
             f"  - 'ir'           R            {home.own}/ir\n"
             f"  - 'julia-1.11'   Julia 1.11   {home.own}/julia-1.11\n"
         ) in home.run("list", option).out
+
+
+def test_what_a_terminal_would_obey_is_left_out(home: Home) -> None:
+    """It may be another user's: colours, the clipboard, text from right to left."""
+    evil = "R\x1b[31m\x1b]52;c;aGk=\x07\n\u202e4"
+    content = {**json.loads(shapes.IRKERNEL), "display_name": evil}
+    home.add("ir", json.dumps(content).encode())
+    assert (
+        f"  - 'ir'   R[31m]52;c;aGk=4   {home.own}/ir\n" in home.run("list", "-l").out
+    )
