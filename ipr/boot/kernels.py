@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import sys
 
-from ipr.boot import plainfile
+from ipr.boot import plainfile, server
 from ipr.boot.launch import Launch, environments_python, is_python
 from ipr.boot.light import loads
 
@@ -206,9 +206,10 @@ def _interpreter(word: str, spec: Mapping[str, object], folder: str) -> str:
     noted = _text(kept(spec), INTERPRETER)
     if noted and os.access(noted, os.X_OK):
         return noted
-    beside = environments_python(word, folder)
-    if beside:
-        return beside
+    found = environments_python(word, folder)
+    found = found or server.python(word, os.environ, os.getppid())
+    if found:
+        return found
     # Late: it costs 15 ms, and ipr-spec has noted what is meant.
     import shutil
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
+from unittest import mock
 
+from ipr.boot import server
 from ipr.boot.kernels import NoCommand, by_name, find, from_wrapped
 from ipr.boot.launch import Launch
 from tests.case import Case
@@ -279,6 +282,25 @@ class InterpreterTests(Case):
         os.rename(self.folder_, os.path.join(self.prefix, "k"))
         self.folder_ = os.path.join(self.prefix, "k")
         self.assertEqual(self.interpreter("python3.99"), found)
+
+    def test_of_the_server(self) -> None:
+        """Before the one on the path: without ipr it is the server's own."""
+        path = self.folder()
+        self.environment(PATH=path, JPY_PARENT_PID=str(os.getppid()))
+        os.symlink(sys.executable, os.path.join(path, "python3"))
+        os.rename(self.folder_, os.path.join(self.prefix, "k"))
+        self.folder_ = os.path.join(self.prefix, "k")
+        found = "/venv/bin/python3"
+        asked: list[object] = []
+
+        def python(word: str, environ: Mapping[str, str], parent: int) -> str:
+            asked.append((word, environ["JPY_PARENT_PID"], parent))
+            return found
+
+        mock.patch.object(server, "python", python).start()
+        self.addCleanup(mock.patch.stopall)
+        self.assertEqual(self.interpreter("python3"), found)
+        self.assertEqual(asked, [("python3", str(os.getppid()), os.getppid())])
 
     def test_of_the_user(self) -> None:
         """What lies below ~/.local is of no environment: the one on the path."""
