@@ -27,6 +27,7 @@ from ipr.daemon.timeleft import TimeLeft
 from ipr.kernel import memory
 from ipr.kernel.memory import Usage
 from ipr.kernel.reactor import Reactor
+from ipr.relay.timer import Timer
 
 #: Signals by which schedulers announce the end: Slurm's ``--signal``, Grid Engine's
 #: ``s_rt`` and ``-notify``, a limit of CPU time.
@@ -37,6 +38,9 @@ WARNINGS = frozenset((signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU))
 USUAL_GRACE = 30.0
 #: Seconds of these that are needed to end the kernel.
 OUR_TIME = 10.0
+#: Seconds after which a kernel that is to end, and has not, has its cell told why. Most
+#: end at once, and then that is what their end says, once.
+SLOW = 1.0
 
 
 class Allocation:
@@ -75,6 +79,7 @@ class Allocation:
         self._end = JobEnd(reactor, asked.ask, self._points(options["warn_before"]))
         #: Why SIGTERM has come, once it has.
         self._why = ""
+        self._slow = Timer(reactor.callLater)
         self._interrupt = interrupt
         most = options["memory_interrupt"] / 100
         self._memory = MemoryWatch(
@@ -90,6 +95,7 @@ class Allocation:
     def stop(self) -> None:
         """Say nothing more."""
         self._end.stop()
+        self._slow.stop()
         self._checkpoint.close()
         self._memory.stop()
 
@@ -132,7 +138,8 @@ class Allocation:
         What it sends once more meanwhile changes nothing.
 
         :param explain: called with why it has come, and with whether that is to be
-            shown: at first it is only a guess.
+            shown before the kernel ends: at first it is only a guess, and then needed
+            only where something is saved, or the kernel takes its time.
         :param then: called when everything is saved, with whether that ended by
             itself; at once outside of a job.
         """
@@ -148,7 +155,10 @@ class Allocation:
 
         def known(preempted: bool | None) -> None:
             self._why = self.last_words(preempted)
-            explain(self._why, True)
+            waits = self._checkpoint.running
+            explain(self._why, waits)
+            if not waits:
+                self._slow.start(SLOW, partial(explain, self._why, True))
 
         asking = succeed(None) if self._at_limit else self._preempted()
         asking.addCallback(known).addErrback(partial(_log.failure, "Not explained"))

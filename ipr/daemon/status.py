@@ -7,9 +7,14 @@ come from.
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 
 import attrs
+
+#: Columns of a terminal, as far as we know: consoles do not say how many they have. One
+#: less, since some begin a new line after the last.
+COLUMNS = 79
 
 
 @attrs.frozen
@@ -21,14 +26,29 @@ class Row:
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """Return the table as text."""
+    """Return the table as text; what is too long goes on below its beginning."""
     width = max((len(row.name) for row in rows), default=0)
+    room = COLUMNS - width - 2
     lines = []
     for row in rows:
-        first, *more = row.value.splitlines() or [""]
+        first, *more = [
+            part for line in row.value.splitlines() for part in _wrapped(line, room)
+        ] or [""]
         lines.append(f"{row.name:<{width}}  {first}")
         lines.extend(f"{'':<{width}}  {line}" for line in more)
     return "\n".join(lines)
+
+
+def _wrapped(line: str, room: int) -> Iterator[str]:
+    """Break a line between words. A path stays whole, so that it can be copied."""
+    part = ""
+    for word in re.findall(r"\s*\S+", line) or [line]:
+        if part and len(part) + len(word) > room:
+            yield part
+            word = word.lstrip()
+            part = ""
+        part += word
+    yield part
 
 
 def as_html(rows: Sequence[Row]) -> str:

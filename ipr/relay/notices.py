@@ -75,7 +75,7 @@ class Notices:
         self._text = text
         parent = self.place()
         if parent is not None:
-            self._show(parent)
+            self._show(parent, late=self._running() is None)
         self.pending = parent is None or self._voice.front.clients == 0
 
     def at_head(self, envelope: Envelope) -> None:
@@ -120,11 +120,12 @@ class Notices:
             return None
         return Request.of("shell", self._last)
 
-    def _show(self, parent: Request) -> None:
+    def _show(self, parent: Request, *, late: bool = False) -> None:
         text = self._text() if self._text is not None else ""
         if not parent.from_notebook:
-            # Consoles do not know updates, and print what is an error's in red.
-            draft = messages.stream(f"{text}\n", "stderr")
+            # Consoles do not know updates, and print what is an error's in red. What
+            # comes late they print behind the next line, which was not ended yet.
+            draft = messages.stream("\n" * late + f"{text}\n", "stderr")
         else:
             draft = self._display(parent, text)
         self._voice.post(parent, (Publish(draft),))

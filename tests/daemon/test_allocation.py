@@ -11,7 +11,7 @@ from unittest import mock
 
 from twisted.internet.defer import Deferred, succeed
 
-from ipr.daemon import timeleft
+from ipr.daemon import allocation, timeleft
 from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.kernel.asking import Answer
@@ -113,15 +113,33 @@ class AllocationTests(AllocationCase):
             )
             self.assertEqual((self.explained, self.ended), ([guess], []))
             self.preempted.callback(answer)
-            known = (f"Slurm job 7 is being ended: {why}.", True)
+            known = (f"Slurm job 7 is being ended: {why}.", False)
             self.assertEqual((self.explained[1:], self.ended), ([known], [True]))
 
     def test_nobody_is_asked_at_the_time_limit(self) -> None:
         self.preempted = Deferred()
         self.end(self.job(20))
         words = "Slurm job 7 has reached its time limit."
-        self.assertEqual(self.explained, [(words, False), (words, True)])
+        self.assertEqual(self.explained, [(words, False), (words, False)])
         self.assertEqual(self.ended, [True])
+
+    def test_reason_is_shown_before_the_end_only_where_the_kernel_is_slow(self) -> None:
+        """Most say it by their end, and twice is once too often."""
+        words = "Slurm job 7 has reached its time limit."
+        self.end(self.job(20))
+        self.reactor.advance(allocation.SLOW)
+        self.assertEqual(self.explained[2:], [(words, True)])
+        self.explained.clear()
+        job = self.job(20)
+        self.end(job)
+        job.stop()
+        self.reactor.advance(allocation.SLOW)
+        self.assertEqual(self.explained, [(words, False), (words, False)])
+
+    def test_reason_is_shown_at_once_where_a_checkpoint_runs(self) -> None:
+        self.with_file()
+        self.end(self.job(2000))
+        self.assertEqual([shown for _, shown in self.explained], [False, True])
 
     def test_condor_job_is_named_by_its_file(self) -> None:
         path = os.path.join(self.folder(), "ad")

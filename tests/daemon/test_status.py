@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipr.daemon.status import Row, as_html, as_text, size, span
+from ipr.daemon.status import COLUMNS, Row, as_html, as_text, size, span
 from tests.case import Case
 
 
@@ -16,6 +16,22 @@ class TableTests(Case):
             "state  running\nid     a\n       b\nnone   ",
         )
         self.assertEqual(as_text(()), "")
+
+    def test_text_fits_into_a_terminal(self) -> None:
+        """Broken between words; a path stays whole, and stands on a line of its own."""
+        path = "/scratch/" + "x" * 90
+        rows = (
+            Row("command", f"python -m {'word ' * 30}-f {path} --last"),
+            Row("stderr", "    indented\n\nend"),
+        )
+        found = as_text(rows).splitlines()
+        self.assertEqual([line for line in found if len(line) > COLUMNS], [found[3]])
+        self.assertEqual(found[3].strip(), path)
+        self.assertEqual({line[:9] for line in found[1:5]}, {" " * 9})
+        self.assertEqual(
+            " ".join(map(str.strip, found[:5])).split()[1:], rows[0].value.split()
+        )
+        self.assertEqual(found[5:], ["stderr       indented", " " * 9, " " * 9 + "end"])
 
     def test_html_is_escaped(self) -> None:
         """A table in which nothing is taken for markup."""

@@ -46,6 +46,16 @@ class NoticesTests(RelayCase):
         self.say()
         self.assertEqual(self.shown(), [("m1", "stream")])
 
+    def test_begins_a_line_in_a_console_that_is_at_its_next_line(self) -> None:
+        """Which it has not ended yet; in the middle of a cell that would be a gap."""
+        self.execute("m1")
+        self.status("m1", "busy")
+        self.say()
+        self.end_cell("m1")
+        self.say()
+        texts = [what[2] for what in self.took() if WORDS in what[2]]
+        self.assertEqual(texts, [f"stream: {WORDS}\n", f"stream: \n{WORDS}\n"])
+
     def test_at_the_head_of_the_first_cell_when_there_was_none(self) -> None:
         """Once; what is run silently shows nothing."""
         self.say()
