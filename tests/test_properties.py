@@ -439,6 +439,7 @@ class WholeShell(RuleBasedStateMachine):
             self.start,
             FakeSupply([]),
             lambda: 0,
+            lambda: None,
             self.leave,
         )
         return self.restarter

@@ -158,6 +158,7 @@ class Parts:
             next_kernel.start,
             Supply(self._reactor, next_kernel),
             memory.oom_kills,
+            memory.limit,
             partial(next_kernel.starter.keepers.sweep, self._daemon.leave),
             next_kernel.remedy,
         )

@@ -71,6 +71,12 @@ def job(root: str = "/") -> Usage | None:
     return found
 
 
+def limit(root: str = "/") -> int | None:
+    """Return how many bytes the job may use; None: no cgroup says so."""
+    found = job(root)
+    return None if found is None else found.limit
+
+
 def _limit(folder: str) -> int | None:
     for name in ("memory.max", "memory.limit_in_bytes"):
         value = _number(os.path.join(folder, name))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from enum import Enum
 
 import attrs
@@ -17,6 +18,8 @@ from ipr.jupyter.messages import Failure
 #: bash(1), "EXIT STATUS": a command that a signal ended exits with this plus its
 #: number; srun, uv and others do the same.
 _SHELLS_SIGNAL = 128
+
+_OUT_OF_MEMORY = "the job ran out of memory (the cgroup's OOM killer fired)"
 
 _GOING_DOWN = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
@@ -47,12 +50,16 @@ class Figures:
     :ivar peak_kib: its peak resident memory, KiB; 0 when unknown.
     :ivar out_of_memory: the cgroup's OOM killer fired while it ran, and it was
         killed.
+    :ivar limit_kib: what the job may use, KiB, where that was the reason; else 0.
+    :ivar pid: of the process; 0 when it never ran.
     """
 
     signal: int = 0
     exit_code: int | None = None
     peak_kib: int = 0
     out_of_memory: bool = False
+    limit_kib: int = 0
+    pid: int = 0
 
 
 UNKNOWN = Figures()
@@ -114,8 +121,11 @@ class Facts:
     :ivar problem: why there was none, in words.
     :ivar ready: whether the kernel had come to be ready.
     :ivar because: ipr's own reason, when it killed the kernel.
-    :ivar out_of_memory: whether the cgroup's OOM killer fired meanwhile.
+    :ivar oom_kills: how many processes of the job the cgroup's OOM killer has killed
+        meanwhile.
+    :ivar memory_limit: bytes that the job may use; None: no limit is known.
     :ivar peak_kib: peak resident memory, or 0.
+    :ivar pid: of the kernel, or of its launcher; 0 when it never ran.
     :ivar tail: last lines of stderr.
     :ivar command: the command line.
     :ivar interrupted: it was sent an interrupt before it was ready.
@@ -125,8 +135,10 @@ class Facts:
     problem: str = ""
     ready: bool = False
     because: str = ""
-    out_of_memory: bool = False
+    oom_kills: int = 0
+    memory_limit: int | None = None
     peak_kib: int = 0
+    pid: int = 0
     tail: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     interrupted: bool = False
@@ -145,29 +157,39 @@ def cause(facts: Facts) -> Cause:
     elif os.WIFSIGNALED(facts.status):
         number = os.WTERMSIG(facts.status)
         text = f"the kernel was killed by {_signal(number)}{early}"
-        if facts.out_of_memory:
-            text += ": the job ran out of memory (the cgroup's OOM killer fired)"
     else:
         code = os.waitstatus_to_exitcode(facts.status)
         text = f"the kernel exited with code {code}{early}"
         if code > _SHELLS_SIGNAL and (name := _name(code - _SHELLS_SIGNAL)):
             text += f": its launcher or shell reports {name}"
+    # A launcher outlives the process that was killed.
+    killed = number or code == _SHELLS_SIGNAL + signal.SIGKILL
+    out_of_memory = bool(killed and facts.oom_kills)
+    if out_of_memory:
+        text += f": {_OUT_OF_MEMORY}"
     return Cause(
         Ending.DIED if facts.ready else Ending.NEVER_STARTED,
         text,
-        _details(facts),
+        _details(facts, out_of_memory=out_of_memory),
         hopeless=facts.status is None and not facts.ready,
         terminated=number in _GOING_DOWN and not facts.because,
         excused=facts.interrupted and not facts.ready,
         figures=Figures(
-            number, code, facts.peak_kib, bool(number) and facts.out_of_memory
+            number,
+            code,
+            facts.peak_kib,
+            out_of_memory,
+            (facts.memory_limit or 0) // 1024 if out_of_memory else 0,
+            facts.pid,
         ),
     )
 
 
-def _details(facts: Facts) -> tuple[str, ...]:
+def _details(facts: Facts, *, out_of_memory: bool) -> tuple[str, ...]:
     details: list[str] = []
-    if facts.peak_kib:
+    if out_of_memory:
+        details.extend(_killed(facts))
+    elif facts.peak_kib:
         details.append(f"peak memory: {facts.peak_kib / 1024:.0f} MiB")
     if facts.command and not facts.ready:
         details.append(f"command: {' '.join(facts.command)}")
@@ -175,6 +197,25 @@ def _details(facts: Facts) -> tuple[str, ...]:
         details.append("its last lines on stderr:")
         details.extend(f"    {line}" for line in facts.tail)
     return tuple(details)
+
+
+def _killed(facts: Facts) -> Iterator[str]:
+    """Say how much there was, and who was killed for it."""
+    if facts.memory_limit is not None:
+        yield f"memory limit of the job: {_mebibytes(facts.memory_limit)}"
+    said = "killed: the kernel"
+    if facts.status is not None and os.WIFSIGNALED(facts.status):
+        said += f", pid {facts.pid}"
+    if facts.peak_kib:
+        said += f", whose peak was {_mebibytes(facts.peak_kib * 1024)}"
+    others = facts.oom_kills - 1
+    if others:
+        said += f"; and in its time {others} more of the job's processes"
+    yield said
+
+
+def _mebibytes(count: int) -> str:
+    return f"{count / (1 << 20):,.0f} MiB"
 
 
 def not_run(cause: Cause) -> Failure:
@@ -210,6 +251,8 @@ def _failure(cause: Cause, text: str, details: tuple[str, ...]) -> Failure:
         ("exit_code", figures.exit_code),
         ("peak_kib", figures.peak_kib or None),
         ("oom", figures.out_of_memory),
+        ("limit_kib", figures.limit_kib or None),
+        ("pid", figures.pid or None),
     )
     return Failure(name, text, (f"{name}: {text}", *details), facts)
 

@@ -22,6 +22,7 @@ class Current:
 
     :param start: makes a kernel.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
+    :param memory_limit: returns how many bytes the job may use, if that is known.
     :param retired: earlier ones that are still ending.
     :param reserve: has the standby.
     :ivar kernel: None before the first start, and after each end.
@@ -31,6 +32,7 @@ class Current:
         self,
         start: Start,
         oom_kills: Callable[[], int],
+        memory_limit: Callable[[], int | None],
         retired: Retired,
         reserve: Reserve,
     ) -> None:
@@ -39,6 +41,7 @@ class Current:
         self.retired = retired
         self._start = start
         self._oom_kills = oom_kills
+        self._memory_limit = memory_limit
         self._oom_before = 0
         self._coming = 0
         self._not_come: Callable[[Cause], None] = _nobody
@@ -127,8 +130,10 @@ class Current:
                 how.problem,
                 ready=kernel.ready,
                 because=kernel.killed_because,
-                out_of_memory=self._oom_kills() > self._oom_before,
+                oom_kills=self._oom_kills() - self._oom_before,
+                memory_limit=self._memory_limit(),
                 peak_kib=how.peak_kib,
+                pid=kernel.pid,
                 tail=how.tail,
                 command=kernel.command,
                 interrupted=kernel.interrupted,

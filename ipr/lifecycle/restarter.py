@@ -44,6 +44,7 @@ class Restarter:
     :param start: makes an inner kernel.
     :param supply: makes a standby.
     :param oom_kills: how often the cgroup's OOM killer fired so far.
+    :param memory_limit: returns how many bytes the job may use, if that is known.
     :param leave: called once, when the daemon may end.
     :param remedy: returns what to do about a cause for which no kernel follows.
     """
@@ -56,6 +57,7 @@ class Restarter:
         start: Start,
         supply: Supply,
         oom_kills: Callable[[], int],
+        memory_limit: Callable[[], int | None],
         leave: Callable[[], None],
         remedy: Callable[[Cause], str] = lambda cause: cause.remedy,
     ) -> None:
@@ -66,6 +68,7 @@ class Restarter:
         self._current = Current(
             start,
             oom_kills,
+            memory_limit,
             Retired(clock, limits),
             Reserve(clock, supply, messenger, self._quiet, patience(limits)),
         )

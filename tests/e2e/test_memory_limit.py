@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -41,11 +42,23 @@ def client(place: Place, options: list[str]) -> Iterator[Client]:
 def test_leak_is_told_before_the_system_kills_and_the_kill_is_explained(
     client: Client,
 ) -> None:
+    pid = client.inner_pid()
     cell = client.execute(LEAK.format(step=8, pause=0.5))
     client.wait_for(cell, "text: in use. At the limit the system kills", within=90.0)
     assert not client.is_finished(cell)
     reply = client.finish(cell, within=90.0)
     assert "out of memory" in reply["evalue"], reply
+    limit, killed = [line for line in reply["traceback"] if "MiB" in line]
+    assert limit == f"memory limit of the job: {LIMIT} MiB"
+    found = re.fullmatch(
+        r"killed: the kernel, pid (\d+), whose peak was (\d+) MiB", killed
+    )
+    assert found, killed
+    assert int(found[1]) == pid
+    assert LIMIT / 2 < int(found[2]) < LIMIT
+    (message,) = client.replies(cell)
+    facts = message.metadata["ipr"]
+    assert (facts["oom"], facts["limit_kib"], facts["pid"]) == (True, LIMIT << 10, pid)
     assert client.value("6 * 7") == "42"
     client.assert_once()
 

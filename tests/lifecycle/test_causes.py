@@ -82,13 +82,17 @@ class CauseTests(Case):
 
     def test_figures_say_the_same_to_programs(self) -> None:
         """Signal, exit code, memory and OOM as numbers."""
-        found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, out_of_memory=True))
+        memory: dict[str, Any] = {"oom_kills": 1, "memory_limit": 5 << 20}
+        found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, pid=3, **memory))
         self.assertEqual(
-            found.figures, Figures(signal.SIGKILL, peak_kib=7, out_of_memory=True)
+            found.figures,
+            Figures(
+                signal.SIGKILL, peak_kib=7, out_of_memory=True, limit_kib=5120, pid=3
+            ),
         )
         # Somebody else ran out of memory meanwhile.
-        found = cause(Facts(exited(1), out_of_memory=True))
-        self.assertFalse(found.figures.out_of_memory)
+        found = cause(Facts(exited(1), **memory))
+        self.assertEqual(found.figures, Figures(exit_code=1))
 
     def test_core_dump_does_not_hide_the_signal(self) -> None:
         """A dumped core sets another bit of the status."""
@@ -106,13 +110,48 @@ class CauseTests(Case):
     def test_out_of_memory_is_told_of_killed_kernels_only(self) -> None:
         """A kernel that exited by itself did not run out of memory."""
         self.assertEqual(
-            cause(Facts(signal.SIGKILL, ready=True, out_of_memory=True)).text,
+            cause(Facts(signal.SIGKILL, ready=True, oom_kills=1)).text,
             "the kernel was killed by SIGKILL (Killed): the job ran out of memory"
             " (the cgroup's OOM killer fired)",
         )
         self.assertEqual(
-            cause(Facts(exited(1), ready=True, out_of_memory=True)).text,
+            cause(Facts(exited(1), ready=True, oom_kills=1)).text,
             "the kernel exited with code 1",
+        )
+
+    def test_out_of_memory_names_limit_peak_and_who_was_killed(self) -> None:
+        """As far as they are known."""
+        known = Facts(
+            signal.SIGKILL,
+            ready=True,
+            oom_kills=1,
+            memory_limit=4000 << 20,
+            peak_kib=3900 << 10,
+            pid=77,
+        )
+        self.assertEqual(
+            cause(known).details,
+            (
+                "memory limit of the job: 4,000 MiB",
+                "killed: the kernel, pid 77, whose peak was 3,900 MiB",
+            ),
+        )
+        # Its launcher waits for it, and has its peak.
+        below = cause(attrs.evolve(known, status=exited(128 + signal.SIGKILL)))
+        self.assertTrue(below.figures.out_of_memory)
+        self.assertIn("the job ran out of memory", below.text)
+        self.assertEqual(
+            below.details[1], "killed: the kernel, whose peak was 3,900 MiB"
+        )
+        little = attrs.evolve(known, memory_limit=None, peak_kib=0, oom_kills=4)
+        self.assertEqual(
+            cause(little).details,
+            (
+                (
+                    "killed: the kernel, pid 77; and in its time 3 more of the job's"
+                    " processes"
+                ),
+            ),
         )
 
     def test_iprs_own_reason_is_told_in_place_of_the_signal(self) -> None:
@@ -254,15 +293,22 @@ class FactsTests(Case):
 
     def test_killed_has_signal_memory_and_oom(self) -> None:
         self.assertEqual(
-            self.facts(status=9, ready=True, out_of_memory=True, peak_kib=2048),
+            self.facts(
+                status=9,
+                ready=True,
+                oom_kills=1,
+                memory_limit=5 << 20,
+                peak_kib=2048,
+                pid=3,
+            ),
             {
-                "cause": cause(
-                    Facts(9, ready=True, out_of_memory=True, peak_kib=2048)
-                ).text,
+                "cause": cause(Facts(9, ready=True, oom_kills=1)).text,
                 "signal": 9,
                 "exit_code": None,
                 "peak_kib": 2048,
                 "oom": True,
+                "limit_kib": 5120,
+                "pid": 3,
             },
         )
 

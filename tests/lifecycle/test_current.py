@@ -27,6 +27,7 @@ class CurrentTests(Case):
         self.current = Current(
             self.starting,
             lambda: self.oom_kills,
+            lambda: 600 << 20,
             Retired(self.clock, Limits()),
             self.reserve,
         )
@@ -75,6 +76,10 @@ class CurrentTests(Case):
         kernel.ended(Ended(9))
         self.assertEqual(
             [cause.figures.out_of_memory for cause in self.ends], [False, True]
+        )
+        self.assertEqual(
+            [(c.figures.limit_kib, c.figures.pid) for c in self.ends],
+            [(0, 1001), (600 << 10, 1001)],
         )
 
     def test_end_of_an_earlier_kernel_is_not_told(self) -> None:

@@ -36,6 +36,7 @@ class RestarterCase(Case):
             self.start,
             self.supply,
             lambda: self.oom_kills,
+            lambda: 600 << 20,
             lambda: self.done.append(("leave",)),
         )
         # Every test ends as the daemon does; nothing is left on the clock then.
@@ -227,7 +228,7 @@ class DeathTests(RestarterCase):
                     "its last lines on stderr:",
                     "    No module named x",
                 ),
-                figures=causes.Figures(exit_code=1, peak_kib=2048),
+                figures=causes.Figures(exit_code=1, peak_kib=2048, pid=1002),
             ),
         )
 
