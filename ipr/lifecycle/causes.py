@@ -71,6 +71,8 @@ class Cause:
 
     :ivar text: one sentence, without full stop.
     :ivar details: more lines, such as the tail of its stderr.
+    :ivar killed: those of them that say how much memory there was, and who was killed
+        for want of it.
     :ivar hopeless: another try would end the same (command not found).
     :ivar terminated: by SIGTERM, SIGINT or SIGHUP: the whole job may be
         about to end.
@@ -93,6 +95,7 @@ class Cause:
     followed: bool | None = None
     deaths: int = 0
     remedy: str = "run %restart to start a new one"
+    killed: tuple[str, ...] = ()
 
     def offering(self, line: str) -> Cause:
         """Return it with a line that says how to get back to where the kernel was."""
@@ -167,10 +170,11 @@ def cause(facts: Facts) -> Cause:
     out_of_memory = bool(killed and facts.oom_kills)
     if out_of_memory:
         text += f": {_OUT_OF_MEMORY}"
+    memory = tuple(_killed(facts)) if out_of_memory else ()
     return Cause(
         Ending.DIED if facts.ready else Ending.NEVER_STARTED,
         text,
-        _details(facts, out_of_memory=out_of_memory),
+        (*memory, *_details(facts, peak=not memory)),
         hopeless=facts.status is None and not facts.ready,
         terminated=number in _GOING_DOWN and not facts.because,
         excused=facts.interrupted and not facts.ready,
@@ -182,14 +186,13 @@ def cause(facts: Facts) -> Cause:
             (facts.memory_limit or 0) // 1024 if out_of_memory else 0,
             facts.pid,
         ),
+        killed=memory,
     )
 
 
-def _details(facts: Facts, *, out_of_memory: bool) -> tuple[str, ...]:
+def _details(facts: Facts, *, peak: bool) -> tuple[str, ...]:
     details: list[str] = []
-    if out_of_memory:
-        details.extend(_killed(facts))
-    elif facts.peak_kib:
+    if peak and facts.peak_kib:
         details.append(f"peak memory: {facts.peak_kib / 1024:.0f} MiB")
     if facts.command and not facts.ready:
         details.append(f"command: {' '.join(facts.command)}")

@@ -26,6 +26,16 @@ class ObituaryTests(Case):
         self.assertEqual([told.heading(CELL), told.heading(CELL)], [TOLD, None])
         self.assertFalse(told.pending)
 
+    def test_out_of_memory_says_the_limit_and_who_was_killed(self) -> None:
+        """As the error of a running cell would; no more of its details."""
+        told = Obituary()
+        lines = ("memory limit of the job: 5 MiB", "killed: the kernel, pid 7")
+        cause = attrs.evolve(DIED, details=(*lines, "stderr"), killed=lines)
+        told.ended(cause, seen=False, offer="offer\n")
+        self.assertEqual(
+            told.heading(CELL), TOLD + "offer\n" + "".join(f"{x}\n" for x in lines)
+        )
+
     def test_what_nobody_reads(self) -> None:
         """What a front end runs by itself does not use it up."""
         told = Obituary()
