@@ -7,8 +7,8 @@ come from.
 from __future__ import annotations
 
 import html
-import re
-from collections.abc import Iterator, Sequence
+import textwrap
+from collections.abc import Sequence
 
 import attrs
 
@@ -39,16 +39,11 @@ def as_text(rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _wrapped(line: str, room: int) -> Iterator[str]:
+def _wrapped(line: str, room: int) -> list[str]:
     """Break a line between words. A path stays whole, so that it can be copied."""
-    part = ""
-    for word in re.findall(r"\s*\S+", line) or [line]:
-        if part and len(part) + len(word) > room:
-            yield part
-            word = word.lstrip()
-            part = ""
-        part += word
-    yield part
+    return textwrap.wrap(
+        line, room, break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def as_html(rows: Sequence[Row]) -> str:

@@ -51,7 +51,9 @@ def status(args: argparse.Namespace) -> None:
         rows = line.ask({"command": "status"}).content.get("rows")
         if not isinstance(rows, list):
             raise Problem("the daemon's answer makes no sense; is it an older version?")
-        print(layout.table([(str(row[0]), str(row[1])) for row in rows]))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+        table = [(str(row[0]), str(row[1])) for row in rows]
+        print(layout.table(table, width=width))
 
 
 def restart(args: argparse.Namespace) -> None:

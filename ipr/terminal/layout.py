@@ -7,6 +7,7 @@ the text goes.
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 #: The head of each column, and whether it is a number.
@@ -104,15 +105,29 @@ def shortest(ids: Sequence[str]) -> list[str]:
     return found
 
 
-def table(rows: Sequence[tuple[str, str]]) -> str:
-    """Return labels and values; a value may have several lines."""
-    width = max((len(name) for name, _ in rows), default=0)
+def table(rows: Sequence[tuple[str, str]], *, width: int = 0) -> str:
+    """Return labels and values; a value may have several lines.
+
+    :param width: of the terminal; what is too long is broken between words, but a path
+        stays whole, so that it can be copied. 0: nothing is broken.
+    """
+    names = max((len(name) for name, _ in rows), default=0)
     lines = []
     for name, value in rows:
-        first, *more = value.splitlines() or [""]
-        lines.append(f"{name:<{width}}  {first}")
-        lines += [f"{'':<{width}}  {line}" for line in more]
+        first, *more = [
+            part
+            for line in value.splitlines()
+            for part in (_wrapped(line, width - names - 2) if width else [line])
+        ] or [""]
+        lines.append(f"{name:<{names}}  {first}")
+        lines += [f"{'':<{names}}  {line}" for line in more]
     return plain("\n".join(lines))
+
+
+def _wrapped(line: str, room: int) -> list[str]:
+    return textwrap.wrap(
+        line, max(room, 1), break_long_words=False, break_on_hyphens=False
+    ) or [""]
 
 
 def span(seconds: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import re
+import signal
 
 import pytest
 
@@ -93,3 +94,36 @@ def test_warning_of_the_memory_and_what_is_said_after_the_kill(
         picture(front_end, f"{name}-killed")
         front_end.page.evaluate(SHUT_DOWN)
     assert front_end.dialogs() == []
+
+
+RUNS = "import time\nprint('epoch 1')\ntime.sleep(100)"
+
+
+@pytest.mark.nightly
+def test_end_of_the_job_is_said_once_in_the_cell(
+    front_end: Lab, theme: str, open_notebook: Open, request: pytest.FixtureRequest
+) -> None:
+    """The next cell does not run; the server starts another kernel, and says so."""
+    place = front_end.server.place
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=20)
+    spec = place.wrapped_spec(
+        options=(f"--deadline={end.isoformat()}", "--warn-before=0.1")
+    )
+    front_end.page.evaluate(REFRESH)
+    notebook = open_notebook([RUNS, "print('next')"], spec)
+    notebook.start(0)
+    notebook.start(1)
+    notebook.wait_for_text(0, "epoch 1")
+    os.kill(front_end.server.outer_pid(notebook.kernel_id), signal.SIGTERM)
+    why = "This kernel has reached its time limit"
+    notebook.wait_for_text(0, why)
+    notebook.until(lambda: not notebook.cell(0).running, "the end of the cell")
+    cell, after = notebook.cells()
+    assert cell.outputs == ("epoch 1", f"KernelShutDown: {why}")
+    assert (after.prompt, after.outputs) == ("[ ]:", ())
+    name = re.sub(r"\W+", "-", request.node.name.removeprefix("test_")).strip("-")
+    picture(front_end, f"{name}-ended")
+    notebook.page.wait_for_selector(".jp-Dialog")
+    notebook.accept()
+    (dialog,) = front_end.dialogs()
+    assert "It will restart automatically" in dialog

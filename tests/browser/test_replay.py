@@ -7,6 +7,8 @@ The pictures in ``artifacts/browser`` are to be looked at.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -59,3 +61,37 @@ def test_twelve_cells_run_again_after_a_crash(open_notebook: Open) -> None:
     notebook.wait_for_text(15, "stopped at cell 1 of 3")
     notebook.wait_for_text(15, "NameError: name 'x' is not defined")
     notebook.wait_until_still()
+
+
+@pytest.mark.nightly
+@pytest.mark.usefixtures("theme")
+def test_terminal_restarts_and_runs_the_cells_again_beside_the_page(
+    front_end: Lab, open_notebook: Open
+) -> None:
+    """The page shows it under the last cell that a person ran; what comes next is 1."""
+    slow = "time.sleep(2); print('slow')"
+    notebook = open_notebook(["import time; x = 1", slow, "x * 10", "print('new', x)"])
+    for number in range(3):
+        notebook.run(number)
+    restarting = subprocess.Popen(
+        [sys.executable, "-m", "ipr", "restart", notebook.kernel_id, "--replay"],
+        env=front_end.server.place.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        notebook.wait_for_text(2, "replaying cell 2 of 3")
+        assert notebook.locate(2).locator("progress").count() == 1
+        said, _ = restarting.communicate(timeout=60)
+    finally:
+        restarting.kill()
+    assert re.match(r"restarted in place, [\d.]+ s, replayed 3 cells in 0:0", said)
+    result, line = notebook.wait_for_text(2, "replayed 3 cells in 0:0").outputs
+    assert result == "10"
+    assert re.match(r"restarted in place, .* 0:0\d\s*their output", line)
+    cells = notebook.wait_until_still()
+    assert [cell.prompt for cell in cells[:3]] == ["[1]:", "[2]:", "[3]:"]
+    assert notebook.run(3).text == "new 1"
+    assert notebook.cell(3).prompt == "[1]:"
+    assert front_end.dialogs() == []

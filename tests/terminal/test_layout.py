@@ -89,6 +89,20 @@ class TextTests(Case):
         rows = [("a", "1\n2"), ("longer", ""), ("\x1b", "x")]
         self.assertEqual(table(rows), "a       1\n        2\nlonger  \n\\x1b       x")
 
+    def test_table_fits_into_the_terminal_but_for_a_path(self) -> None:
+        path = "/tmp/" + "x" * 40
+        rows = [("command", f"python -m some.kernel_launcher -f {path}"), ("a", "1")]
+        self.assertEqual(
+            table(rows, width=40).splitlines(),
+            [
+                "command  python -m some.kernel_launcher",
+                "         -f",
+                f"         {path}",
+                "a        1",
+            ],
+        )
+        self.assertEqual(len(table(rows).splitlines()), 2)
+
     def test_control_characters_are_written_out(self) -> None:
         self.assertEqual(plain("a\tb\nc\x1b\x9bd\u2026"), "a\tb\nc\\x1b\\x9bd\u2026")
 
