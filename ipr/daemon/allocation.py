@@ -21,6 +21,7 @@ from ipr.daemon import codefiles, schedulers
 from ipr.daemon.beforeend import BeforeEnd, Runner
 from ipr.daemon.jobend import SLACK, JobEnd, Point
 from ipr.daemon.memorywatch import MemoryWatch
+from ipr.daemon.oomkills import OomKills
 from ipr.daemon.schedulers import Job
 from ipr.daemon.status import Row, size, span
 from ipr.daemon.timeleft import TimeLeft
@@ -50,6 +51,7 @@ class Allocation:
     :param say: shows what a call of its argument returns, where the user looks.
     :param interrupt: interrupts the running cell.
     :param runner: returns what runs code in the kernel.
+    :param kernel: returns the kernel's pid; 0: there is none.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Allocation:
         say: Callable[[Callable[[], str]], None],
         interrupt: Callable[[], None],
         runner: Callable[[], Runner],
+        kernel: Callable[[], int],
     ) -> None:
         self._job = schedulers.job_of(environ)
         self._node = environ.get("SLURMD_NODENAME") or platform.node()
@@ -80,10 +83,11 @@ class Allocation:
         #: Why SIGTERM has come, once it has.
         self._why = ""
         self._slow = Timer(reactor.callLater)
-        self._interrupt = interrupt
         most = options["memory_interrupt"] / 100
+        kills = OomKills(memory.oom_kills, kernel)
+        too_full = partial(self._too_full, interrupt)
         self._memory = MemoryWatch(
-            reactor, memory.job, self._full, most, self._too_full
+            reactor, memory.job, self._full, most, too_full, kills, self._killed
         )
 
     def start(self) -> None:
@@ -199,13 +203,21 @@ class Allocation:
         )
         self._say(lambda: words)
 
-    def _too_full(self, usage: Usage) -> None:
+    def _too_full(self, interrupt: Callable[[], None], usage: Usage) -> None:
         words = (
             f"Memory: {_share(usage)} in use, so the cell was interrupted"
             " (--memory-interrupt)."
         )
         self._say(lambda: words)
-        self._interrupt()
+        interrupt()
+
+    def _killed(self, usage: Usage, count: int) -> None:
+        what = "another process" if count == 1 else f"{count} other processes"
+        words = (
+            f"Memory: the limit of {size(usage.limit or 0)} was reached, and the system"
+            f" killed {what} of the job. The kernel goes on."
+        )
+        self._say(lambda: words)
 
     def _points(self, warnings: Sequence[float]) -> list[Point]:
         points = [Point(before, self._near) for before in warnings]

@@ -15,6 +15,7 @@ from typing import cast
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 
+from ipr.daemon.oomkills import OomKills
 from ipr.kernel.memory import Usage
 from ipr.sockets.reactor import Clock
 
@@ -75,6 +76,8 @@ class MemoryWatch:
     :param most: share of the limit above which the running cell is interrupted; 0: it
         never is.
     :param interrupt: interrupts it, once per rise.
+    :param kills: which the OOM killer has done.
+    :param killed: called with the use, and with how many workers it has killed.
     """
 
     def __init__(
@@ -84,11 +87,15 @@ class MemoryWatch:
         say: Callable[[Usage], None],
         most: float,
         interrupt: Callable[[Usage], None],
+        kills: OomKills,
+        killed: Callable[[Usage, int], None],
     ) -> None:
         self._look = look
         self._say = say
         self._most = most
         self._interrupt = interrupt
+        self._kills = kills
+        self._killed = killed
         self._rise = Rise()
         self._interrupted = False
         self._looking = LoopingCall(self._sample)
@@ -114,6 +121,8 @@ class MemoryWatch:
             return
         if self._rise.warns(usage.used, usage.limit):
             self._say(usage)
+        if count := self._kills.look():
+            self._killed(usage, count)
         close = bool(self._most) and usage.used >= RISING * usage.limit
         if close and not self._looking_closely.running:
             self._looking_closely.start(CLOSE_LOOK_TIME)

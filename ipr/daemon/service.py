@@ -80,6 +80,7 @@ class Daemon:
                 lambda text: self._parts.relay.inbound.business.notices.say(text),
                 lambda: self._parts.relay.inbound.business.interrupt(),
                 lambda: self._parts.relay.beside,
+                lambda: kernel.pid if (kernel := self._parts.restarter.kernel) else 0,
             ),
         )
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
 from enum import Enum
 
 import attrs
@@ -18,8 +17,6 @@ from ipr.jupyter.messages import Failure
 #: bash(1), "EXIT STATUS": a command that a signal ended exits with this plus its
 #: number; srun, uv and others do the same.
 _SHELLS_SIGNAL = 128
-
-_OUT_OF_MEMORY = "the job ran out of memory (the cgroup's OOM killer fired)"
 
 _GOING_DOWN = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
 
@@ -48,8 +45,8 @@ class Figures:
     :ivar signal: the number of the signal that ended it, or 0.
     :ivar exit_code: of a kernel that exited by itself, else None.
     :ivar peak_kib: its peak resident memory, KiB; 0 when unknown.
-    :ivar out_of_memory: the cgroup's OOM killer fired while it ran, and it was
-        killed.
+    :ivar oom_kills: how many processes of the job the cgroup's OOM killer has killed
+        while it ran, if it was one of them; else 0.
     :ivar limit_kib: what the job may use, KiB, where that was the reason; else 0.
     :ivar pid: of the process; 0 when it never ran.
     """
@@ -57,9 +54,23 @@ class Figures:
     signal: int = 0
     exit_code: int | None = None
     peak_kib: int = 0
-    out_of_memory: bool = False
+    oom_kills: int = 0
     limit_kib: int = 0
     pid: int = 0
+
+    def killed(self) -> tuple[str, ...]:
+        """Say how much memory there was, and who was killed for want of it."""
+        if not self.oom_kills:
+            return ()
+        said = "killed: the kernel"
+        # That of its launcher tells nobody anything.
+        said += f", pid {self.pid}" if self.signal else ""
+        said += f", whose peak was {_mebibytes(self.peak_kib)}" if self.peak_kib else ""
+        others = self.oom_kills - 1
+        if others:
+            said += f"; and in its time {others} more of the job's processes"
+        limit = f"memory limit of the job: {_mebibytes(self.limit_kib)}"
+        return (limit, said) if self.limit_kib else (said,)
 
 
 UNKNOWN = Figures()
@@ -71,8 +82,6 @@ class Cause:
 
     :ivar text: one sentence, without full stop.
     :ivar details: more lines, such as the tail of its stderr.
-    :ivar killed: those of them that say how much memory there was, and who was killed
-        for want of it.
     :ivar hopeless: another try would end the same (command not found).
     :ivar terminated: by SIGTERM, SIGINT or SIGHUP: the whole job may be
         about to end.
@@ -95,7 +104,6 @@ class Cause:
     followed: bool | None = None
     deaths: int = 0
     remedy: str = "run %restart to start a new one"
-    killed: tuple[str, ...] = ()
 
     def offering(self, line: str) -> Cause:
         """Return it with a line that says how to get back to where the kernel was."""
@@ -117,6 +125,18 @@ STUCK = "the kernel does not respond and cannot be killed"
 
 
 @attrs.frozen
+class Shortage:
+    """A shortage of memory.
+
+    :ivar kills: how many processes of the job were killed for it; 0: there was none.
+    :ivar limit: bytes that the job may use; None: no limit is known.
+    """
+
+    kills: int = 0
+    limit: int | None = None
+
+
+@attrs.frozen
 class Facts:
     """What is known of an end.
 
@@ -124,9 +144,7 @@ class Facts:
     :ivar problem: why there was none, in words.
     :ivar ready: whether the kernel had come to be ready.
     :ivar because: ipr's own reason, when it killed the kernel.
-    :ivar oom_kills: how many processes of the job the cgroup's OOM killer has killed
-        meanwhile.
-    :ivar memory_limit: bytes that the job may use; None: no limit is known.
+    :ivar shortage: that of memory which the cgroup's OOM killer has ended meanwhile.
     :ivar peak_kib: peak resident memory, or 0.
     :ivar pid: of the kernel, or of its launcher; 0 when it never ran.
     :ivar tail: last lines of stderr.
@@ -138,8 +156,7 @@ class Facts:
     problem: str = ""
     ready: bool = False
     because: str = ""
-    oom_kills: int = 0
-    memory_limit: int | None = None
+    shortage: Shortage = Shortage()
     peak_kib: int = 0
     pid: int = 0
     tail: tuple[str, ...] = ()
@@ -167,33 +184,26 @@ def cause(facts: Facts) -> Cause:
             text += f": its launcher or shell reports {name}"
     # A launcher outlives the process that was killed.
     killed = number or code == _SHELLS_SIGNAL + signal.SIGKILL
-    out_of_memory = bool(killed and facts.oom_kills)
-    if out_of_memory:
-        text += f": {_OUT_OF_MEMORY}"
-    memory = tuple(_killed(facts)) if out_of_memory else ()
+    shortage = facts.shortage if killed else Shortage()
+    if shortage.kills:
+        text += ": the job ran out of memory (the cgroup's OOM killer fired)"
+    limit = (shortage.limit or 0) // 1024 if shortage.kills else 0
+    figures = Figures(number, code, facts.peak_kib, shortage.kills, limit, facts.pid)
     return Cause(
         Ending.DIED if facts.ready else Ending.NEVER_STARTED,
         text,
-        (*memory, *_details(facts, peak=not memory)),
+        (*figures.killed(), *_details(facts, peak=not shortage.kills)),
         hopeless=facts.status is None and not facts.ready,
         terminated=number in _GOING_DOWN and not facts.because,
         excused=facts.interrupted and not facts.ready,
-        figures=Figures(
-            number,
-            code,
-            facts.peak_kib,
-            out_of_memory,
-            (facts.memory_limit or 0) // 1024 if out_of_memory else 0,
-            facts.pid,
-        ),
-        killed=memory,
+        figures=figures,
     )
 
 
 def _details(facts: Facts, *, peak: bool) -> tuple[str, ...]:
     details: list[str] = []
     if peak and facts.peak_kib:
-        details.append(f"peak memory: {facts.peak_kib / 1024:.0f} MiB")
+        details.append(f"peak memory: {_mebibytes(facts.peak_kib)}")
     if facts.command and not facts.ready:
         details.append(f"command: {' '.join(facts.command)}")
     if facts.tail:
@@ -202,23 +212,8 @@ def _details(facts: Facts, *, peak: bool) -> tuple[str, ...]:
     return tuple(details)
 
 
-def _killed(facts: Facts) -> Iterator[str]:
-    """Say how much there was, and who was killed for it."""
-    if facts.memory_limit is not None:
-        yield f"memory limit of the job: {_mebibytes(facts.memory_limit)}"
-    said = "killed: the kernel"
-    if facts.status is not None and os.WIFSIGNALED(facts.status):
-        said += f", pid {facts.pid}"
-    if facts.peak_kib:
-        said += f", whose peak was {_mebibytes(facts.peak_kib * 1024)}"
-    others = facts.oom_kills - 1
-    if others:
-        said += f"; and in its time {others} more of the job's processes"
-    yield said
-
-
-def _mebibytes(count: int) -> str:
-    return f"{count / (1 << 20):,.0f} MiB"
+def _mebibytes(kibibytes: int) -> str:
+    return f"{kibibytes / 1024:,.0f} MiB"
 
 
 def not_run(cause: Cause) -> Failure:
@@ -253,7 +248,7 @@ def _failure(cause: Cause, text: str, details: tuple[str, ...]) -> Failure:
         ("signal", figures.signal or None),
         ("exit_code", figures.exit_code),
         ("peak_kib", figures.peak_kib or None),
-        ("oom", figures.out_of_memory),
+        ("oom", bool(figures.oom_kills)),
         ("limit_kib", figures.limit_kib or None),
         ("pid", figures.pid or None),
     )

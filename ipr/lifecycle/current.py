@@ -11,7 +11,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 
 from ipr.kernel.process import Ended
-from ipr.lifecycle.causes import RESTARTED, Cause, Ending, Facts, cause
+from ipr.lifecycle.causes import RESTARTED, Cause, Ending, Facts, Shortage, cause
 from ipr.lifecycle.ports import Kernel, Start
 from ipr.lifecycle.reserve import Handover, Line, Reserve
 from ipr.lifecycle.retired import Retired
@@ -130,8 +130,9 @@ class Current:
                 how.problem,
                 ready=kernel.ready,
                 because=kernel.killed_because,
-                oom_kills=self._oom_kills() - self._oom_before,
-                memory_limit=self._memory_limit(),
+                shortage=Shortage(
+                    self._oom_kills() - self._oom_before, self._memory_limit()
+                ),
                 peak_kib=how.peak_kib,
                 pid=kernel.pid,
                 tail=how.tail,

@@ -35,7 +35,7 @@ class Obituary:
         :param seen: a cell was running, and its error says so.
         """
         if cause.ending is Ending.DIED and cause.followed and not seen:
-            killed = "".join(f"{line}\n" for line in cause.killed)
+            killed = "".join(f"{line}\n" for line in cause.figures.killed())
             self._text = (
                 f"While no cell was running, {cause.text}. It was restarted; all"
                 f" variables are gone.\n{offer}{killed}"

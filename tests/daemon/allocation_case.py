@@ -39,12 +39,14 @@ class AllocationCase(Case):
         self.said: list[Callable[[], str]] = []
         self.interrupts: list[int] = []
         self.usage: memory.Usage | None = None
+        self.oom_kills = 0
         self.file = ""
         self.runner = FakeRunner()
         self.explained: list[tuple[str, bool]] = []
         self.ended: list[bool] = []
         untyped: Any = self
         untyped.patch(memory, "job", lambda: self.usage)
+        untyped.patch(memory, "oom_kills", lambda: self.oom_kills)
         #: What Slurm answers when the job is being ended.
         self.preempted: Deferred[bool | None] = succeed(None)
         untyped.patch(TimeLeft, "preempted", lambda _asked: self.preempted)
@@ -65,6 +67,7 @@ class AllocationCase(Case):
             self.said.append,
             lambda: self.interrupts.append(1),
             lambda: self.runner,
+            lambda: 7,
         )
         made.start()
         self.addCleanup(made.stop)

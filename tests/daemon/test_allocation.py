@@ -12,6 +12,7 @@ from unittest import mock
 from twisted.internet.defer import Deferred, succeed
 
 from ipr.daemon import allocation, timeleft
+from ipr.daemon.oomkills import LATER
 from ipr.daemon.status import Row
 from ipr.kernel import memory
 from ipr.kernel.asking import Answer
@@ -149,6 +150,22 @@ class AllocationTests(AllocationCase):
         self.assertEqual(row.name, "HTCondor job")
         self.assertIn("4.0 on ", row.value)
         self.assertIn("time left unlimited", row.value)
+
+    def test_worker_that_the_system_killed_is_said(self) -> None:
+        """Its own end may say nothing, or only that a pool is broken."""
+        self.usage = memory.Usage(0, 400 << 20)
+        self.made({})
+        for count, what in ((1, "another process"), (3, "2 other processes")):
+            self.reactor.advance(1)
+            self.oom_kills = count
+            for _ in range(LATER + 1):
+                self.reactor.advance(1)
+            self.assertEqual(
+                self.said[-1](),
+                "Memory: the limit of 400.0 MiB was reached, and the system killed"
+                f" {what} of the job. The kernel goes on.",
+            )
+        self.assertEqual(len(self.said), 2)
 
     def test_memory_that_fills_is_said_and_then_ends_the_cell(self) -> None:
         """What the system would do otherwise is said, too."""

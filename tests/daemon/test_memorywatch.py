@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ipr.daemon.memorywatch import MemoryWatch, Rise
+from ipr.daemon.oomkills import LATER, OomKills
 from ipr.kernel.memory import Usage
 from tests.case import Case
 
@@ -47,6 +48,7 @@ class MemoryWatchTests(Case):
         self.clock = self.make_clock()
         self.usage: Usage | None = Usage(0, LIMIT)
         self.did: list[str] = []
+        self.kills = 0
 
     def watch(self, most: float = 0.0) -> MemoryWatch:
         made = MemoryWatch(
@@ -55,6 +57,8 @@ class MemoryWatchTests(Case):
             lambda usage: self.did.append(f"say {usage.used // MB}"),
             most,
             lambda usage: self.did.append(f"interrupt {usage.used // MB}"),
+            OomKills(lambda: self.kills, lambda: 7),
+            lambda usage, count: self.did.append(f"killed {count}"),
         )
         made.start()
         self.addCleanup(made.stop)
@@ -81,6 +85,13 @@ class MemoryWatchTests(Case):
         # Far from the limit it looks once a second again.
         self.use(100)
         self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+    def test_worker_that_was_killed_is_told_of(self) -> None:
+        self.watch()
+        self.use(100)
+        self.kills = 2
+        self.use(*[100] * (LATER + 1))
+        self.assertEqual(self.did, ["killed 2"])
 
     def test_interrupts_only_when_asked_to(self) -> None:
         self.watch()

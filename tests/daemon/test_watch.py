@@ -32,7 +32,7 @@ class WatchTests(Case):
             end=lambda why: self.told.append(f"end: {why}"),
             give_up=lambda why: self.told.append(f"give up: {why}"),
             allocation=Allocation(
-                reactor, {}, defaults, self.fail, self.fail, self.fail
+                reactor, {}, defaults, self.fail, self.fail, self.fail, self.fail
             ),
         )
         watch.start()

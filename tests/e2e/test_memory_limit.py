@@ -63,6 +63,24 @@ def test_leak_is_told_before_the_system_kills_and_the_kill_is_explained(
     client.assert_once()
 
 
+#: A worker that takes more than there is; it is larger than the kernel.
+WORKER = """\
+import subprocess, sys
+leak = "kept = [bytes([1]) * (8 << 20) for _ in range(200)]"
+print("worker", subprocess.run([sys.executable, "-c", leak]).returncode)"""
+
+
+def test_worker_that_the_system_kills_is_told_of_and_the_kernel_goes_on(
+    client: Client,
+) -> None:
+    pid = client.inner_pid()
+    cell = client.run(WORKER, within=90.0)
+    assert client.text(cell) == "worker -9\n"
+    told = f"Memory: the limit of {LIMIT}.0 MiB was reached, and the system killed"
+    client.wait_for(cell, f"text:{told} another process of the job.")
+    assert client.inner_pid() == pid
+
+
 @pytest.mark.parametrize("options", [["--memory-interrupt=90"]], indirect=True)
 def test_cell_is_interrupted_before_the_system_kills(client: Client) -> None:
     """The kernel lives, with all that it has."""

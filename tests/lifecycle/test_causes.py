@@ -8,7 +8,16 @@ from typing import Any
 import attrs
 
 from ipr.jupyter.messages import Failure
-from ipr.lifecycle.causes import Cause, Ending, Facts, Figures, cause, failure, not_run
+from ipr.lifecycle.causes import (
+    Cause,
+    Ending,
+    Facts,
+    Figures,
+    Shortage,
+    cause,
+    failure,
+    not_run,
+)
 from tests.case import Case
 
 
@@ -82,13 +91,11 @@ class CauseTests(Case):
 
     def test_figures_say_the_same_to_programs(self) -> None:
         """Signal, exit code, memory and OOM as numbers."""
-        memory: dict[str, Any] = {"oom_kills": 1, "memory_limit": 5 << 20}
+        memory: dict[str, Any] = {"shortage": Shortage(1, 5 << 20)}
         found = cause(Facts(signal.SIGKILL, ready=True, peak_kib=7, pid=3, **memory))
         self.assertEqual(
             found.figures,
-            Figures(
-                signal.SIGKILL, peak_kib=7, out_of_memory=True, limit_kib=5120, pid=3
-            ),
+            Figures(signal.SIGKILL, peak_kib=7, oom_kills=1, limit_kib=5120, pid=3),
         )
         # Somebody else ran out of memory meanwhile.
         found = cause(Facts(exited(1), **memory))
@@ -110,12 +117,12 @@ class CauseTests(Case):
     def test_out_of_memory_is_told_of_killed_kernels_only(self) -> None:
         """A kernel that exited by itself did not run out of memory."""
         self.assertEqual(
-            cause(Facts(signal.SIGKILL, ready=True, oom_kills=1)).text,
+            cause(Facts(signal.SIGKILL, ready=True, shortage=Shortage(1))).text,
             "the kernel was killed by SIGKILL (Killed): the job ran out of memory"
             " (the cgroup's OOM killer fired)",
         )
         self.assertEqual(
-            cause(Facts(exited(1), ready=True, oom_kills=1)).text,
+            cause(Facts(exited(1), ready=True, shortage=Shortage(1))).text,
             "the kernel exited with code 1",
         )
 
@@ -124,8 +131,7 @@ class CauseTests(Case):
         known = Facts(
             signal.SIGKILL,
             ready=True,
-            oom_kills=1,
-            memory_limit=4000 << 20,
+            shortage=Shortage(1, 4000 << 20),
             peak_kib=3900 << 10,
             pid=77,
         )
@@ -138,12 +144,12 @@ class CauseTests(Case):
         )
         # Its launcher waits for it, and has its peak.
         below = cause(attrs.evolve(known, status=exited(128 + signal.SIGKILL)))
-        self.assertTrue(below.figures.out_of_memory)
+        self.assertTrue(below.figures.oom_kills == 1)
         self.assertIn("the job ran out of memory", below.text)
         self.assertEqual(
             below.details[1], "killed: the kernel, whose peak was 3,900 MiB"
         )
-        little = attrs.evolve(known, memory_limit=None, peak_kib=0, oom_kills=4)
+        little = attrs.evolve(known, peak_kib=0, shortage=Shortage(4))
         self.assertEqual(
             cause(little).details,
             (
@@ -296,13 +302,12 @@ class FactsTests(Case):
             self.facts(
                 status=9,
                 ready=True,
-                oom_kills=1,
-                memory_limit=5 << 20,
+                shortage=Shortage(1, 5 << 20),
                 peak_kib=2048,
                 pid=3,
             ),
             {
-                "cause": cause(Facts(9, ready=True, oom_kills=1)).text,
+                "cause": cause(Facts(9, ready=True, shortage=Shortage(1))).text,
                 "signal": 9,
                 "exit_code": None,
                 "peak_kib": 2048,

@@ -74,9 +74,7 @@ class CurrentTests(Case):
         kernel.ended(Ended(9))
         self.oom_kills += 1
         kernel.ended(Ended(9))
-        self.assertEqual(
-            [cause.figures.out_of_memory for cause in self.ends], [False, True]
-        )
+        self.assertEqual([cause.figures.oom_kills for cause in self.ends], [0, 1])
         self.assertEqual(
             [(c.figures.limit_kib, c.figures.pid) for c in self.ends],
             [(0, 1001), (600 << 10, 1001)],

@@ -203,7 +203,7 @@ class FinishTests(RelayCase):
     def test_facts_for_programs(self) -> None:
         """Who reads replies need not read prose."""
         self.execute("m1")
-        figures = Figures(signal=9, out_of_memory=True, limit_kib=1024, pid=7)
+        figures = Figures(signal=9, oom_kills=1, limit_kib=1024, pid=7)
         cause = Cause(Ending.DIED, "it died", figures=figures)
         self.relay.finish(1, cause)
         (reply,) = [frames for where, frames in self.front.frames if where == "shell"]

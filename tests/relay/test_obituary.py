@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ipr.lifecycle.causes import Cause, Ending
+from ipr.lifecycle.causes import Cause, Ending, Figures
 from ipr.relay.obituary import Obituary
 from tests.case import Case
 
@@ -29,12 +29,11 @@ class ObituaryTests(Case):
     def test_out_of_memory_says_the_limit_and_who_was_killed(self) -> None:
         """As the error of a running cell would; no more of its details."""
         told = Obituary()
-        lines = ("memory limit of the job: 5 MiB", "killed: the kernel, pid 7")
-        cause = attrs.evolve(DIED, details=(*lines, "stderr"), killed=lines)
+        figures = Figures(signal=9, oom_kills=1, limit_kib=5120, pid=7)
+        cause = attrs.evolve(DIED, details=("stderr",), figures=figures)
         told.ended(cause, seen=False, offer="offer\n")
-        self.assertEqual(
-            told.heading(CELL), TOLD + "offer\n" + "".join(f"{x}\n" for x in lines)
-        )
+        lines = "memory limit of the job: 5 MiB\nkilled: the kernel, pid 7\n"
+        self.assertEqual(told.heading(CELL), f"{TOLD}offer\n{lines}")
 
     def test_what_nobody_reads(self) -> None:
         """What a front end runs by itself does not use it up."""
