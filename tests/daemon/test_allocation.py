@@ -141,6 +141,8 @@ class AllocationTests(AllocationCase):
         self.with_file()
         self.end(self.job(2000))
         self.assertEqual([shown for _, shown in self.explained], [False, True])
+        self.reactor.advance(allocation.SLOW)
+        self.assertEqual(len(self.explained), 2)
 
     def test_condor_job_is_named_by_its_file(self) -> None:
         path = os.path.join(self.folder(), "ad")
