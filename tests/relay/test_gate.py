@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
+from ipr.jupyter.wire import Envelope
 from ipr.relay.gate import HELD_BESIDES
 from tests.relay.relay_case import (
     DIED,
@@ -34,6 +37,37 @@ class HeldTests(RelayCase):
             ],
         )
         self.assertEqual(self.relay.gate.held, 0)
+
+    def test_one_that_cannot_be_processed_is_answered_and_the_others_pass(self) -> None:
+        """Whatever goes wrong with it before the kernel is sent anything."""
+        self.open()
+        for msg_id in ("m1", "m2"):
+            self.execute(msg_id)
+        self.took()
+        business = self.relay.inbound.business
+        take = business.take
+
+        def failing(channel: str, envelope: Envelope) -> bool:
+            if envelope.header["msg_id"] == "m1":
+                raise LookupError
+            return take(channel, envelope)
+
+        with mock.patch.object(business, "take", failing):
+            self.relay.release(1)
+        self.assertEqual(len(self.logged_errors(LookupError)), 1)
+        self.assertEqual(
+            self.took(),
+            [
+                *begun("m1", "1"),
+                (
+                    "iopub",
+                    "m1",
+                    "error: NotSent: ipr could not pass this on; its log says why",
+                ),
+                *ended("m1", "execute_reply error 0"),
+                ("kernel 1 shell", "m2", "execute_request: 1"),
+            ],
+        )
 
     def test_before_any_kernel(self) -> None:
         """Nor is anything lost before the first one is there."""
