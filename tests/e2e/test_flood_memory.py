@@ -190,7 +190,6 @@ def test_large_messages_are_bounded_in_bytes_for_who_does_not_read(
         soon_at_rest(kernel, "after one that was cut off")
         client.assert_once(cell)
         # It connects again by itself, and hears what comes then.
-        sleeping.rcvhwm = 0
         assert heard(sleeping, lambda: client.run("print('next')"), b"next")
 
 
