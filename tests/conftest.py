@@ -89,6 +89,7 @@ NIGHTLY = {
     "places/test_jupyterhub.py",
     "places/test_sshpyk.py",
     "places/test_new.py",
+    "places/test_loads.py",
     "places/test_modules.py",
     "places/test_slurm_clock.py",
     "places/test_slurm_memory.py",

@@ -38,9 +38,9 @@ AGREEING = 3
 class Rise:
     """Decides from one sample after the other, a second apart, whether to warn.
 
-    Measured with a limit of 600 MB on twelve ordinary loads (``docs/design.rst``,
-    "The end of a job"): none of them is warned of; a leak of 8 MB a second is, 18
-    seconds before the kill.
+    Measured with a limit of 600 MB on ordinary loads (``docs/design.rst``, "The end of
+    a job"; ``tests/places/test_loads.py`` runs seventeen): none of them is warned of; a
+    leak of 8 MB a second is, 18 seconds before the kill.
     """
 
     def __init__(self) -> None:

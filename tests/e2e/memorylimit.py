@@ -11,6 +11,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from tests.e2e.harness import Place
@@ -62,11 +63,29 @@ def _has_controller(folder: str) -> bool:
     return "memory" in told.split()
 
 
+@dataclass(frozen=True)
+class Watched:
+    """A group with a limit."""
+
+    folder: Path
+
+    def usage(self) -> tuple[int, int]:
+        """:return: bytes in use, and how many of them are page cache of files."""
+        first = (self.folder / "memory.usage_in_bytes").exists()
+        name, total = ("usage_in_bytes", "total_") if first else ("current", "")
+        usage = int((self.folder / f"memory.{name}").read_text(encoding="ascii"))
+        lines = (self.folder / "memory.stat").read_text(encoding="ascii").splitlines()
+        stat = dict(line.split() for line in lines)
+        halves = ("inactive_file", "active_file")
+        return usage, sum(int(stat[total + half]) for half in halves)
+
+
 @contextlib.contextmanager
-def limited(place: Place, spec: str, mebibytes: int) -> Iterator[None]:
+def limited(place: Place, spec: str, mebibytes: int) -> Iterator[Watched]:
     """Have what a kernelspec starts use no more than that.
 
     :param spec: the name of the kernelspec; its kernel.json is changed.
+    :return: its group.
     """
     found = _place()
     assert found is not None
@@ -80,7 +99,7 @@ def limited(place: Place, spec: str, mebibytes: int) -> Iterator[None]:
         joins = f'echo $$ > {group}/cgroup.procs && exec "$@"'
         content["argv"][:0] = ["sh", "-c", joins, "sh"]
         path.write_text(json.dumps(content), encoding="utf-8")
-        yield
+        yield Watched(group)
     finally:
         _remove(group)
 
