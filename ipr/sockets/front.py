@@ -45,6 +45,11 @@ MOST_UNTAKEN_TOPICS = 4
 #: the longest (CurveZMQ's INITIATE, with an identity) is below 700.
 MOST_TOPIC = 1024
 
+#: Bytes of topics that were read after which it is looked who sends so many, and what
+#: one byte of them takes in libzmq.
+TOPICS_LOOK = 2**16
+TOPIC_COST = 48
+
 #: Rounds of reading before the front is closed; a client that floods it has had
 #: its share.
 LAST_READS = 100
@@ -93,6 +98,8 @@ class Front:
         self._channels: dict[str, Channel] = {}
         self.heartbeat: Heartbeat | None = None
         self._upkeep = factory.upkeep
+        self._topics = 0
+        self._warned = False
         tcp = Tcp(outer.ports["iopub"])
         self._listeners = Listeners(tcp.progress, tcp.cut)
         self._newcomers = Newcomers(factory.reactor)
@@ -126,6 +133,7 @@ class Front:
                 self._newcomers.received,
                 named_loss(lost, name),
                 options=options,
+                passed=self._topics_came,
             )
             self._monitor = watched(
                 factory,
@@ -205,6 +213,18 @@ class Front:
         elif event == zmq.EVENT_DISCONNECTED:
             self._listeners.went(descriptor)
             self._upkeep.left()
+
+    def _topics_came(self, size: int) -> None:
+        # What they take is given back when they are gone.
+        self._upkeep.passed(size * TOPIC_COST)
+        self._topics += size
+        if self._topics < TOPICS_LOOK:
+            return
+        self._topics = 0
+        if self._listeners.hush() and not self._warned:
+            # Once: whoever does that comes again.
+            self._warned = True
+            _log.warn("Disconnected who had sent too many topics to iopub")
 
     def _look(self, published: int) -> None:
         late = self._listeners.look(published)

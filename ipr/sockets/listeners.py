@@ -16,6 +16,10 @@ A listener that is behind holds the last bytes that were published, without a
 gap, and all listeners hold the same messages, if these are large: where many are
 behind, each may be less so (``MOST_TOGETHER``). On ipc, and where TCP tells
 nothing, there is no bound but the number of messages.
+
+A listener has nothing to say but which topics it wants, and libzmq keeps each topic
+that is new with 48 bytes for each of its own. So those who have sent the most are
+disconnected when all together have sent more than ``MOST_SENT``.
 """
 
 from __future__ import annotations
@@ -37,9 +41,13 @@ MOST_BEHIND = 512 * 2**20
 #: messages, took 2.5 GB. Anybody can connect here.
 MOST_TOGETHER = MOST_BEHIND
 
-#: Where ``struct tcp_info`` has tcpi_unacked and tcpi_bytes_acked (Linux 4.1), and
-#: tcpi_notsent_bytes (Linux 4.6).
-_UNACKED, _ACKED, _UNSENT = 24, 120, 144
+#: Bytes that all connections together may have sent. A client's greeting and its topic
+#: are below a hundred; 20 MB of topics took 960 MB here.
+MOST_SENT = 2**19
+
+#: Where ``struct tcp_info`` has tcpi_unacked, tcpi_bytes_acked and tcpi_bytes_received
+#: (Linux 4.1), and tcpi_notsent_bytes (Linux 4.6).
+_UNACKED, _ACKED, _RECEIVED, _UNSENT = 24, 120, 128, 144
 _INFO_SIZE = 256
 
 
@@ -61,10 +69,12 @@ class Progress:
 
     :ivar acked: bytes that the other side has taken since it connected.
     :ivar waiting: whether bytes are on their way, or in the socket's buffer.
+    :ivar sent: bytes that the other side has sent.
     """
 
     acked: int
     waiting: bool
+    sent: int = 0
 
 
 class Listeners:
@@ -118,6 +128,22 @@ class Listeners:
             self._cut(descriptor)
         return len(late)
 
+    def hush(self) -> int:
+        """Disconnect those who have sent the most, until the rest is little.
+
+        :return: how many that were.
+        """
+        found = {number: self._ask(number) for number in self._open}
+        sent = {number: one.sent for number, one in found.items() if one is not None}
+        left, loud = sum(sent.values()), 0
+        for number in sorted(sent, key=sent.__getitem__, reverse=True):
+            if left <= MOST_SENT:
+                break
+            left -= sent[number]
+            loud += 1
+            self._cut(number)
+        return loud
+
 
 class Tcp:
     """What can be asked of, and done to, the connections to one port.
@@ -141,7 +167,8 @@ class Tcp:
                     (unacked,) = struct.unpack_from("I", info, _UNACKED)
                     (acked,) = struct.unpack_from("Q", info, _ACKED)
                     (unsent,) = struct.unpack_from("I", info, _UNSENT)
-                    return Progress(acked, bool(unacked or unsent))
+                    (received,) = struct.unpack_from("Q", info, _RECEIVED)
+                    return Progress(acked, bool(unacked or unsent), received)
         return None
 
     def cut(self, descriptor: int) -> None:

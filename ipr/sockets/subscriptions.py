@@ -18,6 +18,8 @@ from ipr.sockets.reactor import Clock
 #: Subscriptions that are read before the others have their turn; each costs next to
 #: nothing.
 READ_SUBSCRIPTIONS = 2000
+#: Bytes of them after which it is told that they were read, before that turn is over.
+REPORTED = 2**14
 #: How many subscriptions are reported at once, in so many seconds; those that come
 #: beyond are reported later, and once for each topic. Each is answered to all who
 #: listen, and to subscribe nobody needs a key.
@@ -45,6 +47,9 @@ class Subscriptions(Channel):
                 if self.socket is None:
                     return
                 self._deliver(self._read(self.socket))
+                if self.bytes_read - begun >= REPORTED:
+                    self._passed(self.bytes_read - begun)
+                    begun = self.bytes_read
         except zmq.Again:
             return
         except zmq.ZMQError:

@@ -10,6 +10,7 @@ from ipr.boot import connection
 from ipr.boot.connection import CHANNELS, Outer
 from ipr.sockets import front as front_module
 from ipr.sockets.front import MOST_UNTAKEN, Front
+from ipr.sockets.listeners import MOST_SENT
 from tests.sockets.sockets_case import BODY, DEALERS, SocketsCase
 
 
@@ -274,3 +275,24 @@ class FrontTests(SocketsCase):
         front.send("shell", [b"me", *BODY])
         self.assertEqual(self.reactor.readers, [])
         front.close(0)
+
+    def test_who_sends_topics_without_end_is_cut_off(self) -> None:
+        """libzmq keeps each of them many times over; who listens goes on."""
+        outer = connection.parsed(connection.fresh(), "")
+        front = Front(self.factory, outer, self.lost.append)
+        self.addCleanup(front.close, 0)
+        front.listen(self.receive)
+        one, other = self.context.socket(zmq.SUB), self.context.socket(zmq.XSUB)
+        one.subscribe(b"")
+        for client in (one, other):
+            client.connect(outer.address("iopub"))
+        self.reactor.until(lambda: front.clients == 2, "both connections")
+        ends = other.get_monitor_socket(zmq.EVENT_DISCONNECTED)
+        topic = bytes(1000)
+        for number in range(MOST_SENT // len(topic) + 100):
+            other.send(b"\x01%d" % number + topic)
+        self.reactor.until(lambda: ends.poll(0), "the end of its connection")
+        front.publish([b"still", b"here"])
+        self.assertEqual(self.heard(one), [b"still", b"here"])
+        # Where it comes again, it sends all that once more.
+        other.close()

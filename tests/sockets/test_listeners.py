@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from ipr.sockets import listeners
-from ipr.sockets.listeners import MOST_BEHIND, Listeners, Progress, Tcp
+from ipr.sockets.listeners import MOST_BEHIND, MOST_SENT, Listeners, Progress, Tcp
 from tests.case import Case
 
 
@@ -46,6 +46,23 @@ class ListenersTests(Case):
         self.acked[1] = self.acked[2] = MOST_BEHIND // 100 + 1
         self.assertEqual(self.listeners.look(MOST_BEHIND // 100), 0)
         self.assertEqual(self.listeners.look(MOST_BEHIND // 100 + 1), 100)
+
+    def test_who_sends_too_much(self) -> None:
+        """The loudest go, until the rest is little; who sends little stays."""
+        sent = {1: 80, 2: MOST_SENT, 3: MOST_SENT // 2 + 1, 4: MOST_SENT // 2}
+        found = Listeners(lambda at: Progress(0, False, sent[at]), self.cuts.append)
+        for number in sent:
+            found.came(number, 0)
+        self.assertEqual(found.hush(), 2)
+        self.assertEqual(self.cuts, [2, 3])
+        found.went(2)
+        found.went(3)
+        self.assertEqual(found.hush(), 0)
+
+    def test_who_cannot_be_asked_sends_nothing(self) -> None:
+        found = Listeners(lambda _number: None, self.cuts.append)
+        found.came(1, 0)
+        self.assertEqual((found.hush(), self.cuts), (0, []))
 
     def test_who_reads_slowly(self) -> None:
         """It may be behind all the time, not by too much."""
@@ -105,6 +122,13 @@ class TcpTests(Case):
         assert progress is not None
         self.assertTrue(progress.waiting)
         self.assertTrue(0 < progress.acked < sent, (progress, sent))
+
+    def test_what_the_other_side_has_sent_is_counted(self) -> None:
+        self.client.sendall(bytes(3000))
+        self.assertEqual(len(self.ours.recv(3000, socket.MSG_WAITALL)), 3000)
+        progress = self.tcp.progress(self.ours.fileno())
+        assert progress is not None
+        self.assertEqual(progress.sent, 3000)
 
     def test_cut_connection_ends_on_both_sides(self) -> None:
         """Both sides see its end; the descriptor stays its owner's."""
