@@ -7,10 +7,11 @@ come from.
 from __future__ import annotations
 
 import html
-import textwrap
 from collections.abc import Sequence
 
 import attrs
+
+from ipr.terminal import layout
 
 #: Columns of a terminal, as far as we know: consoles do not say how many they have. One
 #: less, since some begin a new line after the last.
@@ -27,23 +28,7 @@ class Row:
 
 def as_text(rows: Sequence[Row]) -> str:
     """Return the table as text; what is too long goes on below its beginning."""
-    width = max((len(row.name) for row in rows), default=0)
-    room = COLUMNS - width - 2
-    lines = []
-    for row in rows:
-        first, *more = [
-            part for line in row.value.splitlines() for part in _wrapped(line, room)
-        ] or [""]
-        lines.append(f"{row.name:<{width}}  {first}")
-        lines.extend(f"{'':<{width}}  {line}" for line in more)
-    return "\n".join(lines)
-
-
-def _wrapped(line: str, room: int) -> list[str]:
-    """Break a line between words. A path stays whole, so that it can be copied."""
-    return textwrap.wrap(
-        line, room, break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    return layout.table([(row.name, row.value) for row in rows], width=COLUMNS)
 
 
 def as_html(rows: Sequence[Row]) -> str:
