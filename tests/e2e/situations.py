@@ -81,10 +81,22 @@ ALL: tuple[Prepare, ...] = (
 )
 
 
-def standby_status(client: Client) -> str:
-    """:return: what ``%ipr status`` says of the standby."""
+def status(client: Client, name: str) -> str:
+    """:return: what ``%ipr status`` says of something, on one line."""
     cell = client.execute("%ipr status")
     client.finish(cell)
-    lines = client.shown(cell).splitlines()
-    (line,) = [line for line in lines if line.startswith("standby")]
-    return line.removeprefix("standby").strip()
+    found: list[str] = []
+    for line in client.shown(cell).splitlines():
+        # What is too long for a terminal goes on below.
+        if line.startswith(f"{name} ") or (found and line.startswith(" ")):
+            found.append(line.removeprefix(name).strip())
+        elif found:
+            break
+    return " ".join(found)
+
+
+def standby_status(client: Client) -> str:
+    """:return: what ``%ipr status`` says of the standby."""
+    said = status(client, "standby")
+    assert said
+    return said
